@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::host::Host;
 use crate::{FunctionVersion, Invocation, InvocationOutcome, IsolationReport, LateLog};
 
 /// A connection that a function opened to AWS's endpoint. The listener it arrived on says who is calling; the signature
@@ -118,34 +119,45 @@ pub enum InvokeError {
 /// A handle on all running functions; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Functions {
-    report: Arc<IsolationReport>,
+    host: Arc<Host>,
 }
 
 impl Functions {
-    /// Builds the first sandbox and so learns what this host can enforce. Must be called inside a tokio runtime.
+    /// Builds a first sandbox, runs a program in it and so learns what this host can enforce.
     pub async fn start(config: Config) -> Result<Functions, StartError> {
-        drop(config);
-        Err(StartError::NotImplemented("sandboxes".to_owned()))
+        Ok(Functions {
+            host: Host::start(config).await?,
+        })
     }
 
     /// Runs a function once, in an idle sandbox of its version or a new one.
+    ///
+    /// The invocation goes on when the caller stops waiting, as it does on AWS.
     pub async fn invoke(
         &self,
         function: &Arc<FunctionVersion>,
         invocation: Invocation,
     ) -> Result<InvocationOutcome, InvokeError> {
-        drop((function, invocation));
-        Err(InvokeError::ShutDown)
+        let (host, function) = (self.host.clone(), function.clone());
+        let running = tokio::spawn(async move { host.invoke(&function, invocation).await });
+        running
+            .await
+            .unwrap_or_else(|error| Err(InvokeError::Sandbox(error.to_string())))
     }
 
-    /// Shuts down the idle sandboxes of a version and, when they finish, its running ones.
-    pub fn retire(&self, _version_key: &str) {}
+    /// Code or configuration changed, or the function is gone: its idle sandboxes are shut down now, its running ones
+    /// when they have finished.
+    pub fn retire(&self, version_key: &str) {
+        self.host.retire(version_key);
+    }
 
-    /// Ends all sandboxes, running ones included.
-    pub async fn shutdown(&self) {}
+    /// Ends all sandboxes, running ones included, and waits until they are gone.
+    pub async fn shutdown(&self) {
+        self.host.shutdown().await;
+    }
 
     /// What isolation this host gives.
     pub fn report(&self) -> IsolationReport {
-        (*self.report).clone()
+        self.host.report.clone()
     }
 }

@@ -11,10 +11,22 @@
 
 mod clock;
 mod environment;
+mod execution_environment;
+mod fault;
 mod function;
 mod functions;
+mod host;
 mod invocation;
+mod invoke;
+mod log_pipe;
+mod memory;
+mod platform_log;
+mod probe;
 mod report;
+mod runtime_api;
+mod runtimes;
+mod sandbox;
+mod vacant_sandbox;
 
 pub use function::{EnvironmentSource, FunctionVersion};
 pub use functions::{
@@ -22,3 +34,5 @@ pub use functions::{
 };
 pub use invocation::{Invocation, InvocationOutcome, LateLog, LogLine, LogLineKind};
 pub use report::{IsolationReport, Layer, LayerState};
+pub use runtimes::runtime_available;
+pub use sandbox::sandbox_init_main;
