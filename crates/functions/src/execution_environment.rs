@@ -4,7 +4,7 @@
 //! its `/tmp` and its log stream stay.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use crate::log_pipe::LogPipe;
 use crate::memory::{MemoryGauge, WATCH_INTERVAL};
 use crate::report::Layer;
 use crate::runtime_api::{self, Exchange, RuntimeEvent};
-use crate::runtimes::Runtime;
+use crate::runtimes::{self, Runtime};
 use crate::sandbox::protocol::{Exit, Launch, Notice, Order};
 use crate::vacant_sandbox::{SandboxProcess, VacantSandbox, random_hex, remove_tmp_dir};
 use crate::{AwsConnection, Config, FunctionVersion, InvokeError, platform_log};
@@ -279,10 +279,17 @@ fn launch(
         Runtime::Interpreted {
             interpreter,
             client,
-        } => (
-            vec![interpreter.clone()],
-            vec![vacant.client_dir.join(client).display().to_string()],
-        ),
+        } => {
+            let client = vacant.client_dir.join(client).display().to_string();
+            (
+                vec![interpreter_inside(interpreter, vacant.namespaces)],
+                vec![client],
+            )
+        }
+    };
+    let interpreter_prefix = match runtime {
+        Runtime::Interpreted { interpreter, .. } => runtimes::prefix(interpreter),
+        Runtime::Provided => None,
     };
     Ok(Launch {
         code: relative(&function.code_dir)?,
@@ -295,12 +302,23 @@ fn launch(
             .runtime_dirs
             .contains_key(&function.runtime)
             .then(|| function.runtime.clone()),
+        interpreter_prefix,
         ephemeral_storage_mb: function.ephemeral_storage_mb,
         programs,
         arguments,
         environment: Vec::new(),
         task_root,
     })
+}
+
+/// AWS's interpreters lie below `/var/lang`, and so does one that this host has outside its system directories.
+fn interpreter_inside(interpreter: &Path, namespaces: bool) -> PathBuf {
+    let relative = runtimes::prefix(interpreter)
+        .and_then(|prefix| interpreter.strip_prefix(prefix).ok().map(Path::to_owned));
+    match relative {
+        Some(relative) if namespaces => Path::new("/var/lang").join(relative),
+        _ => interpreter.to_owned(),
+    }
 }
 
 fn launch_environment(

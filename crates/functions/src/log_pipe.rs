@@ -12,6 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use crate::clock::now_ms;
+use crate::sandbox::register;
 use crate::{FunctionVersion, LateLog, LogLine, LogLineKind};
 
 /// CloudWatch Logs takes events up to this size; a longer line becomes several.
@@ -60,7 +61,7 @@ impl LogPipe {
             late,
         };
         Ok(LogPipe {
-            pipe: AsyncFd::register(pipe)?,
+            pipe: register(pipe)?,
             state: Mutex::new(state),
         })
     }

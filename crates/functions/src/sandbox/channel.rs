@@ -83,7 +83,7 @@ pub(crate) struct Channel(AsyncFd<OwnedFd>);
 
 impl Channel {
     pub(crate) fn new(socket: OwnedFd) -> io::Result<Channel> {
-        AsyncFd::register(socket).map(Channel)
+        super::sys::register(socket).map(Channel)
     }
 
     pub(crate) async fn send<T: Serialize>(&self, message: &T) -> io::Result<()> {

@@ -15,4 +15,4 @@ mod sys;
 mod tree;
 
 pub use init::sandbox_init_main;
-pub(crate) use sys::{host_ids, kernel};
+pub(crate) use sys::{host_ids, kernel, register};

@@ -36,7 +36,7 @@ pub(crate) struct Plan {
     pub(crate) code_root: PathBuf,
     /// Runtime name and the directory for its `/var/runtime`.
     pub(crate) runtime_dirs: Vec<(String, PathBuf)>,
-    /// Interpreters outside `/usr`, bound at their own place.
+    /// Trees of interpreters outside `/usr`; the one a function needs becomes `/var/lang`.
     pub(crate) interpreter_prefixes: Vec<PathBuf>,
     /// Runtime clients of ours, as file name and text, for `/var/rapid`.
     pub(crate) clients: Vec<(String, String)>,
@@ -52,6 +52,8 @@ pub(crate) struct Launch {
     pub(crate) code: PathBuf,
     pub(crate) layers: Vec<PathBuf>,
     pub(crate) runtime_dir: Option<String>,
+    /// One of the plan's `interpreter_prefixes`.
+    pub(crate) interpreter_prefix: Option<PathBuf>,
     pub(crate) ephemeral_storage_mb: u32,
     /// Programs to try, the first that exists is run.
     pub(crate) programs: Vec<PathBuf>,

@@ -13,8 +13,8 @@ use super::protocol::{Launch, Plan};
 use super::sys;
 use crate::report::Layer;
 
-const CODE_STORE: &str = ".code";
-const RUNTIME_STORE: &str = ".runtime";
+/// Everything a function may get a part of, until it has got it.
+const STORE: &str = ".store";
 /// Where our runtime clients lie.
 pub(crate) const CLIENT_DIR: &str = "var/rapid";
 const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
@@ -50,7 +50,7 @@ pub(super) fn build(plan: &Plan, layers: &mut Vec<Layer>) -> Result<(), Failure>
     for (name, text) in &plan.clients {
         fs::write(root.join(CLIENT_DIR).join(name), text).step("runtime clients")?;
     }
-    stores(root, plan)?;
+    fill_store(root, plan)?;
     enter(root, layers)
 }
 
@@ -139,39 +139,67 @@ fn configuration(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn stores(root: &Path, plan: &Plan) -> Result<(), Failure> {
-    bind_read_only(&plan.code_root, &root.join(CODE_STORE)).step("code store")?;
-    for (name, directory) in &plan.runtime_dirs {
-        bind_read_only(directory, &root.join(RUNTIME_STORE).join(name))
-            .step("runtime directories")?;
-    }
-    for prefix in &plan.interpreter_prefixes {
-        let place = prefix.strip_prefix("/").unwrap_or(prefix);
-        bind_read_only(prefix, &root.join(place)).step("interpreters")?;
+/// What is bound in the store: each directory of the host with its place in there.
+fn stored(plan: &Plan) -> Vec<(PathBuf, PathBuf)> {
+    let runtimes = plan
+        .runtime_dirs
+        .iter()
+        .map(|(name, directory)| (directory.clone(), runtime_place(name)));
+    let prefixes = plan.interpreter_prefixes.iter().enumerate();
+    let interpreters = prefixes.map(|(index, prefix)| (prefix.clone(), interpreter_place(index)));
+    [(plan.code_root.clone(), "code".into())]
+        .into_iter()
+        .chain(runtimes)
+        .chain(interpreters)
+        .collect()
+}
+
+fn runtime_place(name: &str) -> PathBuf {
+    Path::new("runtime").join(name)
+}
+
+fn interpreter_place(index: usize) -> PathBuf {
+    Path::new("lang").join(index.to_string())
+}
+
+fn fill_store(root: &Path, plan: &Plan) -> Result<(), Failure> {
+    for (source, place) in stored(plan) {
+        bind_read_only(&source, &root.join(STORE).join(place)).step("store")?;
     }
     Ok(())
 }
 
-/// Gives an empty sandbox its function, and takes the stores away.
+/// Gives an empty sandbox its function, and takes the store away.
 pub(super) fn bind_function(plan: &Plan, launch: &Launch) -> Result<(), Failure> {
-    let store = Path::new("/").join(CODE_STORE);
-    sys::bind(&store.join(&launch.code), Path::new("/var/task")).step("code")?;
-    let layers: Vec<PathBuf> = launch
-        .layers
-        .iter()
-        .map(|layer| store.join(layer))
-        .collect();
+    let store = Path::new("/").join(STORE);
+    let code = store.join("code");
+    sys::bind(&code.join(&launch.code), Path::new("/var/task")).step("code")?;
+    let layers: Vec<PathBuf> = launch.layers.iter().map(|layer| code.join(layer)).collect();
     bind_layers(&layers).step("layers")?;
-    let runtimes = Path::new("/").join(RUNTIME_STORE);
     if let Some(name) = &launch.runtime_dir {
-        sys::bind(&runtimes.join(name), Path::new("/var/runtime")).step("runtime directory")?;
+        sys::bind(&store.join(runtime_place(name)), Path::new("/var/runtime"))
+            .step("runtime directory")?;
+    }
+    if let Some(prefix) = &launch.interpreter_prefix {
+        let index = plan
+            .interpreter_prefixes
+            .iter()
+            .position(|known| known == prefix);
+        let index = index
+            .ok_or_else(|| io::Error::other("unknown interpreter"))
+            .step("interpreter")?;
+        sys::bind(
+            &store.join(interpreter_place(index)),
+            Path::new("/var/lang"),
+        )
+        .step("interpreter")?;
     }
     let options = format!("size={}m,mode=1777", launch.ephemeral_storage_mb);
     sys::mount("tmpfs", Path::new("/tmp"), "tmpfs", PRIVATE_FLAGS, &options).step("/tmp")?;
-    sys::detach(&store).step("code store")?;
-    for (name, _) in &plan.runtime_dirs {
-        sys::detach(&runtimes.join(name)).step("runtime directories")?;
+    for (_, place) in stored(plan) {
+        sys::detach(&store.join(place)).step("store")?;
     }
+    fs::remove_dir_all(&store).step("store")?;
     sys::add_mount_attributes(Path::new("/"), READ_ONLY, false).step("read-only root")
 }
 

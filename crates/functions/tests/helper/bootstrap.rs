@@ -281,7 +281,7 @@ mod breakout {
         note("descriptors", descriptors());
         note("root", listing("/"));
         note("home", outcome(fs::read_dir("/root")));
-        note("code store", outcome(fs::read_dir("/.code")));
+        note("store", outcome(fs::read_dir("/.store")));
         note("shadow", outcome(fs::read("/etc/shadow")));
         for path in [
             "/usr/x",

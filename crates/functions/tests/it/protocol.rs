@@ -51,7 +51,7 @@ async fn next_carries_the_invocation_in_its_headers() {
         .duration_since(std::time::UNIX_EPOCH)
         .expect("after 1970");
     let now_ms = u64::try_from(now.as_millis()).expect("this century");
-    assert!((now_ms..now_ms + 10_000).contains(&deadline_ms));
+    assert!((now_ms..=now_ms + 10_000).contains(&deadline_ms));
 }
 
 #[tokio::test(flavor = "multi_thread")]
