@@ -62,6 +62,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     pub egress: Egress,
     pub require: RequiredIsolation,
+    /// False to run functions as on a host that forbids namespaces.
+    pub use_namespaces: bool,
     /// The program that calls [`crate::sandbox_init_main`], with its first arguments.
     pub init_command: Vec<OsString>,
 }
@@ -85,6 +87,7 @@ impl Config {
             idle_timeout: Duration::from_secs(300),
             egress: Egress::Deny,
             require: RequiredIsolation::BestAvailable,
+            use_namespaces: true,
             init_command: vec!["/proc/self/exe".into(), "sandbox-init".into()],
         }
     }

@@ -28,7 +28,7 @@ pub(crate) async fn examine(config: &Config) -> Result<(Builder, IsolationReport
         .await
         .map_err(|error| StartError::Sandbox(error.to_string()))?;
     let mut refused = Vec::new();
-    for mode in Mode::candidates() {
+    for mode in Mode::candidates(config.use_namespaces) {
         builder.set_mode(*mode);
         match try_mode(&builder, config).await {
             Ok(layers) => {
@@ -83,6 +83,7 @@ async fn builder(config: &Config) -> io::Result<Builder> {
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect(),
         aws_port: config.aws_port,
+        host_client_dir: client_dir.clone(),
         host_tmp_dir: PathBuf::new(),
     };
     Ok(Builder {
@@ -152,7 +153,7 @@ fn report(mode: Mode, mut layers: Vec<Layer>, refused: &[(Mode, String)]) -> Iso
             .map(|(_, why)| why.clone())
     };
     if mode == Mode::ProcessOnly {
-        let why = why(Mode::Namespaces).unwrap_or_default();
+        let why = why(Mode::Namespaces).unwrap_or_else(|| "switched off".to_owned());
         for name in [
             "user namespace",
             "mount namespace",

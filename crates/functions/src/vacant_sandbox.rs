@@ -40,11 +40,11 @@ pub(crate) enum Mode {
 
 impl Mode {
     /// What to try on this host.
-    pub(crate) fn candidates() -> &'static [Mode] {
-        if host_ids().0 == 0 {
-            &[Mode::NamespacesAsRoot, Mode::Namespaces, Mode::ProcessOnly]
-        } else {
-            &[Mode::Namespaces, Mode::ProcessOnly]
+    pub(crate) fn candidates(use_namespaces: bool) -> &'static [Mode] {
+        match (use_namespaces, host_ids().0) {
+            (false, _) => &[Mode::ProcessOnly],
+            (true, 0) => &[Mode::NamespacesAsRoot, Mode::Namespaces, Mode::ProcessOnly],
+            (true, _) => &[Mode::Namespaces, Mode::ProcessOnly],
         }
     }
 }

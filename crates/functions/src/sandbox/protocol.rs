@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     /// Runtime clients of ours, as file name and text, for `/var/rapid`.
     pub(crate) clients: Vec<(String, String)>,
     pub(crate) aws_port: u16,
+    /// Where those clients are without a mount namespace.
+    pub(crate) host_client_dir: PathBuf,
     /// Where `/tmp` is without a mount namespace.
     pub(crate) host_tmp_dir: PathBuf,
 }

@@ -178,7 +178,8 @@ impl RuntimeProcess {
         if self.plan.namespaces {
             return FileRules::own_tree();
         }
-        let readable = self.plan.interpreter_prefixes.clone();
+        let mut readable = self.plan.interpreter_prefixes.clone();
+        readable.push(self.plan.host_client_dir.clone());
         FileRules::host_tree(
             &launch.task_root,
             &self.plan.host_tmp_dir,

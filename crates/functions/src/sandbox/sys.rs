@@ -369,10 +369,11 @@ pub(super) fn interface(name: &str) -> libc::ifreq {
     request
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "AF_INET is 2")]
 /// The IPv4 address as the socket address inside an `ifreq`.
 pub(super) fn set_interface_address(request: &mut libc::ifreq, address: [u8; 4]) {
     let inet = libc::sockaddr_in {
-        sin_family: libc::AF_INET.unsigned_abs() as libc::sa_family_t,
+        sin_family: libc::AF_INET as libc::sa_family_t,
         sin_port: 0,
         sin_addr: libc::in_addr {
             s_addr: u32::from_ne_bytes(address),
@@ -384,6 +385,7 @@ pub(super) fn set_interface_address(request: &mut libc::ifreq, address: [u8; 4])
         unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(inet) };
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "both flags are below 128")]
 pub(super) fn set_interface_up(request: &mut libc::ifreq) {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
 }

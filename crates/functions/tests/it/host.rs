@@ -7,15 +7,25 @@ use std::sync::Arc;
 
 use cumulet_functions::{
     AwsConnection, Config, FunctionVersion, Functions, Invocation, InvocationOutcome, LateLog,
-    LogLineKind,
+    LogLineKind, StartError,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 
 pub(crate) struct TestHost {
     pub(crate) functions: Functions,
     pub(crate) aws: mpsc::Receiver<AwsConnection>,
     pub(crate) late: mpsc::UnboundedReceiver<LateLog>,
     pub(crate) directory: tempfile::TempDir,
+    _others: Others,
+}
+
+/// Tests that count what this process holds need it for themselves.
+static OTHERS: RwLock<()> = RwLock::const_new(());
+
+enum Others {
+    Unknown,
+    Some(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
+    None(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
 }
 
 impl TestHost {
@@ -24,6 +34,33 @@ impl TestHost {
     }
 
     pub(crate) async fn start_with(adjust: impl FnOnce(&mut Config)) -> TestHost {
+        TestHost::try_start(adjust)
+            .await
+            .expect("sandboxes can be built")
+    }
+
+    /// While this one lives, no other host of this process does.
+    pub(crate) async fn start_alone(adjust: impl FnOnce(&mut Config)) -> TestHost {
+        let alone = OTHERS.write().await;
+        TestHost {
+            _others: Others::None(alone),
+            ..TestHost::unguarded(adjust)
+                .await
+                .expect("sandboxes can be built")
+        }
+    }
+
+    pub(crate) async fn try_start(
+        adjust: impl FnOnce(&mut Config),
+    ) -> Result<TestHost, StartError> {
+        let others = OTHERS.read().await;
+        Ok(TestHost {
+            _others: Others::Some(others),
+            ..TestHost::unguarded(adjust).await?
+        })
+    }
+
+    async fn unguarded(adjust: impl FnOnce(&mut Config)) -> Result<TestHost, StartError> {
         let directory = tempfile::tempdir().expect("temporary directory");
         let code = directory.path().join("code");
         install(
@@ -37,15 +74,14 @@ impl TestHost {
         config.init_command = vec![env!("CARGO_BIN_EXE_functions-test-init").into()];
         config.log_sink = Some(log_sink);
         adjust(&mut config);
-        let functions = Functions::start(config)
-            .await
-            .expect("sandboxes can be built");
-        TestHost {
+        let functions = Functions::start(config).await?;
+        Ok(TestHost {
             functions,
             aws,
             late,
             directory,
-        }
+            _others: Others::Unknown,
+        })
     }
 
     pub(crate) fn code(&self, name: &str) -> PathBuf {

@@ -85,7 +85,7 @@ fn namespaces() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_cold_starts_leave_nothing() {
-    let host = TestHost::start_with(|config| config.pool_size = 0).await;
+    let host = TestHost::start_alone(|config| config.pool_size = 0).await;
     let cold = async |number: usize| {
         let function = Arc::new(FunctionVersion {
             key: format!("f{number}"),
@@ -113,7 +113,7 @@ async fn a_hundred_cold_starts_leave_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_ends_running_functions_too() {
-    let host = Arc::new(TestHost::start().await);
+    let host = Arc::new(TestHost::start_alone(|_| ()).await);
     let function = Arc::new(host.function());
     let (running_host, running_function) = (host.clone(), function.clone());
     let running = tokio::spawn(async move {

@@ -3,6 +3,8 @@
 mod breakout;
 mod failures;
 mod host;
+mod interpreted;
 mod leaks;
 mod protocol;
 mod semantics;
+mod weaker;
