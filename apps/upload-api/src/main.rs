@@ -15,24 +15,25 @@ use std::process::ExitCode;
 
 use cumulet_stack::{Application, Handler, Setting};
 
+const SUFFIX: Setting = Setting {
+    name: "suffix",
+    default: "dev",
+    meaning: "ends the names of bucket, table and API",
+};
+const API_KEY: Setting = Setting {
+    name: "api-key",
+    default: "off",
+    meaning: "on: uploads need a key of the usage plan, and count against it",
+};
+
 fn main() -> ExitCode {
-    let suffix = Setting {
-        name: "suffix",
-        default: "dev",
-        meaning: "ends the names of bucket, table and API",
-    };
-    let api_key = Setting {
-        name: "api-key",
-        default: "off",
-        meaning: "on: uploads need a key of the usage plan",
-    };
     let application = Application {
         name: "upload-api",
         handlers: vec![Handler {
             name: "upload",
             serve: upload::serve,
         }],
-        settings: vec![suffix, api_key],
+        settings: vec![SUFFIX, API_KEY],
         stack: stack::upload_api,
     };
     application.run()

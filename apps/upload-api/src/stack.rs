@@ -10,6 +10,9 @@ use serde_json::json;
 pub(crate) fn upload_api(settings: &Settings) -> Stack {
     let suffix = settings.get("suffix");
     let mut stack = Stack::new("UploadApi");
+    if !is_suffix(suffix) {
+        stack.refuse("--suffix is 1 to 20 lower-case letters, digits and hyphens: it is part of a bucket name");
+    }
     stack.description =
         "Stores uploaded product files in S3 and their metadata in DynamoDB".to_owned();
     let files_key = stack.add(
@@ -32,6 +35,11 @@ pub(crate) fn upload_api(settings: &Settings) -> Stack {
     let api = add_api(&mut stack, &upload, suffix, settings.is_on("api-key"));
     add_outputs(&mut stack, &api, &upload, &files, &products);
     stack
+}
+
+fn is_suffix(suffix: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=20).contains(&suffix.len()) && suffix.bytes().all(allowed) && !suffix.ends_with('-')
 }
 
 fn add_files(stack: &mut Stack, key: &KeyHandle, suffix: &str) -> BucketHandle {
@@ -201,5 +209,119 @@ fn add_outputs(
                 export_name: None,
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use cumulet_stack::{Settings, Synthesis};
+    use serde_json::{Value, json};
+
+    use super::upload_api;
+    use crate::{API_KEY, SUFFIX};
+
+    fn synthesise(chosen: &[(&str, &str)]) -> Result<Value, String> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("program");
+        fs::write(
+            &program,
+            [b"\x7fELF".as_slice(), &[0; 14], &[0x3e, 0]].concat(),
+        )
+        .expect("written");
+        let stack = upload_api(&Settings::chosen(&[SUFFIX, API_KEY], chosen));
+        let synthesis = Synthesis {
+            stack: &stack,
+            handlers: &["upload"],
+            program: &program,
+        };
+        synthesis
+            .write(folder.path())
+            .map_err(|error| error.to_string())?;
+        let text =
+            fs::read_to_string(folder.path().join("UploadApi.template.json")).expect("written");
+        Ok(serde_json::from_str(&text).expect("JSON"))
+    }
+
+    #[test]
+    fn the_stack_is_what_was_asked_for() {
+        let template = synthesise(&[]).expect("valid");
+        let of = |id: &str| template["Resources"][id]["Properties"].clone();
+        assert!(
+            of("FilesKey")["EnableKeyRotation"] == true
+                && of("ProductsKey")["EnableKeyRotation"] == true
+        );
+        let bucket = json!({ "Fn::Sub": "file-upload-${AWS::AccountId}-${AWS::Region}-dev" });
+        assert_eq!(of("Files")["BucketName"], bucket);
+        assert_eq!(
+            of("Files")["CorsConfiguration"]["CorsRules"][0]["AllowedMethods"],
+            json!(["POST", "PUT"])
+        );
+        assert_eq!(
+            of("Products")["TimeToLiveSpecification"],
+            json!({ "AttributeName": "ttl", "Enabled": true })
+        );
+        let upload = of("Upload");
+        let limits = ["MemorySize", "Timeout", "ReservedConcurrentExecutions"]
+            .map(|name| upload[name].clone());
+        assert_eq!(limits, [json!(512), json!(300), json!(10)]);
+        let outputs: Vec<&String> = template["Outputs"]
+            .as_object()
+            .expect("outputs")
+            .keys()
+            .collect();
+        assert_eq!(
+            outputs,
+            [
+                "ApiGatewayUrl",
+                "LambdaFunctionArn",
+                "S3BucketName",
+                "DynamoDBTableName"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_role_reads_nothing_and_reaches_only_uploads() {
+        let template = synthesise(&[]).expect("valid");
+        let policy = &template["Resources"]["UploadRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+            ["Statement"];
+        for statement in policy.as_array().expect("statements") {
+            let tracing = statement["Action"][0] == "xray:PutTraceSegments";
+            assert_eq!(
+                statement["Resource"] == "*",
+                tracing,
+                "only tracing has no resource to name: {statement}"
+            );
+        }
+        let text = policy.to_string();
+        assert!(
+            text.contains("-dev/uploads/*")
+                && !text.contains("s3:Get")
+                && !text.contains("dynamodb:Get"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_key_is_needed_only_when_asked_for() {
+        let required = |chosen: &[(&str, &str)]| {
+            let template = synthesise(chosen).expect("valid");
+            template["Resources"]["ApiUploadPost"]["Properties"]["ApiKeyRequired"].clone()
+        };
+        assert_eq!(required(&[]), false);
+        assert_eq!(required(&[("api-key", "on")]), true);
+    }
+
+    #[test]
+    fn a_suffix_that_no_bucket_could_have_is_refused() {
+        for suffix in ["", "Prod", "a_b", "dev-", &"x".repeat(21)] {
+            assert!(
+                synthesise(&[("suffix", suffix)]).is_err_and(|error| error.contains("--suffix")),
+                "{suffix}"
+            );
+        }
+        assert!(synthesise(&[("suffix", "pr-12")]).is_ok());
     }
 }

@@ -45,6 +45,23 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The settings of an application with some of them chosen: what `--name value` does, for tests.
+    #[must_use]
+    pub fn chosen(declared: &[Setting], chosen: &[(&str, &str)]) -> Self {
+        let value = |setting: &Setting| {
+            chosen
+                .iter()
+                .find(|(name, _)| *name == setting.name)
+                .map_or(setting.default, |(_, value)| value)
+        };
+        Self {
+            values: declared
+                .iter()
+                .map(|setting| (setting.name, value(setting).to_owned()))
+                .collect(),
+        }
+    }
+
     /// The value of a setting; empty when the application declares no such setting.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
@@ -134,14 +151,8 @@ impl Application {
     }
 
     fn command(&self, arguments: impl Iterator<Item = String>) -> Result<Command, Refusal> {
-        let defaults = self
-            .settings
-            .iter()
-            .map(|setting| (setting.name, setting.default.to_owned()));
         let out = env::var_os("CDK_OUTDIR").map_or_else(|| PathBuf::from("cdk.out"), PathBuf::from);
-        let settings = Settings {
-            values: defaults.collect(),
-        };
+        let settings = Settings::chosen(&self.settings, &[]);
         let mut command = Command {
             out,
             bootstrap: None,
@@ -203,4 +214,65 @@ impl Application {
 /// standard error is nobody listening, not a failure.
 fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Application, Command, Refusal, Setting};
+    use crate::stack::Stack;
+
+    fn command(arguments: &[&str]) -> Result<Command, String> {
+        let suffix = Setting {
+            name: "suffix",
+            default: "dev",
+            meaning: "",
+        };
+        let application = Application {
+            name: "app",
+            handlers: vec![],
+            settings: vec![suffix],
+            stack: |_| Stack::new("App"),
+        };
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+        application
+            .command(arguments)
+            .map_err(|refusal| match refusal {
+                Refusal::Help => "help".to_owned(),
+                Refusal::Wrong(problem) => problem,
+            })
+    }
+
+    #[test]
+    fn settings_have_defaults_and_are_chosen_by_name() {
+        assert_eq!(
+            command(&[])
+                .expect("nothing is needed")
+                .settings
+                .get("suffix"),
+            "dev"
+        );
+        let chosen = command(&["synth", "--out", "there", "--suffix=prod"]).expect("valid");
+        assert_eq!(chosen.settings.get("suffix"), "prod");
+        assert_eq!(chosen.out, Path::new("there"));
+        assert_eq!(chosen.bootstrap, None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        assert_eq!(
+            command(&["deploy"]).expect_err("refused"),
+            "unknown argument \"deploy\""
+        );
+        assert_eq!(
+            command(&["--sufix", "x"]).expect_err("refused"),
+            "unknown argument \"--sufix\""
+        );
+        assert_eq!(
+            command(&["--suffix"]).expect_err("refused"),
+            "--suffix needs a value"
+        );
+        assert_eq!(command(&["synth", "--help"]).expect_err("refused"), "help");
+    }
 }

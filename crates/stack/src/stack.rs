@@ -89,6 +89,11 @@ impl Stack {
         self.tags.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Refuses the synthesis, with a reason: for settings that the application cannot build a stack from.
+    pub fn refuse(&mut self, reason: &str) {
+        self.problems.push(reason.to_owned());
+    }
+
     pub(crate) fn insert(&mut self, id: &str, kind: &str, properties: impl Into<Value>) {
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.problems.push(format!(

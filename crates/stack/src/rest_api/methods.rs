@@ -97,7 +97,7 @@ impl Methods<'_> {
 
     fn model(&mut self, route: &Route<'_>) -> Option<Value> {
         let model = route.model.as_ref()?;
-        let id = format!("{}{}", self.id, camel_case(model.name));
+        let id = format!("{}{}Model", self.id, camel_case(model.name));
         let properties = json!({
             "RestApiId": { "Ref": self.id }, "Name": model.name, "ContentType": "application/json",
             "Schema": model.schema,
