@@ -97,23 +97,34 @@ fn references(
 fn collect(value: &Value, found: &mut Vec<Reference>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(members) => members
-            .iter()
-            .for_each(|(name, member)| match name.as_str() {
-                "Ref" => found.extend(member.as_str().map(placeholder)),
-                "Fn::GetAtt" => found.extend(get_att(member)),
-                "Fn::Sub" => found.extend(member.as_str().into_iter().flat_map(substitutions)),
-                "DependsOn" => found.extend(
-                    member
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Value::as_str)
-                        .map(whole),
-                ),
-                _ => collect(member, found),
-            }),
+        Value::Object(members) => {
+            members
+                .iter()
+                .for_each(|(name, member)| match (name.as_str(), member) {
+                    ("Ref", Value::String(name)) => found.push(placeholder(name)),
+                    ("Fn::GetAtt", _) => found.extend(get_att(member)),
+                    ("Fn::Sub", _) => collect_substitution(member, found),
+                    ("DependsOn", Value::String(id)) => found.push(whole(id)),
+                    ("DependsOn", Value::Array(ids)) => {
+                        found.extend(ids.iter().filter_map(Value::as_str).map(whole))
+                    }
+                    _ => collect(member, found),
+                })
+        }
         _ => {}
+    }
+}
+
+/// `Fn::Sub` is a text, or a text with a map of names that it does not take from the template.
+fn collect_substitution(member: &Value, found: &mut Vec<Reference>) {
+    match member.as_array().map(Vec::as_slice) {
+        Some([Value::String(template), own]) => {
+            let foreign =
+                substitutions(template).filter(|reference| own.get(&reference.id).is_none());
+            found.extend(foreign);
+            collect(own, found);
+        }
+        _ => found.extend(member.as_str().into_iter().flat_map(substitutions)),
     }
 }
 
