@@ -68,6 +68,8 @@ async fn put_file<'a>(
     }
 }
 
+/// A put that timed out may still land after this. Then an item names a version that is gone: a reader finds nothing
+/// under it, which is better than a file that nobody knows of.
 async fn take_back(store: &Store, places: &Places, stored: &Stored<'_>) -> Problem {
     match store.remove_file(places, stored).await {
         Ok(()) => Problem::metadata(),
