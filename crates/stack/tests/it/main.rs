@@ -324,11 +324,15 @@ fn references_are_found_in_every_form_of_the_language() {
     let own = json!({ "Fn::Sub": ["${Name}-${Gone.Arn}", { "Name": { "Ref": "Away" } }] });
     stack.raw("Topic", "AWS::SNS::Topic", json!({ "DisplayName": own }));
     stack.resource_mut("Topic").expect("added")["DependsOn"] = json!("Never");
-    refused(&stack, &[], &expect![[r#"
+    refused(
+        &stack,
+        &[],
+        &expect![[r#"
         the stack cannot be synthesised:
           resource Topic: refers to Gone, which is not in the stack
           resource Topic: refers to Away, which is not in the stack
-          resource Topic: refers to Never, which is not in the stack"#]]);
+          resource Topic: refers to Never, which is not in the stack"#]],
+    );
 }
 
 fn api(memory_mb: u32, schema: Value, api_key: bool) -> Stack {
