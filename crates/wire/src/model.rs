@@ -31,6 +31,7 @@ pub struct Service {
     operations: IndexMap<&'static str, &'static Operation>,
     errors: HashMap<&'static str, &'static Shape>,
     routes: Vec<crate::route::rest::Pattern>,
+    shapes: &'static [OnceLock<Shape>],
 }
 
 impl Service {
@@ -51,6 +52,11 @@ impl Service {
     /// The error shape by its name or by the code it has on the wire (`QueueDoesNotExist` or its query code).
     pub fn error(&self, code: &str) -> Option<&'static Shape> {
         self.errors.get(code).copied()
+    }
+
+    /// Every type of the service.
+    pub fn shapes(&self) -> impl Iterator<Item = &'static Shape> {
+        self.shapes.iter().filter_map(OnceLock::get)
     }
 
     pub(crate) fn routes(&self) -> &[crate::route::rest::Pattern] {
@@ -235,11 +241,14 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// Java's `matches` is anchored, and Java spells characters beyond the basic plane as surrogate pairs.
+/// Java's `matches` is anchored, spells characters beyond the basic plane as surrogate pairs, takes a hyphen after a class for
+/// itself, and counts to any number. (Lengths beyond what an automaton can count are constraints of their own.)
 fn compile(source: &str) -> Option<fancy_regex::Regex> {
     let source = source
         .replace("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}")
-        .replace("\\ud800\\udc00-\\udbff\\udfff", "\\x{10000}-\\x{10FFFF}");
+        .replace("\\ud800\\udc00-\\udbff\\udfff", "\\x{10000}-\\x{10FFFF}")
+        .replace("\\w-", "\\w\\-")
+        .replace("{1,100000}", "+");
     fancy_regex::Regex::new(&format!("^(?:{source})\\z")).ok()
 }
 

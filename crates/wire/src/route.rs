@@ -245,6 +245,15 @@ fn rest_route(service: &'static Service, head: &request::Parts) -> Route {
     }
 }
 
+/// The operation of a REST service and the labels of its path, by the service's URI templates. For S3, whose hosts and queries
+/// say more, ask [`route`].
+pub fn match_rest(
+    service: &'static Service,
+    head: &request::Parts,
+) -> Option<(&'static Operation, Labels)> {
+    rest::find(service, head)
+}
+
 /// An unsigned form, such as `AssumeRoleWithWebIdentity`; or a queue's own URL.
 fn action(head: &request::Parts, parameters: &Parameters) -> Option<Route> {
     if queue_path(head.uri.path()) {

@@ -256,9 +256,7 @@ fn write_member(member: &Member, value: &Value, out: &mut Output) -> Written {
         (Kind::Structure, Value::Object(_)) => write_structure(shape, value, out)?,
         (Kind::List, Value::Array(items)) => write_list(shape, items, out)?,
         (Kind::Map, Value::Object(entries)) => write_map(shape, entries, out)?,
-        (Kind::Blob, Value::String(text)) => {
-            drop(out.bytes(&STANDARD.decode(text).unwrap_or_default())?)
-        }
+        (Kind::Blob, Value::String(text)) => write_bytes(text, out)?,
         (Kind::Timestamp, value) => write_moment(value, out)?,
         (Kind::Float | Kind::Double, value) => drop(out.f64(number(value))?),
         (Kind::Boolean, value) => drop(out.bool(value.as_bool().unwrap_or_default())?),
@@ -266,6 +264,11 @@ fn write_member(member: &Member, value: &Value, out: &mut Output) -> Written {
         (_, Value::String(text)) => drop(out.str(text)?),
         (_, other) => drop(out.str(&other.to_string())?),
     }
+    Ok(())
+}
+
+fn write_bytes(base64: &str, out: &mut Output) -> Written {
+    out.bytes(&STANDARD.decode(base64).unwrap_or_default())?;
     Ok(())
 }
 

@@ -14,7 +14,8 @@ use super::{Scope, TERMINATOR, same};
 pub struct SigningKey([u8; 32]);
 
 impl SigningKey {
-    pub(super) fn sign_hex(&self, text: &[u8]) -> String {
+    /// HMAC of a text, in hexadecimal digits.
+    pub fn sign(&self, text: &[u8]) -> String {
         hex::encode(hmac(&self.0, text))
     }
 }
