@@ -435,7 +435,8 @@ struct Parameters {
 impl Parameters {
     fn read(head: &request::Parts, body: Option<&[u8]>) -> Self {
         let query = form::parse(head.uri.query().unwrap_or("").as_bytes());
-        let form = form::parse(body.unwrap_or(b""));
+        let body = crate::protocol::inflate(head, body.unwrap_or(b"")).unwrap_or_default();
+        let form = form::parse(&body);
         let find = |name| {
             form::get(&form, name)
                 .or_else(|| form::get(&query, name))

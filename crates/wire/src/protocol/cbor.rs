@@ -15,7 +15,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{Refusal, json, respond, serialization, set_header};
 use crate::error::Error;
-use crate::model::{Kind, Location, Member, Operation, Shape};
+use crate::model::{Kind, Member, Operation, Shape};
 use crate::timestamp;
 
 const CONTENT_TYPE: &str = "application/cbor";
@@ -239,7 +239,7 @@ fn write_structure(shape: &Shape, value: &Value, out: &mut Output) -> Written {
     for (name, value) in value.as_object().into_iter().flatten() {
         let member = shape
             .member(name)
-            .filter(|member| member.location == Location::Body && !value.is_null());
+            .filter(|member| member.is_in_answer() && !value.is_null());
         if let Some(member) = member {
             out.str(member.wire())?;
             write_member(member, value, out)?;

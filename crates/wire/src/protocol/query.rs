@@ -212,6 +212,10 @@ fn namespace(service: &Metadata) -> &str {
 }
 
 pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<Bytes> {
+    if refusal.error.code == "UnknownOperationException" {
+        let body = "<UnknownOperationException/>\n";
+        return respond(refusal.status(), Some(CONTENT_TYPE), request_id, body);
+    }
     let mut writer = Writer::new();
     let error = refusal.error;
     writer.open_with("ErrorResponse", &[("xmlns", namespace(refusal.metadata))]);
@@ -225,7 +229,9 @@ pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<
         },
     );
     writer.element("Code", refusal.wire_code());
-    writer.element("Message", &error.message);
+    if !error.message.is_empty() {
+        writer.element("Message", &error.message);
+    }
     write_error_members(refusal, &mut writer);
     if refusal.metadata.name == "sqs" {
         writer.empty("Detail");

@@ -189,7 +189,7 @@ fn members_body(
     shape: &Shape,
     output: &Value,
 ) -> (Option<&'static str>, Vec<u8>) {
-    if shape.body_members().next().is_none() || operation.status == 204 {
+    if !shape.members.iter().any(Member::is_in_answer) || operation.status == 204 {
         return (None, Vec::new());
     }
     if operation.name == "GetBucketLocation" && operation.service.name == "s3" {
