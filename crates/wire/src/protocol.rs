@@ -249,3 +249,6 @@ fn set_header(response: &mut Response<Bytes>, name: HeaderName, value: &str) {
 fn serialization(message: impl Into<String>) -> Error {
     Error::sender("SerializationException", message)
 }
+
+#[cfg(test)]
+mod tests;
