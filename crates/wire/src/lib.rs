@@ -18,6 +18,11 @@
 //! This crate does no I/O, has no clock and knows no service's behaviour: who a caller is, what a resource is, and whether it
 //! exists are other people's business.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
+)]
+
 pub mod checksum;
 mod dialect;
 mod error;

@@ -155,7 +155,7 @@ pub(super) fn element(body: &[u8], name: &str) -> Option<Vec<u8>> {
         .or_else(|| text.find(&format!("<{name} ")))?;
     let close = format!("</{name}>");
     let to = text.rfind(&close)? + close.len();
-    Some(text[from..to].as_bytes().to_vec())
+    Some(text.as_bytes()[from..to].to_vec())
 }
 
 /// The result element of a query answer, as a document.

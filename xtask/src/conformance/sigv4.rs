@@ -26,10 +26,11 @@ pub(crate) fn run(from: &Path) -> Outcome {
     for folder in &folders {
         let case = Case::read(folder)?;
         for form in ["header", "query"] {
-            for (check, outcome) in [
-                ("canonical", case.canonical(form)),
-                ("verified", case.verified(form)),
-            ] {
+            let verified = case.normalises().then(|| ("verified", case.verified(form)));
+            for (check, outcome) in [("canonical", case.canonical(form))]
+                .into_iter()
+                .chain(verified)
+            {
                 total += 1;
                 match outcome {
                     Ok(()) => passed += 1,
@@ -39,7 +40,7 @@ pub(crate) fn run(from: &Path) -> Outcome {
         }
     }
     println!(
-        "{passed} of {total} ({} cases, two forms, two checks)",
+        "{passed} of {total} ({} cases, two forms, at most two checks)",
         folders.len()
     );
     Ok(())
@@ -135,11 +136,9 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// The published signed request passes our verification.
+    /// The published signed request passes our verification. Only for cases that normalise paths: among our services only S3
+    /// does not, and it encodes them otherwise too.
     fn verified(&self, form: &str) -> Result<(), String> {
-        if !self.normalises() {
-            return Ok(());
-        }
         let (head, body) = self.signed(form)?;
         let presented = parse(&head)
             .map_err(|fault| format!("{fault:?}"))?

@@ -249,7 +249,7 @@ pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<
 
 fn write_error_members(refusal: &Refusal<'_>, writer: &mut Writer) {
     let codec = xml_value::Codec::query(dialect::of(refusal.metadata.name).milliseconds);
-    for (name, value) in &refusal.error.members {
+    for (name, value) in refusal.error.members.iter() {
         match refusal.shape.and_then(|shape| shape.member(name)) {
             Some(member) => codec.write_member(member.wire(), member, value, writer),
             None => writer.element(name, value.as_str().unwrap_or(&value.to_string())),
