@@ -69,13 +69,19 @@ pub fn decode(
         inflate(head, body)?
     };
     let body = body.as_ref();
-    match protocol {
+    let decoded = match protocol {
         Protocol::Json => json::decode(operation, shape, body),
         Protocol::RestJson => rest_json::decode(operation, shape, head, labels, body),
         Protocol::RestXml => rest_xml::decode(operation, shape, head, labels, body),
         Protocol::Query => query::decode(operation, shape, head, labels, body),
         Protocol::Cbor => cbor::decode(operation, shape, body),
-    }
+    };
+    decoded.map_err(|mut error| {
+        if protocol != Protocol::RestXml {
+            error.members.clear();
+        }
+        error
+    })
 }
 
 /// What a compressed body may grow to; metrics are at most 1 MB.

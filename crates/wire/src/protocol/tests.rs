@@ -294,6 +294,18 @@ fn s3_requests() {
 }
 
 #[test]
+fn s3_names_the_argument() {
+    let head = head("/b?list-type=2&max-keys=many", &[]);
+    let list = operation("s3", "ListObjectsV2");
+    let error = decode(list, Protocol::RestXml, &head, &Labels::default(), b"").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "InvalidArgument: Provided max-keys not an integer or within integer range"
+    );
+    assert_eq!(error.members["ArgumentValue"], "many");
+}
+
+#[test]
 fn lambda_and_its_errors() {
     let invoke = operation("lambda", "Invoke");
     let mut labels = Labels::default();

@@ -149,6 +149,17 @@ fn anonymous_and_foreign_schemes() {
     );
 }
 
+/// Version 2 must not pass for anonymous.
+#[test]
+fn version_2() {
+    let head = plain("GET", "/b/k?AWSAccessKeyId=A&Signature=s&Expires=1");
+    let error = parse(&head).unwrap_err().to_error("s3", Protocol::RestXml);
+    assert_eq!(
+        error.message,
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    );
+}
+
 #[test]
 fn malformed_headers() {
     for (from, to) in [
