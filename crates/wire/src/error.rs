@@ -23,9 +23,8 @@ pub struct Error {
     pub message: String,
     pub status: u16,
     pub fault: Fault,
-    /// Members beside the text, by the model's member names; S3's extra elements by their element names. (Boxed: a refusal
-    /// is rare, and every result carries room for one.)
-    pub members: Box<Map<String, Value>>,
+    /// Members beside the text, by the model's member names; S3's extra elements by their element names.
+    pub members: Map<String, Value>,
 }
 
 impl Error {
@@ -40,7 +39,7 @@ impl Error {
             message: message.into(),
             status,
             fault,
-            members: Box::default(),
+            members: Map::new(),
         }
     }
 
