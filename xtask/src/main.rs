@@ -2,6 +2,7 @@
 
 mod conformance;
 mod models;
+mod schemas;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +21,12 @@ enum Command {
     /// Strips the service models of the pinned botocore to the facts that crates/wire embeds
     Models {
         /// A botocore wheel, or a folder it was unpacked to; the pinned release is downloaded where none is given
+        #[arg(long)]
+        from: Option<PathBuf>,
+    },
+    /// Strips CloudFormation's type schemas out of the pinned cfn-lint for crates/schemas
+    Schemas {
+        /// A cfn-lint wheel; the pinned release is downloaded where none is given
         #[arg(long)]
         from: Option<PathBuf>,
     },
@@ -63,6 +70,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     match command {
         Command::Models { from } => models::write(from),
+        Command::Schemas { from } => schemas::run(from),
         Command::Conformance {
             suite: Suite::Protocols { from },
         } => conformance::protocols::run(&from),

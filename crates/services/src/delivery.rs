@@ -1,0 +1,30 @@
+//! Delivery of due events: which service takes which.
+//!
+//! The worker in the binary takes due entries out of the outbox and hands each to [`deliver`]. A
+//! handler that changes state finishes the entry in the same transaction as its effect, so a crash in
+//! between repeats the whole and never half.
+
+use cumulet_kernel::outbox::Entry;
+use cumulet_kernel::{Context, Event};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::{cloudformation, dynamodb, kms, lambda};
+
+/// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
+/// time; on `Err` the worker puts it back.
+pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+    match &entry.event {
+        Event::ObjectChanged { .. } => lambda::deliver_object_change(engine, context, entry).await,
+        Event::FunctionInvocation { .. } => {
+            lambda::deliver_invocation(engine, context, entry).await
+        }
+        Event::FunctionReady { .. } => lambda::deliver_ready(engine, context, entry).await,
+        Event::TableTransition { .. } => dynamodb::deliver_transition(engine, context, entry).await,
+        Event::StackStep { .. } => cloudformation::deliver_step(engine, context, entry).await,
+        Event::KeyDeletion { .. } => kms::deliver_deletion(engine, context, entry).await,
+        Event::Timer { service, kind, .. } => Err(Error::internal(format!(
+            "nobody handles the timer {service}/{kind}"
+        ))),
+    }
+}
