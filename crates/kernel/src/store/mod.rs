@@ -65,7 +65,7 @@ pub enum StoreError {
 /// A handle on the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    database: Arc<Database>,
+    engine: Arc<Engine>,
     writer: Arc<Writer>,
     outbox_filled: Arc<Notify>,
 }
@@ -94,11 +94,11 @@ impl Store {
         backend: impl redb::StorageBackend,
         room: Option<std::fs::File>,
     ) -> Result<Self, StoreError> {
-        let database = Arc::new(open_database(backend)?);
+        let engine = Arc::new(Engine::open(backend)?);
         let outbox_filled = Arc::new(Notify::new());
-        let writer = Writer::start(database.clone(), outbox_filled.clone(), room)?;
+        let writer = Writer::start(engine.clone(), outbox_filled.clone(), room)?;
         Ok(Self {
-            database,
+            engine,
             writer: Arc::new(writer),
             outbox_filled,
         })
@@ -108,13 +108,11 @@ impl Store {
     /// of rows. Takes as long as reading the file.
     pub fn verify(directory: &Path, key: &PageKey) -> Result<u64, StoreError> {
         let file = file::LockedFile::open(&directory.join("store.redb"))?;
-        let mut database = open_database(pages::EncryptedPages::new(file, key)?)?;
-        let whole = row::guarded(|| database.check_integrity().map_err(disk))?;
-        if !whole {
+        let mut engine = Engine::open(pages::EncryptedPages::new(file, key)?)?;
+        if !engine.is_whole()? {
             return Err(row::corrupt("a page's sum is wrong"));
         }
-        let transaction = database.begin_read().map_err(disk)?;
-        let tree = transaction.open_table(TREE).map_err(disk)?;
+        let tree = engine.snapshot()?;
         let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
         rows.try_fold(0, |count, pair| pair.map(|_| count + 1))
     }
@@ -125,10 +123,7 @@ impl Store {
         E: From<StoreError>,
         F: FnOnce(&mut Tx<'_>) -> Result<T, E>,
     {
-        let tree = row::guarded(|| {
-            let transaction = self.database.begin_read().map_err(disk)?;
-            transaction.open_table(TREE).map_err(disk)
-        })?;
+        let tree = self.engine.snapshot()?;
         operation(&mut Tx::reading(&tree))
     }
 
@@ -155,10 +150,48 @@ impl Store {
     }
 }
 
-fn open_database(backend: impl redb::StorageBackend) -> Result<Database, StoreError> {
-    let mut builder = redb::Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
-    row::guarded(|| builder.create_with_backend(backend).map_err(disk))
+/// The engine, whose panics on damaged pages are errors to us, in closing too.
+#[derive(Debug)]
+struct Engine(Option<Database>);
+
+impl Engine {
+    fn open(backend: impl redb::StorageBackend) -> Result<Self, StoreError> {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = row::guarded(|| builder.create_with_backend(backend).map_err(disk))?;
+        Ok(Self(Some(database)))
+    }
+
+    /// The engine is there until the handle is dropped.
+    fn database(&self) -> Result<&Database, StoreError> {
+        self.0.as_ref().ok_or(StoreError::Poisoned)
+    }
+
+    fn snapshot(&self) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+        let database = self.database()?;
+        row::guarded(|| {
+            let transaction = database.begin_read().map_err(disk)?;
+            transaction.open_table(TREE).map_err(disk)
+        })
+    }
+
+    fn is_whole(&mut self) -> Result<bool, StoreError> {
+        let database = self.0.as_mut().ok_or(StoreError::Poisoned)?;
+        row::guarded(|| database.check_integrity().map_err(disk))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        let closed = row::guarded(|| {
+            drop(database);
+            Ok(())
+        });
+        if let Err(error) = closed {
+            tracing::error!(%error, "the store could not be closed cleanly");
+        }
+    }
 }
 
 /// A write closure on its way through the writer thread, and the way back for its result.

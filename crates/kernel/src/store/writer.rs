@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::row::{self, Tree};
 use super::tx::{Overlay, Snapshot, Table};
-use super::{StoreError, TREE, Tx, disk, file};
+use super::{Engine, StoreError, TREE, Tx, disk, file};
 
 const QUEUE_JOBS_MAX: usize = 8192;
 const GROUP_JOBS_MAX: usize = 1024;
@@ -46,14 +46,14 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        database: Arc<Database>,
+        engine: Arc<Engine>,
         outbox_filled: Arc<Notify>,
         room: Option<File>,
     ) -> Result<Self, StoreError> {
-        let sequence = row::guarded(|| prepare(&database))?;
+        let sequence = row::guarded(|| prepare(engine.database()?))?;
         let (queue, mut jobs) = channel(QUEUE_JOBS_MAX);
         let mut work = Work {
-            database,
+            engine,
             outbox_filled,
             room,
             sequence,
@@ -110,7 +110,7 @@ fn sequence_key() -> Vec<u8> {
 }
 
 struct Work {
-    database: Arc<Database>,
+    engine: Arc<Engine>,
     outbox_filled: Arc<Notify>,
     /// The store file, to ask for the room on its disk.
     room: Option<File>,
@@ -169,7 +169,7 @@ impl Work {
         group: &mut Group,
         room_bytes: u64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().map_err(disk)?;
+        let mut transaction = self.engine.database()?.begin_write().map_err(disk)?;
         transaction
             .set_durability(Durability::Immediate)
             .map_err(disk)?;
