@@ -299,6 +299,86 @@ async fn bodies_written_side_by_side_share_no_space() {
     assert_eq!(fixture.blobs.verify().expect("verified").corrupt, []);
 }
 
+/// A disk on which the next flush fails.
+#[derive(Debug)]
+struct FailingDisk(Directory, Arc<AtomicBool>);
+
+#[derive(Debug)]
+struct FailingFile(Box<dyn disk::DiskFile>, Arc<AtomicBool>);
+
+impl Disk for FailingDisk {
+    fn list(&self) -> std::io::Result<Vec<(String, u64)>> {
+        self.0.list()
+    }
+
+    fn open(&self, name: &str) -> std::io::Result<Box<dyn disk::DiskFile>> {
+        Ok(Box::new(FailingFile(self.0.open(name)?, self.1.clone())))
+    }
+
+    fn create(&self, name: &str) -> std::io::Result<Box<dyn disk::DiskFile>> {
+        Ok(Box::new(FailingFile(self.0.create(name)?, self.1.clone())))
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.0.remove(name)
+    }
+}
+
+impl disk::DiskFile for FailingFile {
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+        self.0.read(offset, bytes)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        // The last mebibyte of a segment is beyond the end of this disk.
+        if offset >= 63 << 20 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.0.write(offset, bytes)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        if self.1.swap(false, std::sync::atomic::Ordering::AcqRel) {
+            return Err(std::io::Error::other("the flush failed"));
+        }
+        self.0.sync()
+    }
+}
+
+#[tokio::test]
+async fn a_failed_flush_is_never_tried_again_and_a_full_disk_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path(), &PageKey::new([7; 64])).expect("opens");
+    let real = Directory::open(&directory.path().join("segments")).expect("opens");
+    let fails = Arc::new(AtomicBool::default());
+    let disk = Box::new(FailingDisk(real, fails.clone()));
+    let blobs = Blobs::on_disk(disk, store, &Ids::random()).expect("opens");
+    // Nothing is prepared beside: the next flush shall be the body's.
+    blobs
+        .0
+        .preparing
+        .store(true, std::sync::atomic::Ordering::Release);
+    let fixture = Fixture { directory, blobs };
+    let kept = fixture.write_kept(&body(MIB)).await;
+    fails.store(true, std::sync::atomic::Ordering::Release);
+    let mut writer = fixture.blobs.writer(key());
+    let written = writer.write(Bytes::from(body(MIB))).await;
+    written.expect("written");
+    let failed = writer.finish().await;
+    assert!(matches!(failed, Err(StoreError::Disk(_))), "{failed:?}");
+    let elsewhere = fixture.write_kept(&body(MIB)).await;
+    assert_ne!(elsewhere.extents[0].segment, kept.extents[0].segment);
+    let mut writer = fixture.blobs.writer(key());
+    let mut full = writer.write(Bytes::from(body(70 * MIB))).await;
+    if full.is_ok() {
+        full = writer.finish().await.map(drop);
+    }
+    assert!(matches!(full, Err(StoreError::DiskFull(_))), "{full:?}");
+    for blob in [kept, elsewhere] {
+        assert!(fixture.read(&blob, 0..u64::MAX).await.expect("read") == body(MIB));
+    }
+}
+
 /// Allocates and frees at random, and checks that no unit is ever given out twice.
 #[test]
 fn the_books_never_give_a_unit_out_twice() {
