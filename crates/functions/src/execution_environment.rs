@@ -30,6 +30,7 @@ pub(crate) struct ExecutionEnvironment {
     pub(crate) memory: MemoryGauge,
     /// Whether a runtime process is there that has asked for work.
     pub(crate) initialised: bool,
+    pub(crate) born: Instant,
     process: SandboxProcess,
     events: mpsc::UnboundedReceiver<RuntimeEvent>,
     launch: Launch,
@@ -104,6 +105,7 @@ impl ExecutionEnvironment {
             exchange,
             memory: MemoryGauge::new(vacant.process.guard_pid),
             initialised: false,
+            born: Instant::now(),
             process: vacant.process,
             events,
             launch,

@@ -252,9 +252,10 @@ impl Host {
 
     fn give_back(self: &Arc<Host>, pool: &VersionPool, mut environment: Occupied) {
         let environment = environment.take();
+        let old = environment.born.elapsed() >= self.config.lifetime_max;
         let mut idle = lock(&pool.idle);
         // Under the lock that `retire` takes after it has set the flag: no sandbox can slip in behind it.
-        if pool.retired.load(Ordering::SeqCst) || self.is_closed() {
+        if old || pool.retired.load(Ordering::SeqCst) || self.is_closed() {
             drop(idle);
             self.dispose(environment);
         } else {
