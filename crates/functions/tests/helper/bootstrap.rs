@@ -161,6 +161,10 @@ fn initialise(api: &mut Api) {
             exit(1);
         }
         Ok("exit") => exit(7),
+        Ok("slow") if !fs::exists("/tmp/tried").unwrap() => {
+            fs::write("/tmp/tried", "").unwrap();
+            sleep(Duration::from_secs(60));
+        }
         Ok("once") if !fs::exists("/tmp/tried").unwrap() => {
             fs::write("/tmp/tried", "").unwrap();
             exit(0);
