@@ -30,3 +30,7 @@ pub fn append(
 ) -> Result<()> {
     Err(Error::not_implemented("log events"))
 }
+
+pub async fn deliver_timer(_engine: &crate::Engine, _context: Context, _entry: cumulet_kernel::outbox::Entry) -> Result<()> {
+    Err(Error::not_implemented("log retention"))
+}
