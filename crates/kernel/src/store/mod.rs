@@ -20,7 +20,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::{Notify, oneshot};
 
 pub use pages::PageKey;
-pub(crate) use tx::decode;
+pub use tx::decode;
 pub use tx::{Direction, Scan, Table, Tx};
 
 use tx::Snapshot;
