@@ -9,7 +9,7 @@ use super::key;
 use super::policies::{aws_managed_policy, default_policy};
 use super::state::{
     ALIASES, ALIASES_OF_KEY, AliasRecord, GRANTS, KEYS, KEYS_OF_ACCOUNT, KeyRecord, KeyState,
-    Material, MaterialSecret, alias_of, alias_of_key, grant_of,
+    alias_of, alias_of_key, grant_of,
 };
 use super::{grant, rotation};
 use crate::engine::Engine;
@@ -38,12 +38,7 @@ pub(super) fn make(context: &Context, new: NewKey) -> KeyRecord {
         state: KeyState::Enabled,
         aws_managed: new.aws_managed,
         policy: policy.into(),
-        materials: vec![Material {
-            version: 1,
-            secret: MaterialSecret::generate(&context.ids),
-            created: context.now,
-            on_demand: false,
-        }],
+        materials: vec![rotation::material(context, 1, false)],
         rotation: None,
         tags: new.tags,
         grant_count: 0,

@@ -57,6 +57,8 @@ pub(crate) enum KeyState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Material {
     pub(crate) version: u32,
+    /// 64 hexadecimal digits.
+    pub(crate) id: String,
     pub(crate) secret: MaterialSecret,
     pub(crate) created: Timestamp,
     /// Whether `RotateKeyOnDemand` made it.
