@@ -23,7 +23,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub(crate) use file::flush_directory;
 pub use pages::PageKey;
-pub(crate) use tx::decode;
+pub use tx::decode;
 pub use tx::{Direction, Scan, Table, Tx};
 
 use writer::{Job, Writer};

@@ -286,6 +286,7 @@ fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(record).map_err(|error| StoreError::Record(error.to_string()))
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+/// Reads a record out of a scanned value.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     rmp_serde::from_slice(bytes).map_err(|error| StoreError::Record(error.to_string()))
 }
