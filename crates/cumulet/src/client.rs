@@ -4,11 +4,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use cumulet_kernel::clock::wall_now;
-use cumulet_wire::sigv4;
+use cumulet_wire::{Protocol, model, sigv4};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 
 /// Why a call came to nothing.
@@ -123,13 +124,23 @@ impl Client {
     }
 
     fn sign(&self, service: &str, credentials: &Credentials, request: &mut Request<Bytes>) -> Result<(), ClientError> {
-        let scope = sigv4::SigningScope { region: &self.region, service };
-        let keys = sigv4::Keys {
-            access_key_id: &credentials.access_key_id,
-            secret_access_key: &credentials.secret_access_key,
+        let credentials = sigv4::Credentials {
+            access_key: credentials.access_key_id.clone(),
+            secret_key: credentials.secret_access_key.clone(),
             session_token: None,
         };
-        sigv4::sign(request, &keys, &scope, wall_now().seconds()).map_err(broken)
+        let signing_name = model::service(service).map_or(service, |known| &known.metadata.signing_name);
+        let hash = hex::encode(Sha256::digest(request.body()));
+        let signer = sigv4::Signer {
+            credentials: &credentials,
+            region: &self.region,
+            service: signing_name,
+            now_s: wall_now().seconds(),
+        };
+        let (mut head, body) = std::mem::take(request).into_parts();
+        let signed = signer.sign(&mut head, &hash);
+        *request = Request::from_parts(head, body);
+        signed.map_err(|fault| broken(fault.to_error(service, Protocol::RestJson)))
     }
 }
 

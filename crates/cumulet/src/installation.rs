@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cumulet_functions::{AwsConnection, Functions};
 use cumulet_kernel::blob::Blobs;
+use cumulet_kernel::root_key::RootKeyError;
 use cumulet_kernel::store::PageKey;
 use cumulet_kernel::{Clock, Context, Ids, Store, StoreError};
 use cumulet_services::iam::{self, Operator};
@@ -24,6 +25,8 @@ pub(crate) enum OpenError {
     Corrupt(StoreError),
     #[error("the installation cannot be opened: {0}")]
     Store(StoreError),
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
     #[error("the folder {0} cannot be made: {1}")]
     Folder(String, std::io::Error),
     #[error("functions cannot run here: {0}; `cumulet doctor` says what this machine enforces")]
@@ -57,10 +60,11 @@ pub(crate) async fn open(directory: &Path) -> Result<(Engine, mpsc::Receiver<Aws
     let directory = directory
         .canonicalize()
         .map_err(|error| OpenError::Folder(directory.display().to_string(), error))?;
-    let root_key = cumulet_kernel::root_key::load_or_create(&directory)?;
+    let ids = Ids::random();
+    let root_key = cumulet_kernel::root_key::load_or_create(&directory, &ids)?;
     let store = Store::open(&directory, &PageKey::new(root_key.derive("pages")))?;
-    let blobs = Blobs::open(&directory.join("blobs"), &store, &Ids::random())?;
-    let clock = Clock::wall(store.read(cumulet_kernel::clock::load_offset)?);
+    let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
+    let clock = Clock::wall(store.read(|tx| cumulet_kernel::clock::load_offset(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
     let (functions, connections) = start_functions(&directory, &cache_directory).await?;
     let functions = Arc::new(ProcessRunner::new(functions));

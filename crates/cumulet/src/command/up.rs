@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let watching = tokio::spawn(show_requests(server.requests.clone(), arguments.json));
     let served = serving.await;
     watching.abort();
-    server.engine.functions_shutdown().await;
+    server.engine.shut_down_functions().await;
     say("stopped; everything is kept, `cumulet up` goes on with it");
     served.map_err(|error| Failure::Failed(format!("the engine broke: {error}")))
 }

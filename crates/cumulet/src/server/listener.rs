@@ -92,7 +92,7 @@ async fn serve(server: Server, stream: TcpStream, origin: Origin, mut stopped: w
     tokio::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        _ = stopped.wait_for(|stopped| *stopped) => {
+        () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

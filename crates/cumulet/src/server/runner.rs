@@ -40,8 +40,18 @@ impl FunctionRunner for ProcessRunner {
         cumulet_functions::runtime_available(runtime)
     }
 
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        let functions = self.functions.clone();
+        Box::pin(async move { functions.shutdown().await })
+    }
+
     fn isolation(&self) -> String {
-        self.functions.report().to_string()
+        let report = self.functions.report();
+        let missing: Vec<&str> = report.missing().map(|layer| layer.name.as_str()).collect();
+        if missing.is_empty() {
+            return format!("isolation {}", report.grade);
+        }
+        format!("isolation {}, without: {}", report.grade, missing.join(", "))
     }
 }
 

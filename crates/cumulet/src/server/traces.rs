@@ -64,7 +64,7 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
         if let Err(error) = stored {
             tracing::warn!(%error, "spans cannot be stored");
         }
-        flushed.into_iter().for_each(|done| drop(done.send(())));
+        flushed.into_iter().for_each(|done| _ = done.send(()));
     }
 }
 

@@ -62,7 +62,7 @@ async fn start_due(
     let now = server.engine.clock.now();
     let (due, next) = server.engine.store.read(|tx| {
         let due = outbox::due(tx, now, BATCH)?;
-        Ok::<_, StoreError>((due, outbox::next_due(tx, now)?))
+        Ok::<_, StoreError>((due, outbox::next_due_after(tx, now)?))
     })?;
     for entry in due {
         let Some(claim) = Claim::take(in_flight, finished, &entry) else { continue };
@@ -92,7 +92,11 @@ async fn deliver(server: &Server, entry: Entry) {
 /// Leaves a failed event for later, unless its handler already took it out.
 async fn put_back(engine: &Engine, context: &Context, entry: Entry) {
     let due = engine.clock.now().plus_ms(retry_delay_ms(entry.attempts));
-    let put_back = engine.write(move |tx| Ok(outbox::retry(tx, entry, due)?)).await;
+    let put_back = engine.write(move |tx| {
+        let is_waiting = outbox::holds(tx, entry.id)?;
+        Ok(if is_waiting { outbox::retry(tx, entry, due).map(drop)? })
+    });
+    let put_back = put_back.await;
     if let Err(error) = put_back {
         context.trace.fail(&error.code);
     }

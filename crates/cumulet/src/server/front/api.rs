@@ -10,7 +10,6 @@ use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
 use cumulet_wire::{Error, Protocol, model};
-use futures_util::StreamExt;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
