@@ -7,13 +7,19 @@ use cumulet_functions::{Functions, IsolationReport, LayerState};
 use super::Failure;
 use crate::cli::Doctor;
 use crate::console::{Colour, paint, print};
+use crate::installation::make_private;
 
 pub(crate) async fn run(arguments: &Doctor) -> Result<(), Failure> {
     let scratch = scratch_directory(&arguments.data_dir);
+    let (sandboxes, code) = (scratch.join("sandboxes"), scratch.join("code"));
+    make_private(&sandboxes)?;
+    make_private(&code)?;
     let (sender, _connections) = tokio::sync::mpsc::channel(1);
-    let config = cumulet_functions::Config::new(scratch.join("sandboxes"), scratch.join("code"), sender);
+    let config = cumulet_functions::Config::new(sandboxes, code, sender);
     let functions = Functions::start(config).await;
-    let report = functions.map(|functions| functions.report()).map_err(|error| Failure::Failed(error.to_string()));
+    let report = functions
+        .map(|functions| functions.report())
+        .map_err(|error| Failure::Failed(error.to_string()));
     drop(std::fs::remove_dir_all(&scratch));
     let report = report?;
     if arguments.json {
@@ -31,9 +37,18 @@ fn scratch_directory(data_directory: &Path) -> PathBuf {
 
 fn lines(report: &IsolationReport) -> Vec<String> {
     let rows = report.layers.iter().map(|layer| match &layer.state {
-        LayerState::Enforced { detail } => format!("  {} {:<24} {detail}", paint("yes", Colour::Green), layer.name),
-        LayerState::NotEnforced { why } => format!("  {} {:<24} {why}", paint("no ", Colour::Red), layer.name),
+        LayerState::Enforced { detail } => format!(
+            "  {} {:<24} {detail}",
+            paint("yes", Colour::Green),
+            layer.name
+        ),
+        LayerState::NotEnforced { why } => {
+            format!("  {} {:<24} {why}", paint("no ", Colour::Red), layer.name)
+        }
     });
-    let heading = format!("isolation of functions: {} ({})", report.grade, report.kernel);
+    let heading = format!(
+        "isolation of functions: {} ({})",
+        report.grade, report.kernel
+    );
     std::iter::once(heading).chain(rows).collect()
 }

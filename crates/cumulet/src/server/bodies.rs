@@ -43,7 +43,9 @@ pub(super) fn chunks(body: Incoming) -> BoxStream<'static, Result<Bytes, Error>>
 }
 
 pub(super) fn bytes(body: impl Into<Bytes>) -> ReplyBody {
-    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(body.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 pub(super) fn reply(body: Body) -> ReplyBody {
@@ -51,7 +53,9 @@ pub(super) fn reply(body: Body) -> ReplyBody {
         Body::Empty => bytes(Bytes::new()),
         Body::Bytes(whole) => bytes(whole),
         // A stream that fails breaks the connection off: the client sees a cut body, never a wrong one.
-        stream @ Body::Stream { .. } => StreamBody::new(stream.into_chunks().map_ok(Frame::data)).boxed_unsync(),
+        stream @ Body::Stream { .. } => {
+            StreamBody::new(stream.into_chunks().map_ok(Frame::data)).boxed_unsync()
+        }
     }
 }
 
@@ -60,7 +64,12 @@ pub(super) fn bound_to_hash(
     chunks: BoxStream<'static, Result<Bytes, Error>>,
     signed_sha256_hex: String,
 ) -> BoxStream<'static, Result<Bytes, Error>> {
-    HashBound { chunks, hash: Some(Sha256::new()), signed_sha256_hex }.boxed()
+    HashBound {
+        chunks,
+        hash: Some(Sha256::new()),
+        signed_sha256_hex,
+    }
+    .boxed()
 }
 
 struct HashBound {
@@ -72,7 +81,10 @@ struct HashBound {
 impl Stream for HashBound {
     type Item = Result<Bytes, Error>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
         let next = ready!(self.chunks.poll_next_unpin(context));
         if let (Some(Ok(chunk)), Some(hash)) = (&next, &mut self.hash) {
             hash.update(chunk);

@@ -27,7 +27,9 @@ impl FunctionRunner for ProcessRunner {
         let functions = self.functions.clone();
         Box::pin(async move {
             let version = Arc::new(sandbox_version(&function));
-            let outcome = functions.invoke(&version, sandbox_invocation(invocation)).await;
+            let outcome = functions
+                .invoke(&version, sandbox_invocation(invocation))
+                .await;
             outcome.map(service_outcome).map_err(service_error)
         })
     }
@@ -51,7 +53,11 @@ impl FunctionRunner for ProcessRunner {
         if missing.is_empty() {
             return format!("isolation {}", report.grade);
         }
-        format!("isolation {}, without: {}", report.grade, missing.join(", "))
+        format!(
+            "isolation {}, without: {}",
+            report.grade,
+            missing.join(", ")
+        )
     }
 }
 
@@ -97,7 +103,11 @@ fn service_outcome(outcome: cumulet_functions::InvocationOutcome) -> Outcome {
         payload: outcome.payload,
         function_error: outcome.function_error,
         log_stream_name: outcome.log_stream_name,
-        log_lines: outcome.log_lines.into_iter().map(|line| (line.timestamp_ms, line.text)).collect(),
+        log_lines: outcome
+            .log_lines
+            .into_iter()
+            .map(|line| (line.timestamp_ms, line.text))
+            .collect(),
         cold_start: outcome.cold,
         init_duration_ms: outcome.init_duration_ms,
         duration_ms: outcome.duration_ms,

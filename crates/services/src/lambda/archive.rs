@@ -73,7 +73,9 @@ impl Unpacking<'_> {
         }
         let mode = entry.unix_mode();
         if mode.is_some_and(|mode| !is_regular(mode)) {
-            return Err(broken("it holds something that is neither file, folder nor link"));
+            return Err(broken(
+                "it holds something that is neither file, folder nor link",
+            ));
         }
         self.file(&mut entry, &path, mode)
     }

@@ -58,31 +58,59 @@ fn edit_api<T>(
 }
 
 fn resource<'a>(api: &'a Api, id: &str) -> Result<&'a Resource> {
-    api.definition.resources.get(id).ok_or_else(errors::no_resource)
+    api.definition
+        .resources
+        .get(id)
+        .ok_or_else(errors::no_resource)
 }
 
 fn resource_mut<'a>(api: &'a mut Api, id: &str) -> Result<&'a mut Resource> {
-    api.definition.resources.get_mut(id).ok_or_else(errors::no_resource)
+    api.definition
+        .resources
+        .get_mut(id)
+        .ok_or_else(errors::no_resource)
 }
 
 fn method<'a>(api: &'a Api, resource_id: &str, http_method: &str) -> Result<&'a Method> {
-    resource(api, resource_id)?.resource_methods.get(http_method).ok_or_else(errors::no_method)
+    resource(api, resource_id)?
+        .resource_methods
+        .get(http_method)
+        .ok_or_else(errors::no_method)
 }
 
-fn method_mut<'a>(api: &'a mut Api, resource_id: &str, http_method: &str) -> Result<&'a mut Method> {
-    resource_mut(api, resource_id)?.resource_methods.get_mut(http_method).ok_or_else(errors::no_method)
+fn method_mut<'a>(
+    api: &'a mut Api,
+    resource_id: &str,
+    http_method: &str,
+) -> Result<&'a mut Method> {
+    resource_mut(api, resource_id)?
+        .resource_methods
+        .get_mut(http_method)
+        .ok_or_else(errors::no_method)
 }
 
-fn integration_mut<'a>(api: &'a mut Api, resource_id: &str, http_method: &str) -> Result<&'a mut Integration> {
+fn integration_mut<'a>(
+    api: &'a mut Api,
+    resource_id: &str,
+    http_method: &str,
+) -> Result<&'a mut Integration> {
     let method = method_mut(api, resource_id, http_method)?;
-    method.method_integration.as_mut().ok_or_else(errors::no_integration)
+    method
+        .method_integration
+        .as_mut()
+        .ok_or_else(errors::no_integration)
 }
 
 /// A page of `all`, beginning where `position` says: the number of items before it.
 fn page<T>(all: Vec<T>, position: Option<&str>, limit: Option<usize>) -> Items<T> {
-    let start: usize = position.and_then(|position| position.parse().ok()).unwrap_or(0);
+    let start: usize = position
+        .and_then(|position| position.parse().ok())
+        .unwrap_or(0);
     let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let end = start.saturating_add(limit);
     let position = (all.len() > end).then(|| end.to_string());
-    Items { items: all.into_iter().skip(start).take(limit).collect(), position }
+    Items {
+        items: all.into_iter().skip(start).take(limit).collect(),
+        position,
+    }
 }

@@ -57,7 +57,12 @@ struct Deployed {
 }
 
 /// Answers a request to a deployed API. `request.path` begins with the stage.
-pub async fn execute(engine: &Engine, context: Context, api_id: &str, request: HttpRequest) -> HttpReply {
+pub async fn execute(
+    engine: &Engine,
+    context: Context,
+    api_id: &str,
+    request: HttpRequest,
+) -> HttpReply {
     let (context, _span) = context.span(&format!("apigateway {} {}", request.method, request.path));
     let extended_request_id = extended_id(&context);
     let found = match find(engine, api_id, &request) {
@@ -68,7 +73,10 @@ pub async fn execute(engine: &Engine, context: Context, api_id: &str, request: H
     let context = context.located(&found.account, &found.region);
     let path = below_stage(&request.path);
     let Some(routed) = route::find(&found.definition, &request.method, &path) else {
-        let failure = Failure::of("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token");
+        let failure = Failure::of(
+            "MISSING_AUTHENTICATION_TOKEN",
+            "Missing Authentication Token",
+        );
         return failure.reply(&found.definition, &context, &extended_request_id);
     };
     let call = Call {
@@ -94,19 +102,36 @@ pub fn too_large() -> HttpReply {
 }
 
 fn find(engine: &Engine, api_id: &str, request: &HttpRequest) -> Result<Option<Deployed>> {
-    let stage_name = request.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let stage_name = request
+        .path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
     engine.read(|tx| {
-        let Some(owner) = state::owner(tx, api_id)? else { return Ok(None) };
-        let Some(stage) = state::stage(tx, api_id, stage_name)? else { return Ok(None) };
+        let Some(owner) = state::owner(tx, api_id)? else {
+            return Ok(None);
+        };
+        let Some(stage) = state::stage(tx, api_id, stage_name)? else {
+            return Ok(None);
+        };
         let definition = route::definition(tx, api_id, &stage.deployment_id)?;
-        let deployed = |definition| Deployed { account: owner.account, region: owner.region, stage, definition };
+        let deployed = |definition| Deployed {
+            account: owner.account,
+            region: owner.region,
+            stage,
+            definition,
+        };
         Ok(definition.map(deployed))
     })
 }
 
 /// `/prod//upload` is `//upload` below its stage; a bare stage is `/`.
 fn below_stage(path: &str) -> String {
-    let rest = path.trim_start_matches('/').split_once('/').map_or("", |(_, rest)| rest);
+    let rest = path
+        .trim_start_matches('/')
+        .split_once('/')
+        .map_or("", |(_, rest)| rest);
     format!("/{rest}")
 }
 
@@ -136,7 +161,11 @@ impl Call<'_> {
         self.api_key = keys::check(self, log).await?;
         throttle::take(self)?;
         validate::check(self, log)?;
-        let integration = self.method.method_integration.as_ref().ok_or_else(Failure::internal)?;
+        let integration = self
+            .method
+            .method_integration
+            .as_ref()
+            .ok_or_else(Failure::internal)?;
         match integration.kind.as_str() {
             "MOCK" => mock::answer(self, integration),
             "AWS_PROXY" => proxy::answer(self, integration, log).await,
@@ -146,9 +175,17 @@ impl Call<'_> {
 
     /// The stage's settings for this method: its own, or those for all.
     fn setting(&self) -> MethodSetting {
-        let own = format!("{}/{}", self.resource.path.trim_start_matches('/'), self.method.http_method);
+        let own = format!(
+            "{}/{}",
+            self.resource.path.trim_start_matches('/'),
+            self.method.http_method
+        );
         let settings = &self.stage.method_settings;
-        settings.get(&own).or_else(|| settings.get("*/*")).cloned().unwrap_or_default()
+        settings
+            .get(&own)
+            .or_else(|| settings.get("*/*"))
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn now(&self) -> Timestamp {
@@ -157,9 +194,14 @@ impl Call<'_> {
 
     /// `arn:aws:execute-api:region:account:api/stage/METHOD/path`
     fn method_arn(&self) -> String {
-        let Context { region, account, .. } = &self.context;
+        let Context {
+            region, account, ..
+        } = &self.context;
         let path = self.path.trim_start_matches('/');
-        format!("arn:aws:execute-api:{region}:{account}:{}/{}/{}/{path}", self.api_id, self.stage.stage_name, self.request.method)
+        format!(
+            "arn:aws:execute-api:{region}:{account}:{}/{}/{}/{path}",
+            self.api_id, self.stage.stage_name, self.request.method
+        )
     }
 
     fn body(&self) -> &Bytes {
@@ -168,7 +210,10 @@ impl Call<'_> {
 
     /// The request's content type without parameters; JSON where there is none.
     fn content_type(&self) -> &str {
-        let given = self.request.header("content-type").unwrap_or("application/json");
+        let given = self
+            .request
+            .header("content-type")
+            .unwrap_or("application/json");
         given.split(';').next().unwrap_or(given).trim()
     }
 }
