@@ -23,6 +23,9 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
         Event::TableTransition { .. } => dynamodb::deliver_transition(engine, context, entry).await,
         Event::StackStep { .. } => cloudformation::deliver_step(engine, context, entry).await,
         Event::KeyDeletion { .. } => kms::deliver_deletion(engine, context, entry).await,
+        Event::Timer { service, .. } if service == "kms" => {
+            kms::deliver_rotation(engine, context, entry).await
+        }
         Event::Timer { service, kind, .. } => Err(Error::internal(format!(
             "nobody handles the timer {service}/{kind}"
         ))),
