@@ -75,7 +75,10 @@ impl ScriptedRunner {
             payload,
             log_stream_name: "2026/09/21/[$LATEST]0123".into(),
             log_lines: vec![
-                (START.0, format!("START RequestId: {request_id} Version: $LATEST\n")),
+                (
+                    START.0,
+                    format!("START RequestId: {request_id} Version: $LATEST\n"),
+                ),
                 (START.0, format!("END RequestId: {request_id}\n")),
             ],
             duration_ms: 1.5,
@@ -141,13 +144,23 @@ impl Installation {
 
     /// As after a crash: only what is on disk is left.
     pub(crate) fn reopen(self) -> Self {
-        let Self { directory, engine, runner, ids } = self;
+        let Self {
+            directory,
+            engine,
+            runner,
+            ids,
+        } = self;
         let clock = engine.clock.clone();
         drop(engine);
         Self::open(directory, clock, runner, ids)
     }
 
-    fn open(directory: tempfile::TempDir, clock: Clock, runner: Arc<ScriptedRunner>, ids: Ids) -> Self {
+    fn open(
+        directory: tempfile::TempDir,
+        clock: Clock,
+        runner: Arc<ScriptedRunner>,
+        ids: Ids,
+    ) -> Self {
         let store = Store::open(directory.path(), &PageKey::new([7; 64])).expect("the store opens");
         let blobs = Blobs::open(directory.path(), store.clone(), &ids).expect("the blobs open");
         let engine = Engine {
@@ -158,7 +171,12 @@ impl Installation {
             functions: Arc::new(Shared(runner.clone())),
             cache_directory: directory.path().join("cache").into(),
         };
-        Self { directory, engine, runner, ids }
+        Self {
+            directory,
+            engine,
+            runner,
+            ids,
+        }
     }
 
     /// The account itself, which may do everything.
@@ -193,8 +211,15 @@ impl Installation {
         }
     }
 
-    pub(crate) async fn reply(&self, service: &str, operation: &str, input: Value) -> Result<Reply> {
-        self.engine.call(self.root(), service, operation, Request::new(input)).await
+    pub(crate) async fn reply(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Reply> {
+        self.engine
+            .call(self.root(), service, operation, Request::new(input))
+            .await
     }
 
     /// Calls as the account itself.
@@ -214,10 +239,17 @@ impl Installation {
     pub(crate) async fn deliver_due(&self) -> usize {
         for delivered in 0..1000 {
             let now = self.engine.clock.now();
-            let due = self.engine.read(|tx| Ok(outbox::due(tx, now, 1)?)).expect("the outbox");
-            let Some(entry) = due.into_iter().next() else { return delivered };
+            let due = self
+                .engine
+                .read(|tx| Ok(outbox::due(tx, now, 1)?))
+                .expect("the outbox");
+            let Some(entry) = due.into_iter().next() else {
+                return delivered;
+            };
             let context = self.root();
-            delivery::deliver(&self.engine, context, entry).await.expect("delivered");
+            delivery::deliver(&self.engine, context, entry)
+                .await
+                .expect("delivered");
         }
         panic!("the outbox never runs dry");
     }
@@ -227,16 +259,29 @@ impl Installation {
         self.deliver_due().await
     }
 
+    /// Waits until all that was handed to the store's writer is durable: logs are waited for by nobody.
+    pub(crate) async fn settled(&self) {
+        self.engine
+            .write(|_| Ok(()))
+            .await
+            .expect("the writer answers");
+    }
+
     /// A role that functions can take, with one inline policy.
     pub(crate) async fn role(&self, name: &str, service: &str, statements: Value) -> String {
         let trust = json!({ "Version": "2012-10-17", "Statement": [
             { "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }
         ] });
         let create = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust.to_string() });
-        self.call("iam", "CreateRole", create).await.expect("a role");
+        self.call("iam", "CreateRole", create)
+            .await
+            .expect("a role");
         let policy = json!({ "Version": "2012-10-17", "Statement": statements });
-        let put = json!({ "RoleName": name, "PolicyName": "p", "PolicyDocument": policy.to_string() });
-        self.call("iam", "PutRolePolicy", put).await.expect("a policy");
+        let put =
+            json!({ "RoleName": name, "PolicyName": "p", "PolicyDocument": policy.to_string() });
+        self.call("iam", "PutRolePolicy", put)
+            .await
+            .expect("a policy");
         format!("arn:aws:iam::{ACCOUNT}:role/{name}")
     }
 }

@@ -44,12 +44,13 @@ use crate::iam;
 use crate::operation::{AccessRule, Operation, Reply, Request};
 use crate::registry::registry;
 
+use crate::access::Access;
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
-    ListFunctionsInput, ListPartsInput, NoInput, PublishVersionInput, PutAliasInput, PutConcurrencyInput,
-    RemovePermissionInput, TagInput, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
+    ListFunctionsInput, ListPartsInput, NoInput, PublishVersionInput, PutAliasInput,
+    PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
+    UpdateFunctionConfigurationInput,
 };
-use crate::access::Access;
 use name::FunctionName;
 use resolve::{access, access_to_whole};
 
@@ -75,7 +76,13 @@ fn function_operations() -> Vec<Operation> {
             "GetFunction",
             |tx, context, input| {
                 let qualifier = input.qualifier.as_deref();
-                access(tx, context, "lambda:GetFunction", &input.function_name, qualifier)
+                access(
+                    tx,
+                    context,
+                    "lambda:GetFunction",
+                    &input.function_name,
+                    qualifier,
+                )
             },
             function::get,
         ),
@@ -83,7 +90,13 @@ fn function_operations() -> Vec<Operation> {
             "GetFunctionConfiguration",
             |tx, context, input| {
                 let qualifier = input.qualifier.as_deref();
-                access(tx, context, "lambda:GetFunctionConfiguration", &input.function_name, qualifier)
+                access(
+                    tx,
+                    context,
+                    "lambda:GetFunctionConfiguration",
+                    &input.function_name,
+                    qualifier,
+                )
             },
             function::get_configuration,
         ),
@@ -95,7 +108,12 @@ fn function_operations() -> Vec<Operation> {
         Operation::write::<UpdateFunctionConfigurationInput, _>(
             "UpdateFunctionConfiguration",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:UpdateFunctionConfiguration", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:UpdateFunctionConfiguration",
+                    &input.function_name,
+                )
             },
             function::update_configuration,
         ),
@@ -103,7 +121,13 @@ fn function_operations() -> Vec<Operation> {
             "DeleteFunction",
             |tx, context, input| {
                 let qualifier = input.qualifier.as_deref();
-                access(tx, context, "lambda:DeleteFunction", &input.function_name, qualifier)
+                access(
+                    tx,
+                    context,
+                    "lambda:DeleteFunction",
+                    &input.function_name,
+                    qualifier,
+                )
             },
             function::delete,
         ),
@@ -114,39 +138,56 @@ fn version_operations() -> Vec<Operation> {
     vec![
         Operation::write::<PublishVersionInput, _>(
             "PublishVersion",
-            |tx, context, input| access_to_whole(tx, context, "lambda:PublishVersion", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:PublishVersion", &input.function_name)
+            },
             version::publish,
         ),
         Operation::read::<ListPartsInput, _>(
             "ListVersionsByFunction",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:ListVersionsByFunction", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:ListVersionsByFunction",
+                    &input.function_name,
+                )
             },
             version::list,
         ),
         Operation::write::<PutAliasInput, _>(
             "CreateAlias",
-            |tx, context, input| access_to_whole(tx, context, "lambda:CreateAlias", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:CreateAlias", &input.function_name)
+            },
             alias::create,
         ),
         Operation::write::<PutAliasInput, _>(
             "UpdateAlias",
-            |tx, context, input| access_to_whole(tx, context, "lambda:UpdateAlias", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:UpdateAlias", &input.function_name)
+            },
             alias::update,
         ),
         Operation::read::<AliasInput, _>(
             "GetAlias",
-            |tx, context, input| access_to_whole(tx, context, "lambda:GetAlias", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:GetAlias", &input.function_name)
+            },
             alias::get,
         ),
         Operation::write::<AliasInput, _>(
             "DeleteAlias",
-            |tx, context, input| access_to_whole(tx, context, "lambda:DeleteAlias", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:DeleteAlias", &input.function_name)
+            },
             alias::delete,
         ),
         Operation::read::<ListPartsInput, _>(
             "ListAliases",
-            |tx, context, input| access_to_whole(tx, context, "lambda:ListAliases", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:ListAliases", &input.function_name)
+            },
             alias::list,
         ),
     ]
@@ -157,8 +198,10 @@ fn policy_operations() -> Vec<Operation> {
         Operation::write::<AddPermissionInput, _>(
             "AddPermission",
             |tx, context, input| {
-                let needed = access_to_whole(tx, context, "lambda:AddPermission", &input.function_name)?;
-                let principal = |access: Access| access.condition("lambda:Principal", &input.principal);
+                let needed =
+                    access_to_whole(tx, context, "lambda:AddPermission", &input.function_name)?;
+                let principal =
+                    |access: Access| access.condition("lambda:Principal", &input.principal);
                 Ok(needed.into_iter().map(principal).collect())
             },
             policy::add,
@@ -172,27 +215,44 @@ fn policy_operations() -> Vec<Operation> {
         ),
         Operation::read::<FunctionInput, _>(
             "GetPolicy",
-            |tx, context, input| access_to_whole(tx, context, "lambda:GetPolicy", &input.function_name),
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:GetPolicy", &input.function_name)
+            },
             policy::get,
         ),
         Operation::write::<PutConcurrencyInput, _>(
             "PutFunctionConcurrency",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:PutFunctionConcurrency", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:PutFunctionConcurrency",
+                    &input.function_name,
+                )
             },
             concurrency::put,
         ),
         Operation::read::<FunctionInput, _>(
             "GetFunctionConcurrency",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:GetFunctionConcurrency", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:GetFunctionConcurrency",
+                    &input.function_name,
+                )
             },
             concurrency::get,
         ),
         Operation::write::<FunctionInput, _>(
             "DeleteFunctionConcurrency",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:DeleteFunctionConcurrency", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:DeleteFunctionConcurrency",
+                    &input.function_name,
+                )
             },
             concurrency::delete,
         ),
@@ -205,35 +265,60 @@ fn invocation_operations() -> Vec<Operation> {
         Operation::write::<InvokeConfigInput, _>(
             "PutFunctionEventInvokeConfig",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:PutFunctionEventInvokeConfig", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:PutFunctionEventInvokeConfig",
+                    &input.function_name,
+                )
             },
             invoke_config::put,
         ),
         Operation::write::<InvokeConfigInput, _>(
             "UpdateFunctionEventInvokeConfig",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:UpdateFunctionEventInvokeConfig", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:UpdateFunctionEventInvokeConfig",
+                    &input.function_name,
+                )
             },
             invoke_config::update,
         ),
         Operation::read::<FunctionInput, _>(
             "GetFunctionEventInvokeConfig",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:GetFunctionEventInvokeConfig", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:GetFunctionEventInvokeConfig",
+                    &input.function_name,
+                )
             },
             invoke_config::get,
         ),
         Operation::write::<FunctionInput, _>(
             "DeleteFunctionEventInvokeConfig",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:DeleteFunctionEventInvokeConfig", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:DeleteFunctionEventInvokeConfig",
+                    &input.function_name,
+                )
             },
             invoke_config::delete,
         ),
         Operation::read::<ListPartsInput, _>(
             "ListFunctionEventInvokeConfigs",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:ListFunctionEventInvokeConfigs", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:ListFunctionEventInvokeConfigs",
+                    &input.function_name,
+                )
             },
             invoke_config::list,
         ),
@@ -272,7 +357,10 @@ fn create_function(
             iam::authorise(tx, &context, &needed)
         })?;
         if let Some(runtime) = &input.configuration.runtime {
-            engine.functions.runtime_available(runtime).map_err(errors::invalid)?;
+            engine
+                .functions
+                .runtime_available(runtime)
+                .map_err(errors::invalid)?;
         }
         let code = code::fetch(&engine, &context, &input.code).await?;
         let created = engine.write(move |tx| function::create(tx, &context, input, &code));
@@ -296,7 +384,12 @@ fn update_function_code(
 }
 
 fn authorise_update(tx: &Tx<'_>, context: &Context, input: &UpdateFunctionCodeInput) -> Result<()> {
-    let needed = access_to_whole(tx, context, "lambda:UpdateFunctionCode", &input.function_name)?;
+    let needed = access_to_whole(
+        tx,
+        context,
+        "lambda:UpdateFunctionCode",
+        &input.function_name,
+    )?;
     iam::authorise(tx, context, &needed)
 }
 
@@ -337,14 +430,17 @@ pub fn invoke_later(
 ) -> Result<String> {
     let name = FunctionName::parse(context, function)?;
     let request_id = context.ids.uuid();
-    asynchronous::accept(tx, context, &name, payload, request_id.clone(), None).map_err(name_denial)?;
+    asynchronous::accept(tx, context, &name, payload, request_id.clone(), None)
+        .map_err(name_denial)?;
     Ok(request_id)
 }
 
 /// Fetches a `Code` member (ZipFile, or S3Bucket/S3Key/S3ObjectVersion read as the caller), checks the
 /// archive and stores it.
 pub async fn fetch_code(engine: &Engine, context: &Context, code: &Value) -> Result<StoredCode> {
-    code::fetch(engine, context, code).await.map_err(name_denial)
+    code::fetch(engine, context, code)
+        .await
+        .map_err(name_denial)
 }
 
 /// CreateFunction in an open transaction, authorised as the context's principal; the answer's members.
@@ -398,9 +494,14 @@ pub async fn deliver_object_change(engine: &Engine, context: Context, entry: Ent
         return Err(Error::internal("not an object's change"));
     };
     let target = Arn::parse(&destination_arn).filter(|arn| arn.service == "lambda");
-    let target = target.ok_or_else(|| Error::not_implemented("notifications to other than functions"))?;
+    let target =
+        target.ok_or_else(|| Error::not_implemented("notifications to other than functions"))?;
     let context = context
-        .as_service("s3.amazonaws.com", &format!("arn:aws:s3:::{bucket}"), &account)
+        .as_service(
+            "s3.amazonaws.com",
+            &format!("arn:aws:s3:::{bucket}"),
+            &account,
+        )
         .located(target.account, target.region);
     let payload = json!({ "Records": [record] }).to_string();
     engine

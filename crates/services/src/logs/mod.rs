@@ -26,8 +26,9 @@ use crate::operation::{AccessRule, Operation};
 
 use api::{
     CreateLogGroupInput, DeletionProtectionInput, DescribeLogGroupsInput, DescribeLogStreamsInput,
-    FilterLogEventsInput, GetLogEventsInput, GroupInput, KmsKeyInput, PutLogEventsInput, RetentionInput,
-    StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput, UntagLogGroupInput,
+    FilterLogEventsInput, GetLogEventsInput, GroupInput, KmsKeyInput, PutLogEventsInput,
+    RetentionInput, StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput,
+    UntagLogGroupInput,
 };
 
 #[cfg(test)]
@@ -37,7 +38,12 @@ pub(crate) use state::TABLES;
 macro_rules! on_group {
     ($input:ty, $action:literal) => {{
         let rule: AccessRule<$input> = |tx, context, input| {
-            group::access(tx, context, concat!("logs:", $action), &input.log_group_name)
+            group::access(
+                tx,
+                context,
+                concat!("logs:", $action),
+                &input.log_group_name,
+            )
         };
         rule
     }};
@@ -56,7 +62,8 @@ fn group_operations() -> Vec<Operation> {
         Operation::write::<CreateLogGroupInput, _>(
             "CreateLogGroup",
             |tx, context, input| {
-                let needed = group::access(tx, context, "logs:CreateLogGroup", &input.log_group_name)?;
+                let needed =
+                    group::access(tx, context, "logs:CreateLogGroup", &input.log_group_name)?;
                 let tag = |access: Access, (key, value): (&String, &String)| {
                     access.condition(format!("aws:RequestTag/{key}"), value)
                 };
@@ -65,7 +72,11 @@ fn group_operations() -> Vec<Operation> {
             },
             group::create,
         ),
-        Operation::write("DeleteLogGroup", on_group!(GroupInput, "DeleteLogGroup"), group::delete),
+        Operation::write(
+            "DeleteLogGroup",
+            on_group!(GroupInput, "DeleteLogGroup"),
+            group::delete,
+        ),
         Operation::read::<DescribeLogGroupsInput, _>(
             "DescribeLogGroups",
             |tx, context, _| group::access(tx, context, "logs:DescribeLogGroups", ""),
@@ -92,7 +103,10 @@ fn group_operations() -> Vec<Operation> {
         Operation::write::<KmsKeyInput, _>(
             "AssociateKmsKey",
             |tx, context, input| {
-                let name = group::named(input.log_group_name.as_deref(), input.resource_identifier.as_deref())?;
+                let name = group::named(
+                    input.log_group_name.as_deref(),
+                    input.resource_identifier.as_deref(),
+                )?;
                 group::access(tx, context, "logs:AssociateKmsKey", &name)
             },
             group::associate_key,
@@ -100,7 +114,10 @@ fn group_operations() -> Vec<Operation> {
         Operation::write::<KmsKeyInput, _>(
             "DisassociateKmsKey",
             |tx, context, input| {
-                let name = group::named(input.log_group_name.as_deref(), input.resource_identifier.as_deref())?;
+                let name = group::named(
+                    input.log_group_name.as_deref(),
+                    input.resource_identifier.as_deref(),
+                )?;
                 group::access(tx, context, "logs:DisassociateKmsKey", &name)
             },
             group::disassociate_key,
@@ -126,7 +143,10 @@ fn event_operations() -> Vec<Operation> {
         Operation::read::<DescribeLogStreamsInput, _>(
             "DescribeLogStreams",
             |tx, context, input| {
-                let name = group::named(input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
+                let name = group::named(
+                    input.log_group_name.as_deref(),
+                    input.log_group_identifier.as_deref(),
+                )?;
                 group::access(tx, context, "logs:DescribeLogStreams", &name)
             },
             stream::describe,
@@ -142,15 +162,27 @@ fn event_operations() -> Vec<Operation> {
         Operation::read::<GetLogEventsInput, _>(
             "GetLogEvents",
             |tx, context, input| {
-                let name = group::named(input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
-                group::stream_access(tx, context, "logs:GetLogEvents", &name, &input.log_stream_name)
+                let name = group::named(
+                    input.log_group_name.as_deref(),
+                    input.log_group_identifier.as_deref(),
+                )?;
+                group::stream_access(
+                    tx,
+                    context,
+                    "logs:GetLogEvents",
+                    &name,
+                    &input.log_stream_name,
+                )
             },
             read::get,
         ),
         Operation::read::<FilterLogEventsInput, _>(
             "FilterLogEvents",
             |tx, context, input| {
-                let name = group::named(input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
+                let name = group::named(
+                    input.log_group_name.as_deref(),
+                    input.log_group_identifier.as_deref(),
+                )?;
                 group::access(tx, context, "logs:FilterLogEvents", &name)
             },
             read::filter,
@@ -171,9 +203,21 @@ fn tag_operations() -> Vec<Operation> {
     let list: AccessRule<TagResourceInput> =
         |tx, context, input| tags::access(tx, context, "logs:ListTagsForResource", input);
     vec![
-        Operation::write("TagLogGroup", on_group!(TagLogGroupInput, "TagLogGroup"), tags::tag_group),
-        Operation::write("UntagLogGroup", on_group!(UntagLogGroupInput, "UntagLogGroup"), tags::untag_group),
-        Operation::read("ListTagsLogGroup", on_group!(GroupInput, "ListTagsLogGroup"), tags::list_of_group),
+        Operation::write(
+            "TagLogGroup",
+            on_group!(TagLogGroupInput, "TagLogGroup"),
+            tags::tag_group,
+        ),
+        Operation::write(
+            "UntagLogGroup",
+            on_group!(UntagLogGroupInput, "UntagLogGroup"),
+            tags::untag_group,
+        ),
+        Operation::read(
+            "ListTagsLogGroup",
+            on_group!(GroupInput, "ListTagsLogGroup"),
+            tags::list_of_group,
+        ),
         Operation::write("TagResource", tag, tags::tag),
         Operation::write("UntagResource", untag, tags::untag),
         Operation::read("ListTagsForResource", list, tags::list_of),

@@ -33,8 +33,11 @@ pub(super) fn arn(function: &str) -> String {
 
 /// A role that may log and invoke.
 pub(super) async fn working_role(house: &Installation) -> String {
-    let everything = json!([{ "Effect": "Allow", "Action": ["logs:*", "lambda:*"], "Resource": "*" }]);
-    house.role("worker", "lambda.amazonaws.com", everything).await
+    let everything =
+        json!([{ "Effect": "Allow", "Action": ["logs:*", "lambda:*"], "Resource": "*" }]);
+    house
+        .role("worker", "lambda.amazonaws.com", everything)
+        .await
 }
 
 pub(super) fn create_input(name: &str, role: &str) -> Value {
@@ -50,14 +53,19 @@ pub(super) async fn house_with(functions: &[&str]) -> Installation {
     let house = Installation::new();
     let role = working_role(&house).await;
     for function in functions {
-        house.call("lambda", "CreateFunction", create_input(function, &role)).await.expect("created");
+        house
+            .call("lambda", "CreateFunction", create_input(function, &role))
+            .await
+            .expect("created");
     }
     house.deliver_due().await;
     house
 }
 
 pub(super) fn payload(output: &Value) -> Value {
-    let bytes = BASE64_STANDARD.decode(output["Payload"].as_str().unwrap_or_default()).expect("base64");
+    let bytes = BASE64_STANDARD
+        .decode(output["Payload"].as_str().unwrap_or_default())
+        .expect("base64");
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
@@ -69,30 +77,59 @@ pub(super) fn invoke_input(function: &str, payload: &Value) -> Value {
 async fn a_function_becomes_active_and_answers_and_logs() {
     let house = Installation::new();
     let role = working_role(&house).await;
-    let created = house.call("lambda", "CreateFunction", create_input("f", &role)).await.expect("created");
+    let created = house
+        .call("lambda", "CreateFunction", create_input("f", &role))
+        .await
+        .expect("created");
     assert_eq!(created["State"], "Pending");
     assert_eq!(created["StateReasonCode"], "Creating");
     assert_eq!(created.get("LastUpdateStatus"), None);
     assert_eq!(
-        house.refused("lambda", "Invoke", invoke_input("f", &json!({}))).await,
+        house
+            .refused("lambda", "Invoke", invoke_input("f", &json!({})))
+            .await,
         "409 ResourceConflictException The operation cannot be performed at this time. \
          The function is currently in the following state: Pending"
     );
     house.deliver_due().await;
     let mut input = invoke_input("f", &json!({ "a": 1 }));
     input["LogType"] = json!("Tail");
-    let answer = house.call("lambda", "Invoke", input).await.expect("answered");
-    assert_eq!((payload(&answer), &answer["ExecutedVersion"]), (json!({ "a": 1 }), &json!("$LATEST")));
-    let tail = BASE64_STANDARD.decode(answer["LogResult"].as_str().expect("a tail")).expect("base64");
+    let answer = house
+        .call("lambda", "Invoke", input)
+        .await
+        .expect("answered");
+    assert_eq!(
+        (payload(&answer), &answer["ExecutedVersion"]),
+        (json!({ "a": 1 }), &json!("$LATEST"))
+    );
+    let tail = BASE64_STANDARD
+        .decode(answer["LogResult"].as_str().expect("a tail"))
+        .expect("base64");
     assert!(String::from_utf8_lossy(&tail).contains("END RequestId"));
     let asked = &house.runner.asked()[0];
     let unpacked = std::fs::read_to_string(asked.code_directory.join("bootstrap"));
     assert_eq!(unpacked.expect("the code is there"), "f");
-    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-    assert_eq!(asked.credentials.as_deref(), Ok(names.map(String::from).as_slice()));
-    assert!(asked.trace_header.as_deref().is_some_and(|header| header.starts_with("Root=1-")));
+    let names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    assert_eq!(
+        asked.credentials.as_deref(),
+        Ok(names.map(String::from).as_slice())
+    );
+    assert!(
+        asked
+            .trace_header
+            .as_deref()
+            .is_some_and(|header| header.starts_with("Root=1-"))
+    );
+    house.settled().await;
     let filter = json!({ "logGroupName": "/aws/lambda/f", "filterPattern": "START" });
-    let events = house.call("logs", "FilterLogEvents", filter).await.expect("events");
+    let events = house
+        .call("logs", "FilterLogEvents", filter)
+        .await
+        .expect("events");
     assert_eq!(events["events"].as_array().map(Vec::len), Some(1));
 }
 
@@ -100,10 +137,20 @@ async fn a_function_becomes_active_and_answers_and_logs() {
 async fn the_configuration_is_told_as_aws_tells_it() {
     let house = house_with(&["f"]).await;
     let mut told = house
-        .call("lambda", "GetFunctionConfiguration", json!({ "FunctionName": "f" }))
+        .call(
+            "lambda",
+            "GetFunctionConfiguration",
+            json!({ "FunctionName": "f" }),
+        )
         .await
         .expect("told");
-    for varying in ["CodeSha256", "RevisionId", "CodeSize", "RuntimeVersionConfig", "Architectures"] {
+    for varying in [
+        "CodeSha256",
+        "RevisionId",
+        "CodeSize",
+        "RuntimeVersionConfig",
+        "Architectures",
+    ] {
         assert!(!told[varying].is_null(), "{varying}");
         told[varying] = json!("...");
     }
@@ -151,10 +198,18 @@ async fn updates_come_one_at_a_time_and_retire_what_they_replace() {
     let invoke = || house.call("lambda", "Invoke", invoke_input("f", &json!({})));
     invoke().await.expect("answered");
     let update = json!({ "FunctionName": "f", "Timeout": 10 });
-    let updated = house.call("lambda", "UpdateFunctionConfiguration", update.clone()).await.expect("updated");
-    assert_eq!((&updated["LastUpdateStatus"], &updated["State"]), (&json!("InProgress"), &json!("Active")));
+    let updated = house
+        .call("lambda", "UpdateFunctionConfiguration", update.clone())
+        .await
+        .expect("updated");
     assert_eq!(
-        house.refused("lambda", "UpdateFunctionConfiguration", update.clone()).await,
+        (&updated["LastUpdateStatus"], &updated["State"]),
+        (&json!("InProgress"), &json!("Active"))
+    );
+    assert_eq!(
+        house
+            .refused("lambda", "UpdateFunctionConfiguration", update.clone())
+            .await,
         format!(
             "409 ResourceConflictException The operation cannot be performed at this time. \
              An update is in progress for resource: {}",
@@ -164,33 +219,57 @@ async fn updates_come_one_at_a_time_and_retire_what_they_replace() {
     house.deliver_due().await;
     let mut stale = update;
     stale["RevisionId"] = updated["RevisionId"].clone();
-    let refused = house.refused("lambda", "UpdateFunctionConfiguration", stale).await;
-    assert!(refused.starts_with("412 PreconditionFailedException"), "{refused}");
+    let refused = house
+        .refused("lambda", "UpdateFunctionConfiguration", stale)
+        .await;
+    assert!(
+        refused.starts_with("412 PreconditionFailedException"),
+        "{refused}"
+    );
     let code = json!({ "FunctionName": "f", "ZipFile": code("new")["ZipFile"] });
-    house.call("lambda", "UpdateFunctionCode", code).await.expect("updated");
+    house
+        .call("lambda", "UpdateFunctionCode", code)
+        .await
+        .expect("updated");
     house.deliver_due().await;
     invoke().await.expect("answered");
     let asked = house.runner.asked();
     assert_ne!(asked[0].key, asked[1].key);
     let unpacked = std::fs::read_to_string(asked[1].code_directory.join("bootstrap"));
     assert_eq!(unpacked.expect("the code is there"), "new");
-    assert!(house.runner.retired.lock().expect("a list").contains(&asked[0].key));
+    assert!(
+        house
+            .runner
+            .retired
+            .lock()
+            .expect("a list")
+            .contains(&asked[0].key)
+    );
 }
 
 #[tokio::test]
 async fn a_missing_runtime_is_told_before_and_after_the_function_exists() {
     let house = Installation::new();
     let role = working_role(&house).await;
-    *house.runner.missing_runtime.lock().expect("a slot") = Some("run `cumulet runtime install`".into());
+    *house.runner.missing_runtime.lock().expect("a slot") =
+        Some("run `cumulet runtime install`".into());
     assert_eq!(
-        house.refused("lambda", "CreateFunction", create_input("f", &role)).await,
+        house
+            .refused("lambda", "CreateFunction", create_input("f", &role))
+            .await,
         "400 InvalidParameterValueException run `cumulet runtime install`"
     );
     *house.runner.missing_runtime.lock().expect("a slot") = None;
-    house.call("lambda", "CreateFunction", create_input("f", &role)).await.expect("created");
+    house
+        .call("lambda", "CreateFunction", create_input("f", &role))
+        .await
+        .expect("created");
     *house.runner.missing_runtime.lock().expect("a slot") = Some("gone".into());
     house.deliver_due().await;
-    let told = house.call("lambda", "GetFunction", json!({ "FunctionName": "f" })).await.expect("told");
+    let told = house
+        .call("lambda", "GetFunction", json!({ "FunctionName": "f" }))
+        .await
+        .expect("told");
     assert_eq!(told["Configuration"]["State"], "Failed");
     assert_eq!(told["Configuration"]["StateReason"], "gone");
 }
@@ -205,7 +284,10 @@ async fn refusals_are_in_awss_words() {
         input
     };
     let table = [
-        (create_input("f", &role), "409 ResourceConflictException Function already exist: f"),
+        (
+            create_input("f", &role),
+            "409 ResourceConflictException Function already exist: f",
+        ),
         (
             with("Runtime", json!("go1.x")),
             "400 InvalidParameterValueException The runtime parameter of go1.x is no longer supported for \
@@ -226,7 +308,10 @@ async fn refusals_are_in_awss_words() {
             "501 NotImplemented lambda: layers is not implemented by Cumulet",
         ),
         (
-            with("Environment", json!({ "Variables": { "A": "1", "AWS_REGION": "x" } })),
+            with(
+                "Environment",
+                json!({ "Variables": { "A": "1", "AWS_REGION": "x" } }),
+            ),
             "400 InvalidParameterValueException Lambda was unable to configure your environment variables \
              because the environment variables you have provided contains reserved keys that are currently not \
              supported for modification. Reserved keys used in this request: AWS_REGION",
@@ -237,16 +322,30 @@ async fn refusals_are_in_awss_words() {
              satisfy constraint: Member must have value less than or equal to 10240",
         ),
         (
-            with("FunctionName", json!("arn:aws:lambda:us-east-1:111122223333:function:g")),
+            with(
+                "FunctionName",
+                json!("arn:aws:lambda:us-east-1:111122223333:function:g"),
+            ),
             "404 ResourceNotFoundException Functions from 'us-east-1' are not reachable in this region \
              ('eu-west-1')",
         ),
     ];
     for (input, words) in table {
-        assert_eq!(house.refused("lambda", "CreateFunction", input).await, words);
+        assert_eq!(
+            house.refused("lambda", "CreateFunction", input).await,
+            words
+        );
     }
-    let not_found = format!("404 ResourceNotFoundException Function not found: {}", arn("nope"));
-    assert_eq!(house.refused("lambda", "Invoke", invoke_input("nope", &json!({}))).await, not_found);
+    let not_found = format!(
+        "404 ResourceNotFoundException Function not found: {}",
+        arn("nope")
+    );
+    assert_eq!(
+        house
+            .refused("lambda", "Invoke", invoke_input("nope", &json!({})))
+            .await,
+        not_found
+    );
     let clash = json!({ "FunctionName": "f:1", "Qualifier": "2" });
     assert_eq!(
         house.refused("lambda", "GetFunction", clash).await,
@@ -264,26 +363,57 @@ async fn refusals_are_in_awss_words() {
 async fn a_deleted_function_is_gone_with_all_that_belongs_to_it() {
     let house = house_with(&["f"]).await;
     let f = || json!({ "FunctionName": "f" });
-    house.call("lambda", "PublishVersion", f()).await.expect("published");
+    house
+        .call("lambda", "PublishVersion", f())
+        .await
+        .expect("published");
     let alias = json!({ "FunctionName": "f", "Name": "live", "FunctionVersion": "1" });
-    house.call("lambda", "CreateAlias", alias).await.expect("an alias");
+    house
+        .call("lambda", "CreateAlias", alias)
+        .await
+        .expect("an alias");
     let reserve = json!({ "FunctionName": "f", "ReservedConcurrentExecutions": 5 });
-    house.call("lambda", "PutFunctionConcurrency", reserve).await.expect("reserved");
-    house.call("lambda", "DeleteFunction", f()).await.expect("deleted");
+    house
+        .call("lambda", "PutFunctionConcurrency", reserve)
+        .await
+        .expect("reserved");
+    house
+        .call("lambda", "DeleteFunction", f())
+        .await
+        .expect("deleted");
     for (operation, input) in [
         ("GetFunction", json!({ "FunctionName": "f" })),
         ("GetAlias", json!({ "FunctionName": "f", "Name": "live" })),
         ("GetFunction", json!({ "FunctionName": "f:1" })),
     ] {
-        assert!(house.refused("lambda", operation, input).await.starts_with("404"), "{operation}");
+        assert!(
+            house
+                .refused("lambda", operation, input)
+                .await
+                .starts_with("404"),
+            "{operation}"
+        );
     }
-    let settings = house.call("lambda", "GetAccountSettings", json!({})).await.expect("settings");
-    assert_eq!(settings["AccountLimit"]["UnreservedConcurrentExecutions"], 1000);
-    assert_eq!(settings["AccountUsage"], json!({ "TotalCodeSize": 0, "FunctionCount": 0 }));
+    let settings = house
+        .call("lambda", "GetAccountSettings", json!({}))
+        .await
+        .expect("settings");
+    assert_eq!(
+        settings["AccountLimit"]["UnreservedConcurrentExecutions"],
+        1000
+    );
+    assert_eq!(
+        settings["AccountUsage"],
+        json!({ "TotalCodeSize": 0, "FunctionCount": 0 })
+    );
     // The zip goes an hour later.
     house.advance_s(3700).await;
     let left = house.engine.read(|tx| {
-        let mut left = tx.prefix(super::state::CODE, [], cumulet_kernel::store::Direction::Forward)?;
+        let mut left = tx.prefix(
+            super::state::CODE,
+            [],
+            cumulet_kernel::store::Direction::Forward,
+        )?;
         Ok(left.next().is_some())
     });
     assert_eq!(left, Ok(false));
