@@ -24,6 +24,8 @@ pub mod body;
 pub mod delivery;
 pub mod engine;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod operation;
 pub mod registry;
