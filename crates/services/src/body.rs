@@ -1,5 +1,7 @@
 //! Bodies that do not fit into an input or output: streamed beside them.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -73,5 +75,44 @@ impl From<Bytes> for Body {
         } else {
             Self::Bytes(bytes)
         }
+    }
+}
+
+/// Headers that travel behind a streamed body: announced before it, known once its last chunk is read.
+///
+/// The front announces them with the request and hands the values over before the stream ends; whoever
+/// reads the body asks for them after that. Clones share the values.
+#[derive(Clone, Debug, Default)]
+pub struct Trailers {
+    announced: Vec<String>,
+    values: Arc<OnceLock<Vec<(String, String)>>>,
+}
+
+impl Trailers {
+    /// As the `x-amz-trailer` header names them.
+    pub fn announce(names: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            announced: names.into_iter().collect(),
+            values: Arc::default(),
+        }
+    }
+
+    /// Hands the values over; the front calls this once, before the body's stream ends.
+    pub fn arrived(&self, values: Vec<(String, String)>) {
+        // A second arrival would be a fault of the front; the first one stands.
+        drop(self.values.set(values));
+    }
+
+    pub fn announces(&self, name: &str) -> bool {
+        self.announced
+            .iter()
+            .any(|announced| announced.eq_ignore_ascii_case(name))
+    }
+
+    /// The value of a trailer that has arrived.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let values = self.values.get()?.iter();
+        let mut named = values.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.as_str())
     }
 }
