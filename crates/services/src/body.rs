@@ -26,17 +26,34 @@ pub enum Body {
 
 /// Headers that come after a body: the checksum of what was streamed.
 #[derive(Clone, Debug, Default)]
-pub struct Trailers(Arc<OnceLock<Vec<(String, String)>>>);
+pub struct Trailers {
+    announced: Vec<String>,
+    headers: Arc<OnceLock<Vec<(String, String)>>>,
+}
 
 impl Trailers {
+    /// Trailers that the `x-amz-trailer` header announced: whoever reads the body must know beforehand
+    /// which checksum will be asked for at its end.
+    pub fn announced(names: &str) -> Self {
+        let names = names.split(',').map(|name| name.trim().to_ascii_lowercase());
+        Self {
+            announced: names.filter(|name| !name.is_empty()).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub fn announces(&self, name: &str) -> bool {
+        self.announced.iter().any(|announced| announced == name)
+    }
+
     /// Fills in what came; the first time counts.
     pub fn set(&self, headers: Vec<(String, String)>) {
-        drop(self.0.set(headers));
+        drop(self.headers.set(headers));
     }
 
     /// The value of a trailer by its lower-case name; `None` until the body has ended.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let headers = self.0.get()?;
+        let headers = self.headers.get()?;
         headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 }
@@ -57,6 +74,14 @@ impl Body {
             Self::Empty => Some(0),
             Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
             Self::Stream { length, .. } => *length,
+        }
+    }
+
+    /// What follows the body, once it has been read.
+    pub fn trailers(&self) -> Trailers {
+        match self {
+            Self::Stream { trailers, .. } => trailers.clone().unwrap_or_default(),
+            Self::Empty | Self::Bytes(_) => Trailers::default(),
         }
     }
 
@@ -94,44 +119,5 @@ impl From<Bytes> for Body {
         } else {
             Self::Bytes(bytes)
         }
-    }
-}
-
-/// Headers that travel behind a streamed body: announced before it, known once its last chunk is read.
-///
-/// The front announces them with the request and hands the values over before the stream ends; whoever
-/// reads the body asks for them after that. Clones share the values.
-#[derive(Clone, Debug, Default)]
-pub struct Trailers {
-    announced: Vec<String>,
-    values: Arc<OnceLock<Vec<(String, String)>>>,
-}
-
-impl Trailers {
-    /// As the `x-amz-trailer` header names them.
-    pub fn announce(names: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            announced: names.into_iter().collect(),
-            values: Arc::default(),
-        }
-    }
-
-    /// Hands the values over; the front calls this once, before the body's stream ends.
-    pub fn arrived(&self, values: Vec<(String, String)>) {
-        // A second arrival would be a fault of the front; the first one stands.
-        drop(self.values.set(values));
-    }
-
-    pub fn announces(&self, name: &str) -> bool {
-        self.announced
-            .iter()
-            .any(|announced| announced.eq_ignore_ascii_case(name))
-    }
-
-    /// The value of a trailer that has arrived.
-    pub fn value(&self, name: &str) -> Option<&str> {
-        let values = self.values.get()?.iter();
-        let mut named = values.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value.as_str())
     }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::access::Access;
-use crate::body::{Body, Trailers};
+use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iam;
@@ -55,8 +55,6 @@ pub enum Run {
 pub struct Request {
     pub input: Value,
     pub body: Body,
-    /// What follows a streamed body.
-    pub trailers: Trailers,
 }
 
 /// What goes out: the members, and the streaming payload beside them.
@@ -72,7 +70,7 @@ impl Request {
     pub fn new(input: Value) -> Self {
         Self {
             input,
-            ..Self::default()
+            body: Body::Empty,
         }
     }
 

@@ -243,7 +243,7 @@ impl Expected {
     pub(crate) fn verify(&self, computed: &Checksum, trailers: &Trailers) -> Result<()> {
         let algorithm = computed.algorithm;
         let expected = if self.in_trailer {
-            let value = trailers.value(&algorithm.header()).ok_or_else(malformed_trailer)?;
+            let value = trailers.get(&algorithm.header()).ok_or_else(malformed_trailer)?;
             algorithm.check_form(value).map_err(|_| malformed_trailer())?;
             Some(value)
         } else {

@@ -14,7 +14,7 @@ use cumulet_kernel::{Key, Table, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::api::{ObjectHeaders, PublicAccessBlockConfiguration, Tag};
-use super::checksum::Checksum;
+use super::checksum::{Algorithm, Checksum};
 
 /// By bucket name: [`Bucket`]. Names are global.
 pub(crate) const BUCKETS: Table = Table::new(1000, "s3.buckets");
@@ -32,7 +32,7 @@ pub(crate) const NULLS: Table = Table::new(1005, "s3.null_versions");
 pub(crate) const BODIES: Table = Table::new(1006, "s3.bodies");
 /// By content number: the [`ObjectPart`]s of an object that was uploaded in parts.
 pub(crate) const PART_LISTS: Table = Table::new(1007, "s3.part_lists");
-/// By bucket, key and upload id: [`Upload`].
+/// By bucket, key and the sequence that the upload id holds: [`Upload`].
 pub(crate) const UPLOADS: Table = Table::new(1008, "s3.uploads");
 /// By upload id and part number: [`UploadedPart`].
 pub(crate) const PARTS: Table = Table::new(1009, "s3.parts");
@@ -224,15 +224,17 @@ pub(crate) struct ObjectPart {
 /// A multipart upload in progress.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Upload {
+    pub(crate) id: String,
     pub(crate) initiated: Timestamp,
-    pub(crate) sequence: u64,
     pub(crate) initiator_arn: String,
     pub(crate) initiator_account: String,
     pub(crate) attributes: Attributes,
     pub(crate) encryption: Encryption,
-    pub(crate) checksum_algorithm: Option<String>,
-    /// `COMPOSITE` or `FULL_OBJECT`.
-    pub(crate) checksum_type: Option<String>,
+    /// Absent: the client named none, and the whole gets a CRC64NVME.
+    pub(crate) checksum_algorithm: Option<Algorithm>,
+    pub(crate) is_composite: bool,
+    /// Whether the key had an object when the upload began.
+    pub(crate) replaces: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -275,8 +277,8 @@ pub(crate) fn content_key(number: u64) -> Key {
     Key::new().number(number)
 }
 
-pub(crate) fn upload_key(bucket: &str, key: &str, upload_id: &str) -> Key {
-    object_key(bucket, key).text(upload_id)
+pub(crate) fn upload_key(bucket: &str, key: &str, sequence: u64) -> Key {
+    object_key(bucket, key).number(sequence)
 }
 
 pub(crate) fn part_key(upload_id: &str, number: u32) -> Key {

@@ -2,7 +2,6 @@
 
 use cumulet_kernel::{Context, Ids, Timestamp, Tx, blob};
 use cumulet_kernel::store::Direction;
-use cumulet_kernel::key::KeyReader;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -68,7 +67,7 @@ fn invalid_id(id: &str) -> Error {
 
 /// 32 characters that tell nobody but us where the version stands: 16 random bytes, and the sequence
 /// masked by the first 8 of them.
-fn new_id(ids: &Ids, sequence: u64) -> String {
+pub(crate) fn new_id(ids: &Ids, sequence: u64) -> String {
     let random: [u8; 16] = ids.bytes();
     let masked = sequence ^ mask(&random);
     let text = URL_SAFE_NO_PAD.encode([random.as_slice(), &masked.to_be_bytes()].concat());
@@ -220,15 +219,6 @@ pub(crate) fn release(tx: &mut Tx<'_>, content: &Content) -> Result<()> {
             Ok(tx.delete(PART_LISTS, content_key(*number))?)
         }
     }
-}
-
-/// The object key in a stored key of `CURRENT` or `OLDER`.
-pub(crate) fn key_of(stored_key: &[u8]) -> Result<String> {
-    let mut reader = KeyReader::new(stored_key);
-    reader
-        .text()
-        .and_then(|_| reader.text())
-        .ok_or_else(|| Error::internal("a stored object key cannot be read"))
 }
 
 #[cfg(test)]
