@@ -35,7 +35,9 @@ impl Trailers {
     /// Trailers that the `x-amz-trailer` header announced: whoever reads the body must know beforehand
     /// which checksum will be asked for at its end.
     pub fn announced(names: &str) -> Self {
-        let names = names.split(',').map(|name| name.trim().to_ascii_lowercase());
+        let names = names
+            .split(',')
+            .map(|name| name.trim().to_ascii_lowercase());
         Self {
             announced: names.filter(|name| !name.is_empty()).collect(),
             ..Self::default()
@@ -54,7 +56,10 @@ impl Trailers {
     /// The value of a trailer by its lower-case name; `None` until the body has ended.
     pub fn get(&self, name: &str) -> Option<&str> {
         let headers = self.headers.get()?;
-        headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

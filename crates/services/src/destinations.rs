@@ -20,7 +20,9 @@ pub(crate) fn accepts(
         // Functions answer for themselves once Lambda keeps their policies; until then delivery, which asks
         // the same question, is where a missing permission shows.
         Some("lambda") => Ok(true),
-        Some(service) => Err(Error::not_implemented(format!("event notifications to {service}"))),
+        Some(service) => Err(Error::not_implemented(format!(
+            "event notifications to {service}"
+        ))),
         None => Ok(false),
     }
 }

@@ -41,8 +41,13 @@ impl Said {
         check_acl(bucket, &self.acl)?;
         let lock = check_lock(context, bucket, &self.lock)?;
         let mut headers = self.headers;
-        headers.content_type.get_or_insert_with(|| "binary/octet-stream".into());
-        headers.content_encoding = headers.content_encoding.as_deref().and_then(without_aws_chunked);
+        headers
+            .content_type
+            .get_or_insert_with(|| "binary/octet-stream".into());
+        headers.content_encoding = headers
+            .content_encoding
+            .as_deref()
+            .and_then(without_aws_chunked);
         Ok(Attributes {
             headers,
             metadata: self.metadata,
@@ -76,7 +81,10 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
 }
 
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
-    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let size: usize = metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     if size <= METADATA_BYTES_MAX {
         return Ok(());
     }
@@ -108,7 +116,9 @@ pub(crate) fn check_acl(bucket: &Bucket, acl: &AclRequest) -> Result<()> {
     ];
     let has_grants = grants.iter().any(|grant| grant.is_some());
     if has_grants && acl.canned.is_some() {
-        return Err(invalid_request("Specifying both Canned ACLs and Header Grants is not allowed"));
+        return Err(invalid_request(
+            "Specifying both Canned ACLs and Header Grants is not allowed",
+        ));
     }
     let canned = acl.canned.as_deref();
     let has_acls = bucket.ownership.as_deref() != Some("BucketOwnerEnforced");
@@ -117,7 +127,10 @@ pub(crate) fn check_acl(bucket: &Bucket, acl: &AclRequest) -> Result<()> {
         Some("bucket-owner-full-control") => Ok(()),
         Some("private") if has_acls => Ok(()),
         _ if has_acls => Err(Error::not_implemented("access control lists of objects")),
-        _ => Err(Error::new("AccessControlListNotSupported", "The bucket does not allow ACLs")),
+        _ => Err(Error::new(
+            "AccessControlListNotSupported",
+            "The bucket does not allow ACLs",
+        )),
     }
 }
 
@@ -127,15 +140,25 @@ fn check_lock(context: &Context, bucket: &Bucket, lock: &LockRequest) -> Result<
     }
     let asks = lock.mode.is_some() || lock.retain_until.is_some() || lock.legal_hold.is_some();
     if asks && !bucket.object_lock {
-        return Err(invalid_request("Bucket is missing Object Lock Configuration"));
+        return Err(invalid_request(
+            "Bucket is missing Object Lock Configuration",
+        ));
     }
     if lock.mode.is_some() != lock.retain_until.is_some() {
-        let message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
+        let message =
+            "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
         return Err(invalid_argument(message, "x-amz-object-lock-mode", ""));
     }
-    if lock.retain_until.is_some_and(|until| timestamp(until) <= context.now) {
+    if lock
+        .retain_until
+        .is_some_and(|until| timestamp(until) <= context.now)
+    {
         let message = "The retain until date must be in the future!";
-        return Err(invalid_argument(message, "x-amz-object-lock-retain-until-date", ""));
+        return Err(invalid_argument(
+            message,
+            "x-amz-object-lock-retain-until-date",
+            "",
+        ));
     }
     Ok(lock.clone())
 }

@@ -33,7 +33,9 @@ fn check_account_form(account: &str) -> Result<()> {
     }
     Err(Error::new(
         "InvalidBucketOwnerAWSAccountID",
-        format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{account}]"),
+        format!(
+            "The value of the expected bucket owner parameter must be an AWS Account ID... [{account}]"
+        ),
     ))
 }
 
@@ -48,7 +50,10 @@ pub(crate) fn on_object(context: &Context, bucket: &Bucket, key: &str, action: &
 }
 
 fn governed(context: &Context, bucket: &Bucket, access: Access) -> Access {
-    let policy = bucket.policy.clone().filter(|_| !is_shut_out(context, bucket));
+    let policy = bucket
+        .policy
+        .clone()
+        .filter(|_| !is_shut_out(context, bucket));
     access.governed_by(policy, &bucket.account)
 }
 
@@ -60,7 +65,12 @@ fn is_shut_out(context: &Context, bucket: &Bucket) -> bool {
         .is_some_and(|block| block.restrict_public_buckets);
     let outsider = context.principal.account != bucket.account
         && !matches!(context.principal.kind, PrincipalKind::Service { .. });
-    restricted && outsider && bucket.policy.as_deref().is_some_and(policy_status::is_public)
+    restricted
+        && outsider
+        && bucket
+            .policy
+            .as_deref()
+            .is_some_and(policy_status::is_public)
 }
 
 /// The access rule of an operation on a bucket.
@@ -76,12 +86,20 @@ pub(crate) fn bucket_rule<I>(
 
 /// The bucket of an input.
 pub(crate) fn open<I>(tx: &Tx<'_>, input: &OnBucket<I>) -> Result<Bucket> {
-    open_bucket(tx, &input.target.bucket, input.target.expected_bucket_owner.as_deref())
+    open_bucket(
+        tx,
+        &input.target.bucket,
+        input.target.expected_bucket_owner.as_deref(),
+    )
 }
 
 /// The bucket of an input about an object.
 pub(crate) fn open_for_object<I>(tx: &Tx<'_>, input: &OnObject<I>) -> Result<Bucket> {
-    open_bucket(tx, &input.target.bucket, input.target.expected_bucket_owner.as_deref())
+    open_bucket(
+        tx,
+        &input.target.bucket,
+        input.target.expected_bucket_owner.as_deref(),
+    )
 }
 
 /// The conditions that an existing object's tags are.

@@ -19,14 +19,46 @@ use crate::access::Access;
 use crate::error::{Error, Result};
 
 const BUCKETS_MAX: usize = 10_000;
-pub(crate) const OWNERSHIPS: [&str; 3] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
+pub(crate) const OWNERSHIPS: [&str; 3] = [
+    "BucketOwnerEnforced",
+    "BucketOwnerPreferred",
+    "ObjectWriter",
+];
 const REGIONS: &[&str] = &[
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3",
-    "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
-    "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "eu-central-1",
-    "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
-    "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-2", "us-west-1",
-    "us-west-2", "EU",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "EU",
 ];
 
 pub(crate) fn create_bucket_rule(
@@ -39,18 +71,35 @@ pub(crate) fn create_bucket_rule(
         .create_bucket_configuration
         .as_ref()
         .and_then(|configuration| configuration.location_constraint.as_deref());
-    let access = with(Access::new("s3:CreateBucket", &arn), "s3:LocationConstraint", location);
+    let access = with(
+        Access::new("s3:CreateBucket", &arn),
+        "s3:LocationConstraint",
+        location,
+    );
     let access = with(access, "s3:x-amz-acl", input.acl.as_deref());
-    let access = with(access, "s3:x-amz-object-ownership", input.object_ownership.as_deref());
+    let access = with(
+        access,
+        "s3:x-amz-object-ownership",
+        input.object_ownership.as_deref(),
+    );
     let mut needed = vec![access];
     let mut also = |action: &str, is_needed: bool| {
         if is_needed {
             needed.push(Access::new(action, &arn));
         }
     };
-    also("s3:PutBucketOwnershipControls", input.object_ownership.is_some());
-    also("s3:PutBucketObjectLockConfiguration", input.object_lock_enabled_for_bucket);
-    also("s3:PutBucketVersioning", input.object_lock_enabled_for_bucket);
+    also(
+        "s3:PutBucketOwnershipControls",
+        input.object_ownership.is_some(),
+    );
+    also(
+        "s3:PutBucketObjectLockConfiguration",
+        input.object_lock_enabled_for_bucket,
+    );
+    also(
+        "s3:PutBucketVersioning",
+        input.object_lock_enabled_for_bucket,
+    );
     Ok(needed)
 }
 
@@ -64,10 +113,16 @@ pub(crate) fn create_bucket(
     refuse_unbuilt(&input)?;
     let configuration = input.create_bucket_configuration.unwrap_or_default();
     check_location(context, configuration.location_constraint.as_deref())?;
-    let ownership = input.object_ownership.unwrap_or_else(|| OWNERSHIPS[0].to_owned());
+    let ownership = input
+        .object_ownership
+        .unwrap_or_else(|| OWNERSHIPS[0].to_owned());
     if !OWNERSHIPS.contains(&ownership.as_str()) {
         let message = format!("Invalid x-amz-object-ownership header: {ownership}");
-        return Err(invalid_argument(message, "x-amz-object-ownership", ownership));
+        return Err(invalid_argument(
+            message,
+            "x-amz-object-ownership",
+            ownership,
+        ));
     }
     check_new_acl(input.acl.as_deref(), &ownership)?;
     let output = CreateBucketOutput {
@@ -133,14 +188,19 @@ fn taken(context: &Context, existing: &Bucket) -> Result<()> {
     if &*context.region == "us-east-1" && existing.region == "us-east-1" {
         return Ok(());
     }
-    let message = "Your previous request to create the named bucket succeeded and you already own it.";
+    let message =
+        "Your previous request to create the named bucket succeeded and you already own it.";
     Err(Error::new("BucketAlreadyOwnedByYou", message)
         .status(409)
         .member("BucketName", existing.name.as_str()))
 }
 
 fn refuse_unbuilt(input: &CreateBucketInput) -> Result<()> {
-    if input.bucket_namespace.as_deref().is_some_and(|namespace| namespace != "global") {
+    if input
+        .bucket_namespace
+        .as_deref()
+        .is_some_and(|namespace| namespace != "global")
+    {
         return Err(Error::not_implemented("account regional bucket namespaces"));
     }
     let configuration = input.create_bucket_configuration.as_ref();
@@ -180,19 +240,28 @@ fn check_new_acl(acl: Option<&str>, ownership: &str) -> Result<()> {
 fn check_name(name: &str) -> Result<()> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = name.as_bytes();
-    let begins_and_ends_plain = bytes.first().copied().is_some_and(is_plain)
-        && bytes.last().copied().is_some_and(is_plain);
+    let begins_and_ends_plain =
+        bytes.first().copied().is_some_and(is_plain) && bytes.last().copied().is_some_and(is_plain);
     let valid = (3..=63).contains(&bytes.len())
-        && bytes.iter().all(|&byte| is_plain(byte) || byte == b'-' || byte == b'.')
+        && bytes
+            .iter()
+            .all(|&byte| is_plain(byte) || byte == b'-' || byte == b'.')
         && begins_and_ends_plain
         && !name.contains("..")
         && name.parse::<std::net::Ipv4Addr>().is_err()
-        && !["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
-        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix));
+        && !["xn--", "sthree-", "amzn-s3-demo-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix));
     if valid {
         return Ok(());
     }
-    Err(Error::new("InvalidBucketName", "The specified bucket is not valid.").member("BucketName", name))
+    Err(
+        Error::new("InvalidBucketName", "The specified bucket is not valid.")
+            .member("BucketName", name),
+    )
 }
 
 /// A bucket is made in the region of the endpoint; the constraint must say so.
@@ -210,12 +279,18 @@ fn check_location(context: &Context, constraint: Option<&str>) -> Result<()> {
     match constraint {
         None if region == "us-east-1" => Ok(()),
         None => Err(incompatible("unspecified")),
-        Some(constraint) if region == "us-east-1" && !REGIONS.contains(&constraint) => Err(Error::new(
-            "InvalidLocationConstraint",
-            "The specified location-constraint is not valid",
-        )
-        .member("LocationConstraint", constraint)),
-        Some(constraint) if constraint == region || (constraint == "EU" && region == "eu-west-1") => Ok(()),
+        Some(constraint) if region == "us-east-1" && !REGIONS.contains(&constraint) => {
+            Err(Error::new(
+                "InvalidLocationConstraint",
+                "The specified location-constraint is not valid",
+            )
+            .member("LocationConstraint", constraint))
+        }
+        Some(constraint)
+            if constraint == region || (constraint == "EU" && region == "eu-west-1") =>
+        {
+            Ok(())
+        }
         Some(constraint) => Err(incompatible(constraint)),
     }
 }
@@ -242,7 +317,9 @@ pub(crate) fn get_bucket_location(
 ) -> Result<GetBucketLocationOutput> {
     let bucket = open(tx, &input)?;
     let location_constraint = (bucket.region != "us-east-1").then_some(bucket.region);
-    Ok(GetBucketLocationOutput { location_constraint })
+    Ok(GetBucketLocationOutput {
+        location_constraint,
+    })
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html>
@@ -312,17 +389,27 @@ pub(crate) fn list_buckets(
     let mut buckets = Vec::new();
     let mut last = None;
     for name in names {
-        if !input.prefix.as_deref().is_none_or(|prefix| name.starts_with(prefix)) {
+        if !input
+            .prefix
+            .as_deref()
+            .is_none_or(|prefix| name.starts_with(prefix))
+        {
             continue;
         }
         let Some(bucket) = tx.load::<Bucket>(BUCKETS, bucket_key(&name))? else {
             continue;
         };
-        if input.bucket_region.as_deref().is_some_and(|region| region != bucket.region) {
+        if input
+            .bucket_region
+            .as_deref()
+            .is_some_and(|region| region != bucket.region)
+        {
             continue;
         }
         if buckets.len() == limit {
-            last = buckets.last().map(|bucket: &BucketEntry| bucket.name.clone());
+            last = buckets
+                .last()
+                .map(|bucket: &BucketEntry| bucket.name.clone());
             break;
         }
         buckets.push(BucketEntry {
@@ -359,14 +446,17 @@ fn owned_after(tx: &Tx<'_>, account: &str, token: Option<&str>) -> Result<Vec<St
         None => prefix.as_slice().to_vec(),
         Some(token) => {
             let decoded = base64::engine::general_purpose::STANDARD.decode(token).ok();
-            let name = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-                let message = "The continuation token provided is incorrect";
-                invalid_argument(message, "continuation-token", token)
-            })?;
+            let name = decoded
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .ok_or_else(|| {
+                    let message = "The continuation token provided is incorrect";
+                    invalid_argument(message, "continuation-token", token)
+                })?;
             super::scan::after_key(account, &name)
         }
     };
     let end = cumulet_kernel::key::end_of_prefix(prefix.as_slice());
     let scan = tx.range(OWNED, &from, end.as_deref(), Direction::Forward)?;
-    scan.map(|pair| super::scan::object_key_of(&pair?.0)).collect()
+    scan.map(|pair| super::scan::object_key_of(&pair?.0))
+        .collect()
 }

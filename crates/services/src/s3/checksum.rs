@@ -243,8 +243,12 @@ impl Expected {
     pub(crate) fn verify(&self, computed: &Checksum, trailers: &Trailers) -> Result<()> {
         let algorithm = computed.algorithm;
         let expected = if self.in_trailer {
-            let value = trailers.get(&algorithm.header()).ok_or_else(malformed_trailer)?;
-            algorithm.check_form(value).map_err(|_| malformed_trailer())?;
+            let value = trailers
+                .get(&algorithm.header())
+                .ok_or_else(malformed_trailer)?;
+            algorithm
+                .check_form(value)
+                .map_err(|_| malformed_trailer())?;
             Some(value)
         } else {
             self.value.as_deref()
@@ -343,8 +347,15 @@ mod tests {
 
     #[test]
     fn crcs_of_parts_combine_into_that_of_the_whole() {
-        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| algorithm.is_crc()) {
-            let parts = [of(algorithm, b"1234"), of(algorithm, b"56"), of(algorithm, b"789")];
+        for algorithm in ALGORITHMS
+            .into_iter()
+            .filter(|algorithm| algorithm.is_crc())
+        {
+            let parts = [
+                of(algorithm, b"1234"),
+                of(algorithm, b"56"),
+                of(algorithm, b"789"),
+            ];
             let sized = [(&parts[0], 4), (&parts[1], 2), (&parts[2], 3)];
             let whole = combine(algorithm, false, &sized).map(|whole| whole.value);
             assert_eq!(whole, Ok(of(algorithm, b"123456789").value));

@@ -25,7 +25,9 @@ pub(crate) enum ReadOutcome {
 impl ReadConditions<'_> {
     pub(crate) fn check(&self, etag: &str, modified: Timestamp) -> Result<ReadOutcome> {
         match (self.if_match, self.if_unmodified_since) {
-            (Some(wanted), _) if !names(wanted, etag) => return Err(precondition_failed("If-Match")),
+            (Some(wanted), _) if !names(wanted, etag) => {
+                return Err(precondition_failed("If-Match"));
+            }
             (None, Some(since)) if is_after(modified, since) => {
                 return Err(precondition_failed("If-Unmodified-Since"));
             }
@@ -150,6 +152,9 @@ mod tests {
             if_modified_since: Some(1_000.0),
             ..ReadConditions::default()
         };
-        assert_eq!(conditions.check("b", modified), Ok(ReadOutcome::NotModified));
+        assert_eq!(
+            conditions.check("b", modified),
+            Ok(ReadOutcome::NotModified)
+        );
     }
 }

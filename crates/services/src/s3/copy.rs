@@ -7,7 +7,10 @@ use cumulet_kernel::{Context, Tx};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::api::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySourceConditions, CustomerKey, ObjectTarget};
+use super::api::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySourceConditions, CustomerKey,
+    ObjectTarget,
+};
 use super::attributes::{self, Said};
 use super::authorise::{on_object, open_bucket, with};
 use super::checksum::{self, Algorithm, Expected};
@@ -95,7 +98,13 @@ impl Source {
         customer: &CustomerKey,
         range: std::ops::Range<u64>,
     ) -> Result<Vec<Piece>> {
-        let key = encryption::open_data_key(tx, context, &self.bucket, &self.object.encryption, customer)?;
+        let key = encryption::open_data_key(
+            tx,
+            context,
+            &self.bucket,
+            &self.object.encryption,
+            customer,
+        )?;
         send::pieces(tx, &self.object, &key, range)
     }
 
@@ -135,7 +144,9 @@ async fn run(engine: Engine, context: Context, mut request: Request) -> Result<R
         ..Claims::default()
     };
     let (version, _, expiration) = store(&engine, &context, prepared.new, body, claims).await?;
-    let object = version.object.ok_or_else(|| Error::internal("a copied object is none"))?;
+    let object = version
+        .object
+        .ok_or_else(|| Error::internal("a copied object is none"))?;
     Reply::of(&CopyObjectOutput {
         copy_object_result: CopyObjectResult {
             etag: quoted(&object.etag),
@@ -178,22 +189,39 @@ fn prepare(tx: &Tx<'_>, context: &Context, mut input: CopyObjectInput) -> Result
     let copy_source = input.copy_source.clone();
     let directive = input.metadata_directive.clone();
     let encryption = input.encryption.clone();
-    let algorithm = input.checksum_algorithm.as_deref().map(Algorithm::parse).transpose()?;
+    let algorithm = input
+        .checksum_algorithm
+        .as_deref()
+        .map(Algorithm::parse)
+        .transpose()?;
     let customer: CustomerKey = std::mem::take(&mut input.source_customer).into();
     let attributes = attributes_of_copy(context, &bucket, &source, input)?;
     let mut needed = write_access(context, &bucket, &target.key, &attributes, &encryption);
     if let Some(put) = needed.first_mut() {
-        let access = with(put.clone(), "s3:x-amz-copy-source", Some(copy_source.trim_start_matches('/')));
+        let access = with(
+            put.clone(),
+            "s3:x-amz-copy-source",
+            Some(copy_source.trim_start_matches('/')),
+        );
         *put = with(access, "s3:x-amz-metadata-directive", directive.as_deref());
     }
     if !source.object.attributes.tags.is_empty() {
-        needed.push(on_object(context, &source.bucket, &source.key, "s3:GetObjectTagging"));
+        needed.push(on_object(
+            context,
+            &source.bucket,
+            &source.key,
+            "s3:GetObjectTagging",
+        ));
     }
     iam::authorise(tx, context, &needed)?;
     let choice = encryption::choose(&bucket, &encryption)?;
     conditions.check(tx, &bucket.name, &target.key)?;
     let pieces = source.pieces(tx, context, &customer, 0..source.object.size_bytes)?;
-    let stored = source.object.checksum.as_ref().map(|checksum| checksum.algorithm);
+    let stored = source
+        .object
+        .checksum
+        .as_ref()
+        .map(|checksum| checksum.algorithm);
     Ok(Prepared {
         source_version_id: source.shown_version_id(),
         size_bytes: source.object.size_bytes,
@@ -232,8 +260,16 @@ fn attributes_of_copy(
     let redirect = input.headers.website_redirect_location.clone();
     let from = &source.object.attributes;
     let said = Said {
-        headers: if replaces_metadata { input.headers } else { from.headers.clone() },
-        metadata: if replaces_metadata { input.metadata } else { from.metadata.clone() },
+        headers: if replaces_metadata {
+            input.headers
+        } else {
+            from.headers.clone()
+        },
+        metadata: if replaces_metadata {
+            input.metadata
+        } else {
+            from.metadata.clone()
+        },
         tagging: input.tagging.filter(|_| replaces_tags),
         storage_class: input.storage_class,
         lock: input.lock,
@@ -254,7 +290,10 @@ mod tests {
     #[test]
     fn a_copy_source_is_decoded_after_it_is_split() {
         let target = parse_source("/b/a%2Fx%3FversionId%3D1?versionId=v").unwrap_or_default();
-        assert_eq!((target.bucket.as_str(), target.key.as_str()), ("b", "a/x?versionId=1"));
+        assert_eq!(
+            (target.bucket.as_str(), target.key.as_str()),
+            ("b", "a/x?versionId=1")
+        );
         assert_eq!(target.version_id.as_deref(), Some("v"));
         assert!(parse_source("only-a-bucket").is_err());
     }

@@ -42,7 +42,11 @@ fn answer(
         return Err(forbidden("Bucket not found", method, "BUCKET"));
     }
     let Some(configuration) = configuration(tx, bucket)? else {
-        return Err(forbidden("CORS is not enabled for this bucket.", method, "BUCKET"));
+        return Err(forbidden(
+            "CORS is not enabled for this bucket.",
+            method,
+            "BUCKET",
+        ));
     };
     let requested = split(requested_headers);
     let Some(rule) = find(&configuration, origin, method, &requested) else {
@@ -96,14 +100,20 @@ fn allowed(rule: &CorsRule, origin: &str) -> Vec<(String, String)> {
     let shown = if is_for_all { "*" } else { origin };
     let mut headers = vec![
         header("Access-Control-Allow-Origin", shown),
-        header("Access-Control-Allow-Methods", rule.allowed_methods.join(", ")),
+        header(
+            "Access-Control-Allow-Methods",
+            rule.allowed_methods.join(", "),
+        ),
         header("Vary", VARY),
     ];
     if !is_for_all {
         headers.push(header("Access-Control-Allow-Credentials", "true"));
     }
     if !rule.expose_headers.is_empty() {
-        headers.push(header("Access-Control-Expose-Headers", rule.expose_headers.join(", ")));
+        headers.push(header(
+            "Access-Control-Expose-Headers",
+            rule.expose_headers.join(", "),
+        ));
     }
     headers
 }

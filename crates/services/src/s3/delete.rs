@@ -44,7 +44,14 @@ pub(crate) fn delete_object_rule(
     let bucket = open_for_object(tx, input)?;
     let target = &input.target;
     let rest = &input.rest;
-    access(tx, context, &bucket, &target.key, target.version_id.as_deref(), rest.bypass_governance_retention)
+    access(
+        tx,
+        context,
+        &bucket,
+        &target.key,
+        target.version_id.as_deref(),
+        rest.bypass_governance_retention,
+    )
 }
 
 fn access(
@@ -59,7 +66,11 @@ fn access(
         Some(_) => "s3:DeleteObjectVersion",
         None => "s3:DeleteObject",
     };
-    let delete = with(on_object(context, bucket, key, action), "s3:VersionId", version_id);
+    let delete = with(
+        on_object(context, bucket, key, action),
+        "s3:VersionId",
+        version_id,
+    );
     let stored = match version_id {
         // An id that is none is refused when it is looked up, after the caller was found allowed.
         Some(id) => versions::find(tx, &bucket.name, key, id).unwrap_or_default(),
@@ -134,7 +145,14 @@ fn delete(
     }
     if let Some(version) = versions::current(tx, &bucket.name, deletion.key)? {
         versions::remove(tx, &bucket.name, deletion.key, &version)?;
-        notify::object_event(tx, context, bucket, deletion.key, &version, "ObjectRemoved:Delete")?;
+        notify::object_event(
+            tx,
+            context,
+            bucket,
+            deletion.key,
+            &version,
+            "ObjectRemoved:Delete",
+        )?;
     }
     Ok(Deleted::Plainly)
 }
@@ -163,12 +181,25 @@ fn delete_version(
 ) -> Result<Deleted> {
     let id = id.to_owned();
     let Some(version) = versions::find(tx, &bucket.name, deletion.key, &id)? else {
-        return Ok(Deleted::Version { id, was_marker: false });
+        return Ok(Deleted::Version {
+            id,
+            was_marker: false,
+        });
     };
     check_lock(context, &version, deletion.bypasses_governance)?;
     versions::remove(tx, &bucket.name, deletion.key, &version)?;
-    notify::object_event(tx, context, bucket, deletion.key, &version, "ObjectRemoved:Delete")?;
-    Ok(Deleted::Version { id, was_marker: version.is_delete_marker() })
+    notify::object_event(
+        tx,
+        context,
+        bucket,
+        deletion.key,
+        &version,
+        "ObjectRemoved:Delete",
+    )?;
+    Ok(Deleted::Version {
+        id,
+        was_marker: version.is_delete_marker(),
+    })
 }
 
 /// Refuses the removal of a version that retention or a legal hold protects.
@@ -182,7 +213,9 @@ pub(crate) fn check_lock(
     };
     let attributes = &object.attributes;
     let is_held = attributes.legal_hold.as_deref() == Some("ON");
-    let is_retained = attributes.retain_until.is_some_and(|until| until > context.now);
+    let is_retained = attributes
+        .retain_until
+        .is_some_and(|until| until > context.now);
     let may_bypass = bypasses_governance && attributes.lock_mode.as_deref() == Some("GOVERNANCE");
     if is_held || (is_retained && !may_bypass) {
         let message = "Access Denied because object protected by object lock.";
@@ -240,7 +273,14 @@ fn delete_one(
     bypasses_governance: bool,
 ) -> Result<DeletedObject> {
     let version_id = object.version_id.as_deref();
-    let needed = access(tx, context, bucket, &object.key, version_id, bypasses_governance)?;
+    let needed = access(
+        tx,
+        context,
+        bucket,
+        &object.key,
+        version_id,
+        bypasses_governance,
+    )?;
     iam::authorise(tx, context, &needed)?;
     if object.size.is_some() || object.last_modified_time.map(timestamp).is_some() {
         let additional = "Size and LastModifiedTime are conditions of directory buckets";
@@ -259,7 +299,10 @@ fn delete_one(
         ..DeletedObject::default()
     };
     Ok(match deleted {
-        Deleted::Version { id, was_marker: true } => DeletedObject {
+        Deleted::Version {
+            id,
+            was_marker: true,
+        } => DeletedObject {
             delete_marker: Some(true),
             delete_marker_version_id: Some(id),
             ..answer

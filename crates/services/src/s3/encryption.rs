@@ -55,11 +55,6 @@ impl Choice {
     pub(crate) fn etag_is_md5(&self) -> bool {
         self.algorithm == AES256
     }
-
-    /// As the request's headers would say it, for policies that ask.
-    pub(crate) fn algorithm(&self) -> &str {
-        &self.algorithm
-    }
 }
 
 /// Decides by the request, or else by the bucket's default.
@@ -77,14 +72,19 @@ pub(crate) fn choose(bucket: &Bucket, request: &EncryptionRequest) -> Result<Cho
             algorithm: default.algorithm.clone(),
             key_id: default.key_id.clone(),
             key_account: Some(bucket.account.clone()),
-            bucket_key: default.algorithm == KMS && request.bucket_key_enabled.unwrap_or(default.bucket_key),
+            bucket_key: default.algorithm == KMS
+                && request.bucket_key_enabled.unwrap_or(default.bucket_key),
             context: EncryptionContext::new(),
             customer: None,
         });
     };
     if ![AES256, KMS, DSSE].contains(&algorithm) {
         let message = "The encryption method specified is not supported";
-        return Err(invalid_argument(message, "x-amz-server-side-encryption", algorithm));
+        return Err(invalid_argument(
+            message,
+            "x-amz-server-side-encryption",
+            algorithm,
+        ));
     }
     let own_key = request.kms_key_id.clone();
     let takes_default_key = own_key.is_none() && default.algorithm == algorithm;
@@ -106,7 +106,11 @@ fn choose_customer(
     if let Some(algorithm) = &request.server_side_encryption {
         let message = "Server Side Encryption with Customer provided key is incompatible with the \
                        encryption method specified";
-        return Err(invalid_argument(message, "x-amz-server-side-encryption", algorithm));
+        return Err(invalid_argument(
+            message,
+            "x-amz-server-side-encryption",
+            algorithm,
+        ));
     }
     if bucket.encryption.blocks_customer_keys {
         return Err(access_denied());
@@ -181,7 +185,8 @@ fn check_customer_key(encoded: &str, md5: Option<&str>) -> Result<OpenCustomerKe
     })?;
     let calculated = BASE64.encode(Md5::digest(key));
     if md5 != Some(calculated.as_str()) {
-        let message = "The calculated MD5 hash of the key did not match the hash that was provided.";
+        let message =
+            "The calculated MD5 hash of the key did not match the hash that was provided.";
         return Err(invalid_argument(message, HEADER, "null"));
     }
     Ok(OpenCustomerKey {
@@ -217,7 +222,10 @@ fn own_data_key(
     let plain = SealKey::generate(&context.ids);
     let encryption = Encryption {
         algorithm: choice.algorithm.clone(),
-        customer_key_md5: choice.customer.as_ref().map(|customer| customer.md5.clone()),
+        customer_key_md5: choice
+            .customer
+            .as_ref()
+            .map(|customer| customer.md5.clone()),
         sealed_key: sealing.seal(&context.ids, KEY_PURPOSE, plain.as_bytes()),
         ..Encryption::default()
     };
@@ -237,11 +245,15 @@ fn kms_data_key(
         Some(key_id) => key_id.clone(),
         None => kms::aws_managed_key(tx, &context, "s3").map_err(kms_error)?,
     };
-    let arn = if choice.bucket_key { bucket.arn() } else { bucket.object_arn(key) };
+    let arn = if choice.bucket_key {
+        bucket.arn()
+    } else {
+        bucket.object_arn(key)
+    };
     let mut encryption_context = choice.context.clone();
     encryption_context.insert("aws:s3:arn".into(), arn);
-    let data_key = kms::generate_data_key(tx, &context, &key_id, &encryption_context)
-        .map_err(kms_error)?;
+    let data_key =
+        kms::generate_data_key(tx, &context, &key_id, &encryption_context).map_err(kms_error)?;
     Ok(DataKey {
         plain: data_key.plaintext,
         encryption: Encryption {
@@ -266,13 +278,22 @@ pub(crate) fn open_data_key(
     let customer = match_customer_key(encryption, customer)?;
     let sealing = match encryption.algorithm.as_str() {
         KMS | DSSE => {
-            let context = context.located(&context.account, &bucket.region).through("s3");
-            return kms::decrypt_data_key(tx, &context, &encryption.sealed_key, &encryption.context)
-                .map_err(kms_error);
+            let context = context
+                .located(&context.account, &bucket.region)
+                .through("s3");
+            return kms::decrypt_data_key(
+                tx,
+                &context,
+                &encryption.sealed_key,
+                &encryption.context,
+            )
+            .map_err(kms_error);
         }
         _ => match customer {
             Some(customer) => customer.key,
-            None => s3_key(tx, &bucket.account)?.ok_or_else(|| Error::internal("S3's key is gone"))?,
+            None => {
+                s3_key(tx, &bucket.account)?.ok_or_else(|| Error::internal("S3's key is gone"))?
+            }
         },
     };
     open_with(&sealing, &encryption.sealed_key)

@@ -65,8 +65,7 @@ pub(crate) fn precondition_failed(condition: &str) -> Error {
 }
 
 pub(crate) fn conditional_conflict(condition: &str, key: &str) -> Error {
-    let message =
-        "The conditional request cannot succeed due to a conflicting operation against this resource.";
+    let message = "The conditional request cannot succeed due to a conflicting operation against this resource.";
     Error::new("ConditionalRequestConflict", message)
         .status(409)
         .member("Condition", condition)

@@ -11,9 +11,7 @@ use super::attributes::tag_count;
 use super::authorise::{absence_may_be_told, existing_tags, on_object, open_bucket, with};
 use super::conditions::{ReadConditions, ReadOutcome};
 use super::encoding::{http_date, quoted};
-use super::errors::{
-    invalid_request, method_not_allowed, no_such_key, no_such_version,
-};
+use super::errors::{invalid_request, method_not_allowed, no_such_key, no_such_version};
 use super::send::{self, Piece};
 use super::state::{Bucket, Content, Object, Version, Versioning};
 use super::{checksum, encryption, lifecycle, versions};
@@ -101,16 +99,24 @@ fn answer(
     override_headers(context, input, &mut output)?;
     // HEAD needs no key from KMS; AWS asks for it only where bytes are opened.
     let pieces = if with_body {
-        let key = encryption::open_data_key(tx, context, &bucket, &object.encryption, &input.customer)?;
+        let key =
+            encryption::open_data_key(tx, context, &bucket, &object.encryption, &input.customer)?;
         send::pieces(tx, &object, &key, range)?
     } else {
         Vec::new()
     };
-    Ok(Answer { output, status, pieces })
+    Ok(Answer {
+        output,
+        status,
+        pieces,
+    })
 }
 
 fn wants_checksum(input: &ReadObjectInput) -> bool {
-    input.checksum_mode.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
+    input
+        .checksum_mode
+        .as_deref()
+        .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
 }
 
 fn conditions(input: &ReadObjectInput) -> ReadConditions<'_> {
@@ -287,7 +293,10 @@ fn select(
 
 /// The bytes a Range header names; `None` where S3 ignores it and sends everything.
 pub(crate) fn parse_range(header: &str, size: u64) -> Result<Option<Range<u64>>> {
-    let Some(spec) = header.strip_prefix("bytes=").filter(|spec| !spec.contains(',')) else {
+    let Some(spec) = header
+        .strip_prefix("bytes=")
+        .filter(|spec| !spec.contains(','))
+    else {
         return Ok(None);
     };
     let Some((first, last)) = spec.trim().split_once('-') else {
@@ -312,13 +321,20 @@ pub(crate) fn parse_range(header: &str, size: u64) -> Result<Option<Range<u64>>>
 
 fn part_range(tx: &Tx<'_>, object: &Object, number: u32) -> Result<Range<u64>> {
     let missing = |count: usize| {
-        Error::new("InvalidPartNumber", "The requested partnumber is not satisfiable")
-            .status(416)
-            .member("PartNumberRequested", number)
-            .member("ActualPartCount", count)
+        Error::new(
+            "InvalidPartNumber",
+            "The requested partnumber is not satisfiable",
+        )
+        .status(416)
+        .member("PartNumberRequested", number)
+        .member("ActualPartCount", count)
     };
     let Content::Parts(list) = object.content else {
-        return if number == 1 { Ok(0..object.size_bytes) } else { Err(missing(1)) };
+        return if number == 1 {
+            Ok(0..object.size_bytes)
+        } else {
+            Err(missing(1))
+        };
     };
     let parts = send::parts(tx, list)?;
     let mut start = 0;
@@ -340,7 +356,9 @@ fn checksum_of(
     if let (Some(number), Content::Parts(list)) = (part_number, &object.content) {
         let parts = send::parts(tx, *list)?;
         let part = parts.iter().find(|part| part.number == number);
-        return Ok(checksum::members(part.and_then(|part| part.checksum.as_ref())));
+        return Ok(checksum::members(
+            part.and_then(|part| part.checksum.as_ref()),
+        ));
     }
     Ok(checksum::members(object.checksum.as_ref()))
 }
@@ -351,13 +369,24 @@ fn override_headers(
     input: &ReadObjectInput,
     output: &mut ReadObjectOutput,
 ) -> Result<()> {
-    let expires = input.response_expires.map(|seconds| http_date(super::attributes::timestamp(seconds)));
+    let expires = input
+        .response_expires
+        .map(|seconds| http_date(super::attributes::timestamp(seconds)));
     let headers = &mut output.headers;
     let overrides = [
         (&input.response_cache_control, &mut headers.cache_control),
-        (&input.response_content_disposition, &mut headers.content_disposition),
-        (&input.response_content_encoding, &mut headers.content_encoding),
-        (&input.response_content_language, &mut headers.content_language),
+        (
+            &input.response_content_disposition,
+            &mut headers.content_disposition,
+        ),
+        (
+            &input.response_content_encoding,
+            &mut headers.content_encoding,
+        ),
+        (
+            &input.response_content_language,
+            &mut headers.content_language,
+        ),
         (&input.response_content_type, &mut headers.content_type),
         (&expires, &mut headers.expires),
     ];
@@ -367,7 +396,8 @@ fn override_headers(
             continue;
         }
         if is_anonymous {
-            let message = "Request specific response headers cannot be used for anonymous GET requests.";
+            let message =
+                "Request specific response headers cannot be used for anonymous GET requests.";
             return Err(invalid_request(message));
         }
         header.clone_from(wanted);

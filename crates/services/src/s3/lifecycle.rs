@@ -64,13 +64,22 @@ pub(crate) fn expires(rule: &LifecycleRule, modified: Timestamp) -> Option<Times
 /// S3 counts whole days and rounds up to midnight UTC.
 pub(crate) fn next_midnight(time: Timestamp) -> Timestamp {
     let ms = time.milliseconds();
-    Timestamp(ms.div_euclid(DAY_MS).saturating_add(i64::from(ms.rem_euclid(DAY_MS) > 0)).saturating_mul(DAY_MS))
+    Timestamp(
+        ms.div_euclid(DAY_MS)
+            .saturating_add(i64::from(ms.rem_euclid(DAY_MS) > 0))
+            .saturating_mul(DAY_MS),
+    )
 }
 
 /// Whether a rule is enabled and its filter takes in the object.
 pub(crate) fn applies(rule: &LifecycleRule, key: &str, object: &Object) -> bool {
     rule.status == "Enabled"
-        && matches(&filter_of(rule), key, object.size_bytes, &object.attributes.tags)
+        && matches(
+            &filter_of(rule),
+            key,
+            object.size_bytes,
+            &object.attributes.tags,
+        )
 }
 
 /// The three ways to write a filter, as the one that says most.
@@ -90,8 +99,15 @@ pub(crate) fn filter_of(rule: &LifecycleRule) -> LifecycleAnd {
 }
 
 fn matches(filter: &LifecycleAnd, key: &str, size_bytes: u64, tags: &[Tag]) -> bool {
-    filter.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
+    filter
+        .prefix
+        .as_deref()
+        .is_none_or(|prefix| key.starts_with(prefix))
         && filter.tags.iter().all(|tag| tags.contains(tag))
-        && filter.object_size_greater_than.is_none_or(|bound| size_bytes > bound)
-        && filter.object_size_less_than.is_none_or(|bound| size_bytes < bound)
+        && filter
+            .object_size_greater_than
+            .is_none_or(|bound| size_bytes > bound)
+        && filter
+            .object_size_less_than
+            .is_none_or(|bound| size_bytes < bound)
 }

@@ -39,7 +39,11 @@ pub(crate) fn list_objects_rule(
     input: &OnBucket<ListObjectsInput>,
 ) -> Result<Vec<Access>> {
     let rest = &input.rest;
-    let asked = (rest.prefix.as_deref(), rest.delimiter.as_deref(), rest.max_keys);
+    let asked = (
+        rest.prefix.as_deref(),
+        rest.delimiter.as_deref(),
+        rest.max_keys,
+    );
     list_rule(tx, context, input, "s3:ListBucket", asked)
 }
 
@@ -49,7 +53,11 @@ pub(crate) fn list_objects_v2_rule(
     input: &OnBucket<ListObjectsV2Input>,
 ) -> Result<Vec<Access>> {
     let rest = &input.rest;
-    let asked = (rest.prefix.as_deref(), rest.delimiter.as_deref(), rest.max_keys);
+    let asked = (
+        rest.prefix.as_deref(),
+        rest.delimiter.as_deref(),
+        rest.max_keys,
+    );
     list_rule(tx, context, input, "s3:ListBucket", asked)
 }
 
@@ -114,7 +122,10 @@ pub(crate) fn list_objects_v2(
         limit,
     };
     let page: Page<Version> = page(tx, CURRENT, &query, &marker)?;
-    let next = page.last().filter(|_| page.is_truncated).map(|last| BASE64.encode(last));
+    let next = page
+        .last()
+        .filter(|_| page.is_truncated)
+        .map(|last| BASE64.encode(last));
     let is_truncated = page.is_truncated;
     let key_count = page.lines.len();
     let owner = rest.fetch_owner.then_some(&bucket);
@@ -136,7 +147,10 @@ pub(crate) fn list_objects_v2(
 }
 
 fn read_token(token: &str) -> Result<String> {
-    let key = BASE64.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let key = BASE64
+        .decode(token)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     key.filter(|key| !key.is_empty()).ok_or_else(|| {
         let message = "The continuation token provided is incorrect";
         invalid_argument(message, "continuation-token", token)
@@ -157,7 +171,8 @@ fn split(
             }),
             Line::Entry(key, version) => {
                 let object = version.object.as_deref();
-                let object = object.ok_or_else(|| Error::internal("a current version is a marker"))?;
+                let object =
+                    object.ok_or_else(|| Error::internal("a current version is a marker"))?;
                 contents.push(entry(shown(&key, encodes), &version, object, owner.clone()));
             }
         }
@@ -184,7 +199,10 @@ pub(crate) fn entry(
         key,
         last_modified: version.modified.seconds(),
         etag: quoted(&object.etag),
-        checksum_algorithm: checksum.map(|checksum| checksum.algorithm.name()).into_iter().collect(),
+        checksum_algorithm: checksum
+            .map(|checksum| checksum.algorithm.name())
+            .into_iter()
+            .collect(),
         checksum_type: checksum.map(super::checksum::Checksum::type_name),
         size: object.size_bytes,
         storage_class: storage_class.unwrap_or("STANDARD").to_owned(),

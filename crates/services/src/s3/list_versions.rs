@@ -27,7 +27,11 @@ pub(crate) fn list_object_versions_rule(
     input: &OnBucket<ListObjectVersionsInput>,
 ) -> Result<Vec<Access>> {
     let rest = &input.rest;
-    let asked = (rest.prefix.as_deref(), rest.delimiter.as_deref(), rest.max_keys);
+    let asked = (
+        rest.prefix.as_deref(),
+        rest.delimiter.as_deref(),
+        rest.max_keys,
+    );
     list_rule(tx, context, input, "s3:ListBucketVersions", asked)
 }
 
@@ -67,9 +71,10 @@ pub(crate) fn list_object_versions(
     let is_truncated = limit > 0 && lines.len() > limit;
     lines.truncate(limit);
     let (next_key, next_version) = match lines.last() {
-        Some(Line::Version(found)) if is_truncated => {
-            (Some(found.key.clone()), Some(found.version.id_or_null().to_owned()))
-        }
+        Some(Line::Version(found)) if is_truncated => (
+            Some(found.key.clone()),
+            Some(found.version.id_or_null().to_owned()),
+        ),
         Some(Line::CommonPrefix(prefix)) if is_truncated => (Some(prefix.clone()), None),
         _ => (None, None),
     };
@@ -95,11 +100,19 @@ fn check_markers(key_marker: &str, version_marker: &str) -> Result<()> {
     }
     if key_marker.is_empty() {
         let message = "A version-id marker cannot be specified without a key marker.";
-        return Err(invalid_argument(message, "version-id-marker", version_marker));
+        return Err(invalid_argument(
+            message,
+            "version-id-marker",
+            version_marker,
+        ));
     }
     if version_marker != "null" && sequence_of(version_marker).is_none() {
         let message = "Invalid version id specified";
-        return Err(invalid_argument(message, "version-id-marker", version_marker));
+        return Err(invalid_argument(
+            message,
+            "version-id-marker",
+            version_marker,
+        ));
     }
     Ok(())
 }
@@ -118,7 +131,14 @@ fn walk(
     }
     if !version_marker.is_empty() && key_marker.starts_with(query.prefix) {
         let below = marker_sequence(tx, query.bucket, key_marker, version_marker)?;
-        versions_of(tx, query.bucket, key_marker, Some(below), enough, &mut lines)?;
+        versions_of(
+            tx,
+            query.bucket,
+            key_marker,
+            Some(below),
+            enough,
+            &mut lines,
+        )?;
     }
     let mut from = query.after(key_marker);
     while lines.len() < enough {
@@ -153,7 +173,10 @@ fn next_key(tx: &Tx<'_>, query: &Query<'_>, from: &[u8]) -> Result<Option<String
         let mut range = tx.range(table, from, end.as_deref(), Direction::Forward)?;
         if let Some((stored, _)) = range.next().transpose()? {
             let key = object_key_of(&stored)?;
-            if first.as_ref().is_none_or(|first| key.as_bytes() < first.as_bytes()) {
+            if first
+                .as_ref()
+                .is_none_or(|first| key.as_bytes() < first.as_bytes())
+            {
                 first = Some(key);
             }
         }
@@ -175,7 +198,11 @@ fn versions_of(
     let mut add = |version: Version, is_latest: bool| {
         if below.is_none_or(|below| version.sequence < below) {
             let key = key.to_owned();
-            lines.push(Line::Version(Found { key, version, is_latest }));
+            lines.push(Line::Version(Found {
+                key,
+                version,
+                is_latest,
+            }));
         }
         lines.len() < enough
     };

@@ -48,7 +48,10 @@ pub(crate) fn object_event(
     Ok(())
 }
 
-pub(crate) fn configuration(tx: &Tx<'_>, bucket: &str) -> Result<Option<NotificationConfiguration>> {
+pub(crate) fn configuration(
+    tx: &Tx<'_>,
+    bucket: &str,
+) -> Result<Option<NotificationConfiguration>> {
     Ok(tx.load(CONFIGURATIONS, configuration_key(bucket, KIND))?)
 }
 
@@ -61,7 +64,14 @@ fn destinations(
     let functions = configuration
         .lambda_function_configurations
         .iter()
-        .map(|wish| (&wish.id, &wish.lambda_function_arn, &wish.events, &wish.filter));
+        .map(|wish| {
+            (
+                &wish.id,
+                &wish.lambda_function_arn,
+                &wish.events,
+                &wish.filter,
+            )
+        });
     let queues = configuration
         .queue_configurations
         .iter()
@@ -69,7 +79,8 @@ fn destinations(
     let wishes = functions.chain(queues);
     wishes
         .filter(|(_, _, events, filter)| {
-            events.iter().any(|event| event_matches(event, name)) && filter_matches(filter.as_ref(), key)
+            events.iter().any(|event| event_matches(event, name))
+                && filter_matches(filter.as_ref(), key)
         })
         .map(|(id, arn, _, _)| (id.clone().unwrap_or_default(), arn.clone()))
         .collect()
@@ -111,7 +122,9 @@ fn record(
     configuration_id: &str,
     sequencer: u64,
 ) -> Value {
-    let source_ip = context.source_ip.map_or_else(|| "127.0.0.1".to_owned(), |ip| ip.to_string());
+    let source_ip = context
+        .source_ip
+        .map_or_else(|| "127.0.0.1".to_owned(), |ip| ip.to_string());
     json!({
         "eventVersion": EVENT_VERSION,
         "eventSource": "aws:s3",
@@ -161,7 +174,9 @@ fn principal_id(context: &Context) -> String {
         PrincipalKind::Anonymous => "Anonymous".to_owned(),
         PrincipalKind::Service { name } => name.clone(),
         PrincipalKind::Root => context.principal.user_id.clone(),
-        PrincipalKind::User { .. } | PrincipalKind::Role { .. } | PrincipalKind::FederatedUser { .. } => {
+        PrincipalKind::User { .. }
+        | PrincipalKind::Role { .. }
+        | PrincipalKind::FederatedUser { .. } => {
             format!("AWS:{}", context.principal.user_id)
         }
     }

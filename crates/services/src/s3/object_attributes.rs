@@ -32,9 +32,15 @@ pub(crate) fn rule(
         Some(_) => ["s3:GetObjectVersion", "s3:GetObjectVersionAttributes"],
         None => ["s3:GetObject", "s3:GetObjectAttributes"],
     };
-    let tags = stored.and_then(|version| version.object).map(|object| object.attributes.tags);
+    let tags = stored
+        .and_then(|version| version.object)
+        .map(|object| object.attributes.tags);
     let needed = actions.map(|action| {
-        let access = with(on_object(context, &bucket, &target.key, action), "s3:VersionId", version_id);
+        let access = with(
+            on_object(context, &bucket, &target.key, action),
+            "s3:VersionId",
+            version_id,
+        );
         existing_tags(access, tags.as_deref().unwrap_or_default())
     });
     Ok(needed.to_vec())
@@ -61,8 +67,13 @@ pub(crate) fn get_object_attributes(
         version_id: tagging::shown_id(&bucket, &version),
         etag: asks("ETag").then(|| object.etag.clone()),
         checksum: checksum.filter(|_| asks("Checksum")),
-        object_parts: if asks("ObjectParts") { parts(tx, &object, rest)? } else { None },
-        storage_class: asks("StorageClass").then(|| storage_class.unwrap_or_else(|| "STANDARD".into())),
+        object_parts: if asks("ObjectParts") {
+            parts(tx, &object, rest)?
+        } else {
+            None
+        },
+        storage_class: asks("StorageClass")
+            .then(|| storage_class.unwrap_or_else(|| "STANDARD".into())),
         object_size: asks("ObjectSize").then_some(object.size_bytes),
     })
 }

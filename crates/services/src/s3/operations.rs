@@ -35,13 +35,35 @@ pub fn operations() -> Vec<Operation> {
 
 fn buckets() -> Vec<Operation> {
     vec![
-        Operation::write("CreateBucket", bucket::create_bucket_rule, bucket::create_bucket),
-        on_bucket!(write, "DeleteBucket", "s3:DeleteBucket", bucket::delete_bucket),
+        Operation::write(
+            "CreateBucket",
+            bucket::create_bucket_rule,
+            bucket::create_bucket,
+        ),
+        on_bucket!(
+            write,
+            "DeleteBucket",
+            "s3:DeleteBucket",
+            bucket::delete_bucket
+        ),
         on_bucket!(read, "HeadBucket", "s3:ListBucket", bucket::head_bucket),
-        on_bucket!(read, "GetBucketLocation", "s3:GetBucketLocation", bucket::get_bucket_location),
-        Operation::read("ListBuckets", bucket::list_buckets_rule, bucket::list_buckets),
+        on_bucket!(
+            read,
+            "GetBucketLocation",
+            "s3:GetBucketLocation",
+            bucket::get_bucket_location
+        ),
+        Operation::read(
+            "ListBuckets",
+            bucket::list_buckets_rule,
+            bucket::list_buckets,
+        ),
         Operation::read("ListObjects", list::list_objects_rule, list::list_objects),
-        Operation::read("ListObjectsV2", list::list_objects_v2_rule, list::list_objects_v2),
+        Operation::read(
+            "ListObjectsV2",
+            list::list_objects_v2_rule,
+            list::list_objects_v2,
+        ),
         Operation::read(
             "ListObjectVersions",
             list_versions::list_object_versions_rule,
@@ -56,8 +78,16 @@ fn objects() -> Vec<Operation> {
         Operation::edge("GetObject", get::get_object),
         Operation::edge("HeadObject", get::head_object),
         Operation::edge("CopyObject", copy::copy_object),
-        Operation::write("DeleteObject", delete::delete_object_rule, delete::delete_object),
-        Operation::write("DeleteObjects", delete::delete_objects_rule, delete::delete_objects),
+        Operation::write(
+            "DeleteObject",
+            delete::delete_object_rule,
+            delete::delete_object,
+        ),
+        Operation::write(
+            "DeleteObjects",
+            delete::delete_objects_rule,
+            delete::delete_objects,
+        ),
         Operation::read(
             "GetObjectAttributes",
             object_attributes::rule,
@@ -109,7 +139,11 @@ fn uploads() -> Vec<Operation> {
             multipart::abort_upload_rule,
             multipart::abort_upload,
         ),
-        Operation::read("ListParts", multipart::list_parts_rule, multipart::list_parts),
+        Operation::read(
+            "ListParts",
+            multipart::list_parts_rule,
+            multipart::list_parts,
+        ),
         Operation::read(
             "ListMultipartUploads",
             multipart::list_uploads_rule,
@@ -121,11 +155,36 @@ fn uploads() -> Vec<Operation> {
 /// What decides who may do what with a bucket, and how it keeps its objects.
 fn access_configurations() -> Vec<Operation> {
     vec![
-        on_bucket!(read, "GetBucketVersioning", "s3:GetBucketVersioning", versioning::get),
-        on_bucket!(write, "PutBucketVersioning", "s3:PutBucketVersioning", versioning::put),
-        on_bucket!(read, "GetBucketEncryption", "s3:GetEncryptionConfiguration", encryption::get),
-        on_bucket!(write, "PutBucketEncryption", "s3:PutEncryptionConfiguration", encryption::put),
-        on_bucket!(write, "DeleteBucketEncryption", "s3:PutEncryptionConfiguration", encryption::delete),
+        on_bucket!(
+            read,
+            "GetBucketVersioning",
+            "s3:GetBucketVersioning",
+            versioning::get
+        ),
+        on_bucket!(
+            write,
+            "PutBucketVersioning",
+            "s3:PutBucketVersioning",
+            versioning::put
+        ),
+        on_bucket!(
+            read,
+            "GetBucketEncryption",
+            "s3:GetEncryptionConfiguration",
+            encryption::get
+        ),
+        on_bucket!(
+            write,
+            "PutBucketEncryption",
+            "s3:PutEncryptionConfiguration",
+            encryption::put
+        ),
+        on_bucket!(
+            write,
+            "DeleteBucketEncryption",
+            "s3:PutEncryptionConfiguration",
+            encryption::delete
+        ),
         Operation::read(
             "GetBucketPolicy",
             |tx, context, input| policy::rule(tx, context, input, "s3:GetBucketPolicy"),
@@ -141,24 +200,79 @@ fn access_configurations() -> Vec<Operation> {
             |tx, context, input| policy::rule(tx, context, input, "s3:DeleteBucketPolicy"),
             policy::delete,
         ),
-        on_bucket!(read, "GetBucketPolicyStatus", "s3:GetBucketPolicyStatus", policy::get_status),
-        on_bucket!(read, "GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", public_access::get),
-        on_bucket!(write, "PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock", public_access::put),
-        on_bucket!(write, "DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", public_access::delete),
-        on_bucket!(read, "GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", ownership::get),
-        on_bucket!(write, "PutBucketOwnershipControls", "s3:PutBucketOwnershipControls", ownership::put),
-        on_bucket!(write, "DeleteBucketOwnershipControls", "s3:PutBucketOwnershipControls", ownership::delete),
+        on_bucket!(
+            read,
+            "GetBucketPolicyStatus",
+            "s3:GetBucketPolicyStatus",
+            policy::get_status
+        ),
+        on_bucket!(
+            read,
+            "GetPublicAccessBlock",
+            "s3:GetBucketPublicAccessBlock",
+            public_access::get
+        ),
+        on_bucket!(
+            write,
+            "PutPublicAccessBlock",
+            "s3:PutBucketPublicAccessBlock",
+            public_access::put
+        ),
+        on_bucket!(
+            write,
+            "DeletePublicAccessBlock",
+            "s3:PutBucketPublicAccessBlock",
+            public_access::delete
+        ),
+        on_bucket!(
+            read,
+            "GetBucketOwnershipControls",
+            "s3:GetBucketOwnershipControls",
+            ownership::get
+        ),
+        on_bucket!(
+            write,
+            "PutBucketOwnershipControls",
+            "s3:PutBucketOwnershipControls",
+            ownership::put
+        ),
+        on_bucket!(
+            write,
+            "DeleteBucketOwnershipControls",
+            "s3:PutBucketOwnershipControls",
+            ownership::delete
+        ),
     ]
 }
 
 fn other_configurations() -> Vec<Operation> {
     vec![
-        on_bucket!(read, "GetBucketTagging", "s3:GetBucketTagging", tagging::get_bucket_tagging),
-        on_bucket!(write, "PutBucketTagging", "s3:PutBucketTagging", tagging::put_bucket_tagging),
-        on_bucket!(write, "DeleteBucketTagging", "s3:PutBucketTagging", tagging::delete_bucket_tagging),
+        on_bucket!(
+            read,
+            "GetBucketTagging",
+            "s3:GetBucketTagging",
+            tagging::get_bucket_tagging
+        ),
+        on_bucket!(
+            write,
+            "PutBucketTagging",
+            "s3:PutBucketTagging",
+            tagging::put_bucket_tagging
+        ),
+        on_bucket!(
+            write,
+            "DeleteBucketTagging",
+            "s3:PutBucketTagging",
+            tagging::delete_bucket_tagging
+        ),
         on_bucket!(read, "GetBucketCors", "s3:GetBucketCORS", cors::get),
         on_bucket!(write, "PutBucketCors", "s3:PutBucketCORS", cors::put),
-        on_bucket!(write, "DeleteBucketCors", "s3:PutBucketCORS", config::delete_cors),
+        on_bucket!(
+            write,
+            "DeleteBucketCors",
+            "s3:PutBucketCORS",
+            config::delete_cors
+        ),
         on_bucket!(
             read,
             "GetBucketLifecycleConfiguration",
@@ -171,7 +285,12 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutLifecycleConfiguration",
             lifecycle::put
         ),
-        on_bucket!(write, "DeleteBucketLifecycle", "s3:PutLifecycleConfiguration", config::delete_lifecycle),
+        on_bucket!(
+            write,
+            "DeleteBucketLifecycle",
+            "s3:PutLifecycleConfiguration",
+            config::delete_lifecycle
+        ),
         on_bucket!(
             read,
             "GetBucketNotificationConfiguration",
@@ -184,8 +303,18 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutBucketNotification",
             notification::put
         ),
-        on_bucket!(read, "GetBucketLogging", "s3:GetBucketLogging", recorded::get_logging),
-        on_bucket!(write, "PutBucketLogging", "s3:PutBucketLogging", recorded::put_logging),
+        on_bucket!(
+            read,
+            "GetBucketLogging",
+            "s3:GetBucketLogging",
+            recorded::get_logging
+        ),
+        on_bucket!(
+            write,
+            "PutBucketLogging",
+            "s3:PutBucketLogging",
+            recorded::put_logging
+        ),
         on_bucket!(
             read,
             "GetBucketAccelerateConfiguration",
@@ -198,10 +327,35 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutAccelerateConfiguration",
             recorded::put_accelerate
         ),
-        on_bucket!(read, "GetBucketRequestPayment", "s3:GetBucketRequestPayment", recorded::get_payment),
-        on_bucket!(write, "PutBucketRequestPayment", "s3:PutBucketRequestPayment", recorded::put_payment),
-        on_bucket!(read, "GetBucketWebsite", "s3:GetBucketWebsite", recorded::get_website),
-        on_bucket!(write, "PutBucketWebsite", "s3:PutBucketWebsite", recorded::put_website),
-        on_bucket!(write, "DeleteBucketWebsite", "s3:DeleteBucketWebsite", config::delete_website),
+        on_bucket!(
+            read,
+            "GetBucketRequestPayment",
+            "s3:GetBucketRequestPayment",
+            recorded::get_payment
+        ),
+        on_bucket!(
+            write,
+            "PutBucketRequestPayment",
+            "s3:PutBucketRequestPayment",
+            recorded::put_payment
+        ),
+        on_bucket!(
+            read,
+            "GetBucketWebsite",
+            "s3:GetBucketWebsite",
+            recorded::get_website
+        ),
+        on_bucket!(
+            write,
+            "PutBucketWebsite",
+            "s3:PutBucketWebsite",
+            recorded::put_website
+        ),
+        on_bucket!(
+            write,
+            "DeleteBucketWebsite",
+            "s3:DeleteBucketWebsite",
+            config::delete_website
+        ),
     ]
 }

@@ -73,7 +73,9 @@ fn is_fixed(value: &Value) -> bool {
     let Some(text) = value.as_str() else {
         return false;
     };
-    let width = text.rsplit_once('/').and_then(|(_, width)| width.parse::<u8>().ok());
+    let width = text
+        .rsplit_once('/')
+        .and_then(|(_, width)| width.parse::<u8>().ok());
     // An address block wider than /8 (IPv4) is no restriction.
     let is_wide_block = width.is_some_and(|width| width < 8);
     !text.contains(['*', '?']) && !text.contains("${") && !is_wide_block
@@ -101,7 +103,10 @@ mod tests {
         };
         assert!(is_public(&policy(r#""*""#, "{}")));
         assert!(is_public(&policy(r#"{"AWS":["*"]}"#, "{}")));
-        assert!(!is_public(&policy(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, "{}")));
+        assert!(!is_public(&policy(
+            r#"{"AWS":"arn:aws:iam::111122223333:root"}"#,
+            "{}"
+        )));
         let fixed = r#"{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#;
         assert!(!is_public(&policy(r#""*""#, fixed)));
         let wide = r#"{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#;

@@ -46,13 +46,18 @@ async fn run(engine: Engine, context: Context, mut request: Request) -> Result<R
     let input: PutObjectInput = request.decode()?;
     let body = std::mem::take(&mut request.body);
     let claims_input = (input.content_md5.clone(), input.checksum_algorithm.clone());
-    let expected = Expected::read(&input.checksums, claims_input.1.as_deref(), &body.trailers())?;
+    let expected = Expected::read(
+        &input.checksums,
+        claims_input.1.as_deref(),
+        &body.trailers(),
+    )?;
     let new = engine.read(|tx| prepare(tx, &context, input))?;
     let claims = Claims {
         content_md5: claims_input.0,
         checksum: expected,
         trailers: body.trailers(),
         etag_is_md5: new.choice.etag_is_md5(),
+        also: None,
     };
     let (version, bucket, expiration) = store(&engine, &context, new, body, claims).await?;
     Reply::of(&answer(&bucket, version, expiration)?)
@@ -80,11 +85,21 @@ fn prepare(tx: &Tx<'_>, context: &Context, input: PutObjectInput) -> Result<NewO
     };
     let acl = said.acl.canned.clone();
     let attributes = said.keep(context, &bucket)?;
-    let access = write_access(context, &bucket, &target.key, &attributes, &input.encryption);
+    let access = write_access(
+        context,
+        &bucket,
+        &target.key,
+        &attributes,
+        &input.encryption,
+    );
     let access = access.into_iter().map(|access| {
         let access = with(access, "s3:x-amz-acl", acl.as_deref());
         let access = with(access, "s3:if-match", conditions.if_match.as_deref());
-        with(access, "s3:if-none-match", conditions.if_none_match.as_deref())
+        with(
+            access,
+            "s3:if-none-match",
+            conditions.if_none_match.as_deref(),
+        )
     });
     iam::authorise(tx, context, &access.collect::<Vec<_>>())?;
     let choice = encryption::choose(&bucket, &input.encryption)?;
@@ -110,9 +125,21 @@ pub(crate) fn write_access(
     const SSE: &str = "s3:x-amz-server-side-encryption";
     let put = on_object(context, bucket, key, "s3:PutObject");
     let put = with(put, SSE, encryption.server_side_encryption.as_deref());
-    let put = with(put, &format!("{SSE}-aws-kms-key-id"), encryption.kms_key_id.as_deref());
-    let put = with(put, &format!("{SSE}-customer-algorithm"), encryption.customer.algorithm.as_deref());
-    let put = with(put, "s3:x-amz-storage-class", attributes.storage_class.as_deref());
+    let put = with(
+        put,
+        &format!("{SSE}-aws-kms-key-id"),
+        encryption.kms_key_id.as_deref(),
+    );
+    let put = with(
+        put,
+        &format!("{SSE}-customer-algorithm"),
+        encryption.customer.algorithm.as_deref(),
+    );
+    let put = with(
+        put,
+        "s3:x-amz-storage-class",
+        attributes.storage_class.as_deref(),
+    );
     let put = requested_tags(put, &attributes.tags);
     let mut needed = vec![put];
     let mut also = |action: &str, is_needed: bool| {

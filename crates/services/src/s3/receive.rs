@@ -11,7 +11,7 @@ use cumulet_kernel::{Context, Tx};
 use futures_util::StreamExt;
 use md5::{Digest, Md5};
 
-use super::checksum::{Checksum, Expected, Hasher, Algorithm};
+use super::checksum::{Algorithm, Checksum, Expected, Hasher};
 use super::encryption::DataKey;
 use super::errors::{bad_digest, entity_too_large};
 use super::state::{BODIES, Content, Encryption, content_key};
@@ -95,7 +95,9 @@ impl Digests {
             also: self.also.map(Hasher::finish),
         };
         check_md5(claims.content_md5.as_deref(), received.md5)?;
-        claims.checksum.verify(&received.checksum, &claims.trailers)?;
+        claims
+            .checksum
+            .verify(&received.checksum, &claims.trailers)?;
         Ok(received)
     }
 }
@@ -208,8 +210,11 @@ fn check_md5_form(content_md5: Option<&str>) -> Result<()> {
     };
     match BASE64.decode(given) {
         Ok(bytes) if bytes.len() == 16 => Ok(()),
-        _ => Err(Error::new("InvalidDigest", "The Content-MD5 you specified was invalid.")
-            .member("Content-MD5", given)),
+        _ => Err(Error::new(
+            "InvalidDigest",
+            "The Content-MD5 you specified was invalid.",
+        )
+        .member("Content-MD5", given)),
     }
 }
 
@@ -221,7 +226,9 @@ fn check_md5(content_md5: Option<&str>, computed: Option<[u8; 16]>) -> Result<()
     if given == calculated {
         return Ok(());
     }
-    Err(bad_digest("The Content-MD5 you specified did not match what we received.".into())
-        .member("ExpectedDigest", given)
-        .member("CalculatedDigest", calculated))
+    Err(
+        bad_digest("The Content-MD5 you specified did not match what we received.".into())
+            .member("ExpectedDigest", given)
+            .member("CalculatedDigest", calculated),
+    )
 }

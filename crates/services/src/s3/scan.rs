@@ -3,7 +3,7 @@
 //! A page costs what it shows: after a common prefix the walk seeks past everything under it, so a
 //! folder with a million objects is one step.
 
-use cumulet_kernel::key::{end_of_prefix, KeyReader};
+use cumulet_kernel::key::{KeyReader, end_of_prefix};
 use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Key, Table, Tx};
 
@@ -33,7 +33,9 @@ impl<'a> Query<'a> {
 
     /// Where everything with the prefix begins.
     pub(crate) fn start(&self) -> Vec<u8> {
-        let key = Key::new().text(self.bucket).beginning(self.prefix.as_bytes());
+        let key = Key::new()
+            .text(self.bucket)
+            .beginning(self.prefix.as_bytes());
         key.as_slice().to_vec()
     }
 
@@ -43,7 +45,10 @@ impl<'a> Query<'a> {
         if marker.is_empty() {
             return start;
         }
-        let rolled = marker.starts_with(self.prefix).then(|| self.common_prefix(marker)).flatten();
+        let rolled = marker
+            .starts_with(self.prefix)
+            .then(|| self.common_prefix(marker))
+            .flatten();
         let next = match rolled {
             Some(common) => after_prefix(self.bucket, common),
             None => after_key(self.bucket, marker),

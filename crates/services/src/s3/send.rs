@@ -31,7 +31,9 @@ pub(crate) fn pieces(
     range: Range<u64>,
 ) -> Result<Vec<Piece>> {
     let Content::Parts(number) = object.content else {
-        return Ok(piece(tx, &object.content, data_key.clone(), range)?.into_iter().collect());
+        return Ok(piece(tx, &object.content, data_key.clone(), range)?
+            .into_iter()
+            .collect());
     };
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -54,12 +56,7 @@ pub(crate) fn parts(tx: &Tx<'_>, number: u64) -> Result<Vec<ObjectPart>> {
         .ok_or_else(|| Error::internal("an object's list of parts is gone"))
 }
 
-fn piece(
-    tx: &Tx<'_>,
-    content: &Content,
-    key: SealKey,
-    range: Range<u64>,
-) -> Result<Option<Piece>> {
+fn piece(tx: &Tx<'_>, content: &Content, key: SealKey, range: Range<u64>) -> Result<Option<Piece>> {
     if range.is_empty() {
         return Ok(None);
     }
@@ -68,7 +65,9 @@ fn piece(
         Content::Inline(number) => {
             let bytes = open_small(tx, *number, &key)?;
             let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-            Ok(Some(Piece::Bytes(bytes.slice(index(range.start)..index(range.end)))))
+            Ok(Some(Piece::Bytes(
+                bytes.slice(index(range.start)..index(range.end)),
+            )))
         }
         Content::Blob(blob) => Ok(Some(Piece::Blob(blob.clone(), key, range))),
     }

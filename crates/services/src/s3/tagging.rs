@@ -3,7 +3,8 @@
 use cumulet_kernel::{Context, Tx};
 
 use super::api::{
-    GetObjectTaggingOutput, Nothing, OnBucket, OnObject, PutObjectTaggingOutput, PutTagging, Tag, TagSet,
+    GetObjectTaggingOutput, Nothing, OnBucket, OnObject, PutObjectTaggingOutput, PutTagging, Tag,
+    TagSet,
 };
 use super::authorise::{existing_tags, on_object, open, open_for_object, requested_tags};
 use super::encoding::url_decode;
@@ -44,7 +45,10 @@ pub(crate) fn parse_header(header: Option<&str>) -> Result<Vec<Tag>> {
 
 pub(crate) fn check_object_tags(tags: &[Tag]) -> Result<()> {
     if tags.len() > OBJECT_TAGS_MAX {
-        return Err(Error::new("BadRequest", "Object tags cannot be greater than 10"));
+        return Err(Error::new(
+            "BadRequest",
+            "Object tags cannot be greater than 10",
+        ));
     }
     check_tags(tags)?;
     match tags.iter().find(|tag| tag.key.starts_with("aws:")) {
@@ -55,13 +59,18 @@ pub(crate) fn check_object_tags(tags: &[Tag]) -> Result<()> {
 
 fn check_bucket_tags(tags: &[Tag], kept: &[Tag]) -> Result<()> {
     if tags.len() > BUCKET_TAGS_MAX {
-        return Err(Error::new("BadRequest", "Bucket tag count cannot be greater than 50"));
+        return Err(Error::new(
+            "BadRequest",
+            "Bucket tag count cannot be greater than 50",
+        ));
     }
     check_tags(tags)?;
     // System tags come back with a round of get and put; only new ones are refused.
     let foreign = |tag: &&Tag| tag.key.starts_with("aws:") && !kept.contains(tag);
     match tags.iter().find(foreign) {
-        Some(_) => Err(invalid_tag("System tags cannot be added/updated by requester")),
+        Some(_) => Err(invalid_tag(
+            "System tags cannot be added/updated by requester",
+        )),
         None => Ok(()),
     }
 }
@@ -69,16 +78,18 @@ fn check_bucket_tags(tags: &[Tag], kept: &[Tag]) -> Result<()> {
 pub(crate) fn check_tags(tags: &[Tag]) -> Result<()> {
     for (index, tag) in tags.iter().enumerate() {
         if tag.key.is_empty() || tag.key.chars().count() > 128 || !tag.key.chars().all(is_allowed) {
-            return Err(invalid_tag("The TagKey you have provided is invalid").member("TagKey", tag.key.as_str()));
+            return Err(invalid_tag("The TagKey you have provided is invalid")
+                .member("TagKey", tag.key.as_str()));
         }
         if tag.value.chars().count() > 256 || !tag.value.chars().all(is_allowed) {
-            return Err(
-                invalid_tag("The TagValue you have provided is invalid").member("TagValue", tag.value.as_str())
-            );
+            return Err(invalid_tag("The TagValue you have provided is invalid")
+                .member("TagValue", tag.value.as_str()));
         }
         if tags[..index].iter().any(|earlier| earlier.key == tag.key) {
-            return Err(invalid_tag("Cannot provide multiple Tags with the same key")
-                .member("TagKey", tag.key.as_str()));
+            return Err(
+                invalid_tag("Cannot provide multiple Tags with the same key")
+                    .member("TagKey", tag.key.as_str()),
+            );
         }
     }
     Ok(())
@@ -98,8 +109,10 @@ pub(crate) fn get_bucket_tagging(
     _context: &Context,
     input: OnBucket<Nothing>,
 ) -> Result<TagSet> {
-    bucket_tags(tx, &input.target.bucket)?
-        .ok_or_else(|| not_found("NoSuchTagSet", "The TagSet does not exist").member("BucketName", input.target.bucket))
+    bucket_tags(tx, &input.target.bucket)?.ok_or_else(|| {
+        not_found("NoSuchTagSet", "The TagSet does not exist")
+            .member("BucketName", input.target.bucket)
+    })
 }
 
 pub(crate) fn bucket_tags(tx: &Tx<'_>, bucket: &str) -> Result<Option<TagSet>> {
@@ -112,7 +125,11 @@ pub(crate) fn tag_new_bucket(tx: &mut Tx<'_>, bucket: &str, tags: Vec<Tag>) -> R
         return Ok(());
     }
     check_bucket_tags(&tags, &tags)?;
-    Ok(tx.save(CONFIGURATIONS, configuration_key(bucket, KIND), &TagSet { tag_set: tags })?)
+    Ok(tx.save(
+        CONFIGURATIONS,
+        configuration_key(bucket, KIND),
+        &TagSet { tag_set: tags },
+    )?)
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
@@ -125,7 +142,11 @@ pub(crate) fn put_bucket_tagging(
     let kept = bucket_tags(tx, &bucket.name)?.unwrap_or_default();
     let tags = input.rest.tagging;
     let is_cloudformation = context.via.as_deref() == Some("cloudformation");
-    let system: &[Tag] = if is_cloudformation { &tags.tag_set } else { &kept.tag_set };
+    let system: &[Tag] = if is_cloudformation {
+        &tags.tag_set
+    } else {
+        &kept.tag_set
+    };
     check_bucket_tags(&tags.tag_set, system)?;
     tx.save(CONFIGURATIONS, configuration_key(&bucket.name, KIND), &tags)?;
     Ok(Nothing {})
@@ -137,7 +158,10 @@ pub(crate) fn delete_bucket_tagging(
     _context: &Context,
     input: OnBucket<Nothing>,
 ) -> Result<Nothing> {
-    tx.delete(CONFIGURATIONS, configuration_key(&input.target.bucket, KIND))?;
+    tx.delete(
+        CONFIGURATIONS,
+        configuration_key(&input.target.bucket, KIND),
+    )?;
     Ok(Nothing {})
 }
 
@@ -155,7 +179,11 @@ pub(crate) fn object_tagging_rule<I>(
         Some(id) => versions::find(tx, &bucket.name, &target.key, id)?,
         None => versions::current(tx, &bucket.name, &target.key)?,
     };
-    let action = if target.version_id.is_some() { actions.1 } else { actions.0 };
+    let action = if target.version_id.is_some() {
+        actions.1
+    } else {
+        actions.0
+    };
     let access = on_object(context, &bucket, &target.key, action);
     let access = super::authorise::with(access, "s3:VersionId", target.version_id.as_deref());
     let existing = version.and_then(|version| version.object);
@@ -199,7 +227,14 @@ pub(crate) fn put_object_tagging(
     object.attributes.tags = tags;
     version.object = Some(object);
     versions::update(tx, &bucket.name, &input.target.key, &version)?;
-    notify::object_event(tx, context, &bucket, &input.target.key, &version, "ObjectTagging:Put")?;
+    notify::object_event(
+        tx,
+        context,
+        &bucket,
+        &input.target.key,
+        &version,
+        "ObjectTagging:Put",
+    )?;
     Ok(PutObjectTaggingOutput {
         version_id: shown_id(&bucket, &version),
     })
@@ -216,7 +251,14 @@ pub(crate) fn delete_object_tagging(
     object.attributes.tags.clear();
     version.object = Some(object);
     versions::update(tx, &bucket.name, &input.target.key, &version)?;
-    notify::object_event(tx, context, &bucket, &input.target.key, &version, "ObjectTagging:Delete")?;
+    notify::object_event(
+        tx,
+        context,
+        &bucket,
+        &input.target.key,
+        &version,
+        "ObjectTagging:Delete",
+    )?;
     Ok(PutObjectTaggingOutput {
         version_id: shown_id(&bucket, &version),
     })

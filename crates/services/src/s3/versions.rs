@@ -1,11 +1,11 @@
 //! The versions of a key: where a new one goes, what becomes of the old, which one a call means.
 
-use cumulet_kernel::{Context, Ids, Timestamp, Tx, blob};
-use cumulet_kernel::store::Direction;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cumulet_kernel::store::Direction;
+use cumulet_kernel::{Context, Ids, Timestamp, Tx, blob};
 
-use super::errors::{invalid_argument, no_such_version};
+use super::errors::invalid_argument;
 use super::state::{
     BODIES, Bucket, CURRENT, Content, NULLS, OLDER, Object, ObjectPart, PART_LISTS, Version,
     Versioning, content_key, object_key, older_key,
@@ -27,7 +27,10 @@ pub(crate) fn newest(tx: &Tx<'_>, bucket: &str, key: &str) -> Result<Option<Vers
 
 fn newest_older(tx: &Tx<'_>, bucket: &str, key: &str) -> Result<Option<Version>> {
     let prefix = object_key(bucket, key);
-    let first = tx.prefix(OLDER, prefix, Direction::Forward)?.next().transpose()?;
+    let first = tx
+        .prefix(OLDER, prefix, Direction::Forward)?
+        .next()
+        .transpose()?;
     let Some((stored_key, _)) = first else {
         return Ok(None);
     };
@@ -54,11 +57,6 @@ pub(crate) fn find(
     };
     let older: Option<Version> = tx.load(OLDER, older_key(bucket, key, sequence))?;
     Ok(older.filter(is_meant))
-}
-
-/// Like [`find`], refusing where there is none.
-pub(crate) fn get(tx: &Tx<'_>, bucket: &str, key: &str, version_id: &str) -> Result<Version> {
-    find(tx, bucket, key, version_id)?.ok_or_else(|| no_such_version(key, version_id))
 }
 
 fn invalid_id(id: &str) -> Error {
@@ -161,7 +159,8 @@ pub(crate) fn remove(tx: &mut Tx<'_>, bucket: &str, key: &str, version: &Version
 }
 
 fn take_out(tx: &mut Tx<'_>, bucket: &str, key: &str, version: &Version) -> Result<()> {
-    let is_current = current(tx, bucket, key)?.is_some_and(|found| found.sequence == version.sequence);
+    let is_current =
+        current(tx, bucket, key)?.is_some_and(|found| found.sequence == version.sequence);
     if is_current {
         tx.delete(CURRENT, object_key(bucket, key))?;
     } else {
@@ -196,7 +195,8 @@ fn promote(tx: &mut Tx<'_>, bucket: &str, key: &str) -> Result<()> {
 
 /// Stores a version again where it lies: its tags, lock or storage class have changed.
 pub(crate) fn update(tx: &mut Tx<'_>, bucket: &str, key: &str, version: &Version) -> Result<()> {
-    let is_current = current(tx, bucket, key)?.is_some_and(|found| found.sequence == version.sequence);
+    let is_current =
+        current(tx, bucket, key)?.is_some_and(|found| found.sequence == version.sequence);
     if is_current {
         tx.save(CURRENT, object_key(bucket, key), version)?;
     } else {
@@ -212,7 +212,9 @@ pub(crate) fn release(tx: &mut Tx<'_>, content: &Content) -> Result<()> {
         Content::Inline(number) => Ok(tx.delete(BODIES, content_key(*number))?),
         Content::Blob(blob) => Ok(blob::release(tx, blob)?),
         Content::Parts(number) => {
-            let parts: Vec<ObjectPart> = tx.load(PART_LISTS, content_key(*number))?.unwrap_or_default();
+            let parts: Vec<ObjectPart> = tx
+                .load(PART_LISTS, content_key(*number))?
+                .unwrap_or_default();
             for part in &parts {
                 release(tx, &part.content)?;
             }

@@ -12,15 +12,15 @@ pub(crate) use bucket::{
     ListBucketsInput, ListBucketsOutput,
 };
 pub(crate) use configuration::{
-    AccelerateConfiguration, BlockedEncryptionTypes, CorsConfiguration, CorsRule, EncryptionByDefault, EncryptionRule,
-    Filter, FilterRule, GetBucketLoggingOutput, GetBucketPolicyOutput, GetBucketPolicyStatusOutput,
-    GetObjectTaggingOutput, KeyFilter, LambdaConfiguration, LifecycleAnd, LifecycleConfiguration, LifecycleExpiration,
-    LifecycleFilter, LifecycleRule, LoggingEnabled, LoggingStatus, NotificationConfiguration, OwnershipControls,
-    OwnershipControlsRule, PolicyStatus, PublicAccessBlockConfiguration, PutAccelerate, PutCors,
-    PutEncryption, PutLifecycle, PutLogging, PutNotification, PutObjectTaggingOutput,
-    PutOwnershipControls, PutPolicy, PutPublicAccessBlock, PutRequestPayment, PutTagging, PutVersioning, PutWebsite,
-    QueueConfiguration, RequestPaymentConfiguration, RuleSet, ServerSideEncryptionConfiguration, TagSet,
-    TopicConfiguration, VersioningConfiguration,
+    AccelerateConfiguration, BlockedEncryptionTypes, CorsConfiguration, CorsRule,
+    EncryptionByDefault, EncryptionRule, Filter, GetBucketLoggingOutput, GetBucketPolicyOutput,
+    GetBucketPolicyStatusOutput, GetObjectTaggingOutput, LifecycleAnd, LifecycleConfiguration,
+    LifecycleExpiration, LifecycleFilter, LifecycleRule, NotificationConfiguration,
+    OwnershipControls, OwnershipControlsRule, PolicyStatus, PublicAccessBlockConfiguration,
+    PutAccelerate, PutCors, PutEncryption, PutLifecycle, PutLogging, PutNotification,
+    PutObjectTaggingOutput, PutOwnershipControls, PutPolicy, PutPublicAccessBlock,
+    PutRequestPayment, PutTagging, PutVersioning, PutWebsite, RequestPaymentConfiguration, RuleSet,
+    ServerSideEncryptionConfiguration, TagSet, VersioningConfiguration,
 };
 pub(crate) use list::{
     CommonPrefix, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
@@ -34,13 +34,13 @@ pub(crate) use multipart::{
     UploadPartInput, UploadPartOutput,
 };
 pub(crate) use object::{
-    AttributesChecksum, AttributesPart, AttributesParts, CopyObjectInput, CopyObjectOutput,
-    CopyObjectResult, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
+    AclRequest, AttributesChecksum, AttributesPart, AttributesParts, CopyObjectInput,
+    CopyObjectOutput, CopyObjectResult, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
     DeleteObjectsOutput, DeletedObject, DeletionError, GetObjectAttributesInput,
     GetObjectAttributesOutput, ObjectHeaders, ObjectIdentifier, PutObjectInput, PutObjectOutput,
     ReadObjectInput, ReadObjectOutput,
 };
 pub(crate) use shared::{
-    BucketTarget, Checksums, CopySourceConditions, CustomerKey, EncryptionAnswer, EncryptionRequest, LockRequest, Nothing,
-    ObjectTarget, OnBucket, OnObject, Owner, Tag,
+    Checksums, CopySourceConditions, CustomerKey, EncryptionAnswer, EncryptionRequest, LockRequest,
+    Nothing, ObjectTarget, OnBucket, OnObject, Owner, Tag,
 };

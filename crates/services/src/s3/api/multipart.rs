@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::object::{AclRequest, CopySourceCustomerKey, ObjectHeaders};
 use super::{
-    Checksums, CommonPrefix, CopySourceConditions, CustomerKey, EncryptionAnswer, EncryptionRequest, LockRequest,
-    ObjectTarget, Owner,
+    Checksums, CommonPrefix, CopySourceConditions, CustomerKey, EncryptionAnswer,
+    EncryptionRequest, LockRequest, ObjectTarget, Owner,
 };
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checksums, CopySourceConditions, CustomerKey, EncryptionAnswer, EncryptionRequest, LockRequest, ObjectTarget};
+use super::{
+    Checksums, CopySourceConditions, CustomerKey, EncryptionAnswer, EncryptionRequest, LockRequest,
+    ObjectTarget,
+};
 
 /// Headers that are kept with an object and given back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -130,7 +130,10 @@ pub(crate) struct EncryptionAnswer {
     pub(crate) kms_key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bucket_key_enabled: Option<bool>,
-    #[serde(rename = "SSECustomerAlgorithm", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "SSECustomerAlgorithm",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) customer_algorithm: Option<String>,
     #[serde(rename = "SSECustomerKeyMD5", skip_serializing_if = "Option::is_none")]
     pub(crate) customer_key_md5: Option<String>,

@@ -45,13 +45,19 @@ fn check(rule: &CorsRule) -> Result<()> {
     if rule.allowed_methods.is_empty() || rule.allowed_origins.is_empty() {
         return Err(malformed_xml());
     }
-    let unknown = rule.allowed_methods.iter().find(|method| !METHODS.contains(&method.as_str()));
+    let unknown = rule
+        .allowed_methods
+        .iter()
+        .find(|method| !METHODS.contains(&method.as_str()));
     if let Some(method) = unknown {
-        let message = format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
+        let message =
+            format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
         return Err(invalid_request(message));
     }
     let wild = |what: &str, pattern: &str| {
-        invalid_request(format!("{what} \"{pattern}\" can not have more than one wildcard."))
+        invalid_request(format!(
+            "{what} \"{pattern}\" can not have more than one wildcard."
+        ))
     };
     for origin in &rule.allowed_origins {
         if origin.matches('*').count() > 1 {
@@ -63,7 +69,11 @@ fn check(rule: &CorsRule) -> Result<()> {
             return Err(wild("AllowedHeader", header));
         }
     }
-    if let Some(header) = rule.expose_headers.iter().find(|header| header.contains('*')) {
+    if let Some(header) = rule
+        .expose_headers
+        .iter()
+        .find(|header| header.contains('*'))
+    {
         return Err(invalid_request(format!(
             "ExposeHeader \"{header}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
         )));
@@ -89,7 +99,9 @@ pub(crate) fn find<'a>(
     headers: &[String],
 ) -> Option<&'a CorsRule> {
     configuration.rules.iter().find(|rule| {
-        rule.allowed_origins.iter().any(|pattern| covers(pattern, origin))
+        rule.allowed_origins
+            .iter()
+            .any(|pattern| covers(pattern, origin))
             && rule.allowed_methods.iter().any(|allowed| allowed == method)
             && headers.iter().all(|header| allows_header(rule, header))
     })

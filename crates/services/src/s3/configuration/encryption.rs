@@ -19,9 +19,11 @@ pub(crate) fn get(
     input: OnBucket<Nothing>,
 ) -> Result<PutEncryption> {
     let encryption = open(tx, &input)?.encryption;
-    let blocked = encryption.blocks_customer_keys.then(|| BlockedEncryptionTypes {
-        encryption_type: vec!["SSE-C".to_owned()],
-    });
+    let blocked = encryption
+        .blocks_customer_keys
+        .then(|| BlockedEncryptionTypes {
+            encryption_type: vec!["SSE-C".to_owned()],
+        });
     let rule = EncryptionRule {
         apply_server_side_encryption_by_default: Some(EncryptionByDefault {
             algorithm: encryption.algorithm,
@@ -31,7 +33,9 @@ pub(crate) fn get(
         blocked_encryption_types: blocked,
     };
     Ok(PutEncryption {
-        server_side_encryption_configuration: ServerSideEncryptionConfiguration { rules: vec![rule] },
+        server_side_encryption_configuration: ServerSideEncryptionConfiguration {
+            rules: vec![rule],
+        },
     })
 }
 
@@ -54,7 +58,10 @@ pub(crate) fn put(
 fn read(rule: &EncryptionRule, before: &DefaultEncryption) -> Result<DefaultEncryption> {
     let by_default = rule.apply_server_side_encryption_by_default.as_ref();
     let (algorithm, key_id) = match by_default {
-        Some(default) => (default.algorithm.clone(), default.key_id.clone().filter(|id| !id.is_empty())),
+        Some(default) => (
+            default.algorithm.clone(),
+            default.key_id.clone().filter(|id| !id.is_empty()),
+        ),
         None => (before.algorithm.clone(), before.key_id.clone()),
     };
     if !["AES256", "aws:kms", "aws:kms:dsse"].contains(&algorithm.as_str()) {
@@ -63,9 +70,16 @@ fn read(rule: &EncryptionRule, before: &DefaultEncryption) -> Result<DefaultEncr
     if key_id.is_some() && algorithm == "AES256" {
         let message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or \
                        aws:kms:dsse";
-        return Err(invalid_argument(message, "ApplyServerSideEncryptionByDefault", ""));
+        return Err(invalid_argument(
+            message,
+            "ApplyServerSideEncryptionByDefault",
+            "",
+        ));
     }
-    let blocked = rule.blocked_encryption_types.as_ref().map(|blocked| &blocked.encryption_type);
+    let blocked = rule
+        .blocked_encryption_types
+        .as_ref()
+        .map(|blocked| &blocked.encryption_type);
     Ok(DefaultEncryption {
         algorithm,
         key_id,

@@ -8,7 +8,7 @@ use super::super::api::{
 };
 use super::super::errors::{invalid_argument, invalid_request, malformed_xml, not_found};
 use super::super::lifecycle::{KIND, configuration};
-use super::super::{tagging};
+use super::super::tagging;
 use crate::error::Result;
 
 const RULES_MAX: usize = 1000;
@@ -38,7 +38,10 @@ pub(crate) fn put(
         let message = format!("Invalid TransitionDefaultMinimumObjectSize found: {minimum}");
         return Err(invalid_request(message));
     }
-    let mut configuration = input.rest.lifecycle_configuration.ok_or_else(malformed_xml)?;
+    let mut configuration = input
+        .rest
+        .lifecycle_configuration
+        .ok_or_else(malformed_xml)?;
     if configuration.rules.is_empty() || configuration.rules.len() > RULES_MAX {
         return Err(malformed_xml());
     }
@@ -61,7 +64,11 @@ fn name(context: &Context, rule: &mut LifecycleRule, earlier: &[LifecycleRule]) 
     let id = rule.id.take().filter(|id| !id.is_empty());
     let id = id.unwrap_or_else(|| context.ids.uuid());
     if id.chars().count() > 255 {
-        return Err(invalid_argument("ID length should not exceed allowed limit of 255", "ID", id));
+        return Err(invalid_argument(
+            "ID length should not exceed allowed limit of 255",
+            "ID",
+            id,
+        ));
     }
     if earlier.iter().any(|other| other.id.as_deref() == Some(&id)) {
         let message = "Rule ID must be unique. Found same ID for more than one rule";
@@ -85,7 +92,9 @@ fn check(rule: &LifecycleRule) -> Result<()> {
         || rule.noncurrent_version_expiration.is_some()
         || rule.abort_incomplete_multipart_upload.is_some();
     if !acts {
-        return Err(invalid_request("At least one action needs to be specified in a rule"));
+        return Err(invalid_request(
+            "At least one action needs to be specified in a rule",
+        ));
     }
     rule.expiration.as_ref().map_or(Ok(()), check_expiration)?;
     check_days(rule)
@@ -129,8 +138,15 @@ fn check_expiration(expiration: &LifecycleExpiration) -> Result<()> {
         let message = "'Days' for Expiration action must be a positive integer";
         return Err(invalid_argument(message, "Days", days.to_string()));
     }
-    if let Some(date) = expiration.date.filter(|date| date.rem_euclid(86_400.0) != 0.0) {
-        return Err(invalid_argument("'Date' must be at midnight GMT", "Date", date.to_string()));
+    if let Some(date) = expiration
+        .date
+        .filter(|date| date.rem_euclid(86_400.0) != 0.0)
+    {
+        return Err(invalid_argument(
+            "'Date' must be at midnight GMT",
+            "Date",
+            date.to_string(),
+        ));
     }
     Ok(())
 }
@@ -140,7 +156,11 @@ fn check_days(rule: &LifecycleRule) -> Result<()> {
         let days = noncurrent.noncurrent_days.ok_or_else(malformed_xml)?;
         if days < 1 {
             let message = "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer";
-            return Err(invalid_argument(message, "NoncurrentDays", days.to_string()));
+            return Err(invalid_argument(
+                message,
+                "NoncurrentDays",
+                days.to_string(),
+            ));
         }
     }
     if let Some(abort) = &rule.abort_incomplete_multipart_upload {
@@ -148,7 +168,11 @@ fn check_days(rule: &LifecycleRule) -> Result<()> {
         if days < 1 {
             let message = "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive \
                            integer";
-            return Err(invalid_argument(message, "DaysAfterInitiation", days.to_string()));
+            return Err(invalid_argument(
+                message,
+                "DaysAfterInitiation",
+                days.to_string(),
+            ));
         }
     }
     Ok(())

@@ -26,11 +26,18 @@ fn load<T: DeserializeOwned>(tx: &Tx<'_>, bucket: &str, kind: &str) -> Result<Op
 }
 
 fn save<T: Serialize>(tx: &mut Tx<'_>, bucket: &str, kind: &str, configuration: &T) -> Result<()> {
-    Ok(tx.save(CONFIGURATIONS, configuration_key(bucket, kind), configuration)?)
+    Ok(tx.save(
+        CONFIGURATIONS,
+        configuration_key(bucket, kind),
+        configuration,
+    )?)
 }
 
 fn delete(tx: &mut Tx<'_>, input: &OnBucket<Nothing>, kind: &str) -> Result<Nothing> {
-    tx.delete(CONFIGURATIONS, configuration_key(&input.target.bucket, kind))?;
+    tx.delete(
+        CONFIGURATIONS,
+        configuration_key(&input.target.bucket, kind),
+    )?;
     Ok(Nothing {})
 }
 

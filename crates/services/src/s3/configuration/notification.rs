@@ -2,9 +2,7 @@
 
 use cumulet_kernel::{Context, Tx};
 
-use super::super::api::{
-    Filter, Nothing, NotificationConfiguration, OnBucket, PutNotification,
-};
+use super::super::api::{Filter, Nothing, NotificationConfiguration, OnBucket, PutNotification};
 use super::super::authorise::open;
 use super::super::errors::{invalid_argument, malformed_xml};
 use super::super::notify::{self, KIND};
@@ -70,7 +68,11 @@ pub(crate) fn put(
             let arn = &wish.lambda_function_arn;
             if !crate::destinations::accepts(tx, context, arn, &bucket.arn(), &bucket.account)? {
                 let message = "Unable to validate the following destination configurations";
-                return Err(invalid_argument(message, arn, "Not authorized to invoke function"));
+                return Err(invalid_argument(
+                    message,
+                    arn,
+                    "Not authorized to invoke function",
+                ));
             }
         }
     }
@@ -94,7 +96,11 @@ fn refuse_unbuilt(configuration: &NotificationConfiguration) -> Result<()> {
 fn check_arn(arn: &str, service: &str, argument: &str) -> Result<()> {
     match Arn::parse(arn) {
         Some(parsed) if parsed.service == service => Ok(()),
-        _ => Err(invalid_argument("The ARN could not be parsed", argument, arn)),
+        _ => Err(invalid_argument(
+            "The ARN could not be parsed",
+            argument,
+            arn,
+        )),
     }
 }
 
@@ -115,15 +121,27 @@ fn check(
     if events.is_empty() {
         return Err(malformed_xml());
     }
-    if let Some(event) = events.iter().find(|event| !EVENTS.contains(&event.as_str())) {
-        return Err(invalid_argument("The event is not supported for notifications", "Event", event));
+    if let Some(event) = events
+        .iter()
+        .find(|event| !EVENTS.contains(&event.as_str()))
+    {
+        return Err(invalid_argument(
+            "The event is not supported for notifications",
+            "Event",
+            event,
+        ));
     }
     if seen.iter().any(|wish| wish.id == id) {
         let message = "Same ID used for multiple configurations. IDs must be unique";
         return Err(invalid_argument(message, "Id", id));
     }
     let (prefix, suffix) = filter.map_or_else(|| Ok(Default::default()), read_filter)?;
-    let wish = Wish { id: id.to_owned(), events: events.to_vec(), prefix, suffix };
+    let wish = Wish {
+        id: id.to_owned(),
+        events: events.to_vec(),
+        prefix,
+        suffix,
+    };
     if seen.iter().any(|other| overlap(other, &wish)) {
         let message = "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the \
                        prefixes are overlapping for the same event type.";
@@ -136,7 +154,11 @@ fn check(
 /// Prefix and suffix of a filter, whose rule names are brought into the form they are kept in.
 fn read_filter(filter: &mut Filter) -> Result<(String, String)> {
     let (mut prefix, mut suffix) = (None, None);
-    let rules = filter.key.as_mut().map(|key| key.filter_rules.as_mut_slice()).unwrap_or_default();
+    let rules = filter
+        .key
+        .as_mut()
+        .map(|key| key.filter_rules.as_mut_slice())
+        .unwrap_or_default();
     for rule in rules {
         let name = rule.name.clone().unwrap_or_default();
         let (slot, kept) = match name.to_ascii_lowercase().as_str() {
@@ -148,7 +170,10 @@ fn read_filter(filter: &mut Filter) -> Result<(String, String)> {
             }
         };
         if slot.is_some() {
-            let message = format!("Cannot specify more than one {} rule in a filter.", kept.to_lowercase());
+            let message = format!(
+                "Cannot specify more than one {} rule in a filter.",
+                kept.to_lowercase()
+            );
             return Err(invalid_argument(message, "FilterRule.Name", name));
         }
         *slot = Some(rule.value.clone().unwrap_or_default());
@@ -161,13 +186,18 @@ fn read_filter(filter: &mut Filter) -> Result<(String, String)> {
 fn overlap(one: &Wish, other: &Wish) -> bool {
     let prefixes = one.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&one.prefix);
     let suffixes = one.suffix.ends_with(&other.suffix) || other.suffix.ends_with(&one.suffix);
-    let events = one.events.iter().any(|event| other.events.iter().any(|wanted| same_event(event, wanted)));
+    let events = one
+        .events
+        .iter()
+        .any(|event| other.events.iter().any(|wanted| same_event(event, wanted)));
     prefixes && suffixes && events
 }
 
 fn same_event(one: &str, other: &str) -> bool {
     let covers = |pattern: &str, event: &str| {
-        pattern.strip_suffix('*').is_some_and(|beginning| event.starts_with(beginning))
+        pattern
+            .strip_suffix('*')
+            .is_some_and(|beginning| event.starts_with(beginning))
     };
     one == other || covers(one, other) || covers(other, one)
 }

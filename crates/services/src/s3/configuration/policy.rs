@@ -23,11 +23,13 @@ pub(crate) fn rule<I>(
     action: &str,
 ) -> Result<Vec<Access>> {
     let bucket = open(tx, input)?;
-    let is_owning_root =
-        context.principal.kind == PrincipalKind::Root && context.principal.account == bucket.account;
+    let is_owning_root = context.principal.kind == PrincipalKind::Root
+        && context.principal.account == bucket.account;
     let mut needed = bucket_rule(tx, context, input, action)?;
     if is_owning_root {
-        needed.iter_mut().for_each(|access| access.resource_policy = None);
+        needed
+            .iter_mut()
+            .for_each(|access| access.resource_policy = None);
     }
     Ok(needed)
 }
@@ -76,7 +78,10 @@ pub(crate) fn put(
     let mut bucket = open(tx, &input)?;
     let policy = input.rest.policy;
     check(&bucket, &policy)?;
-    let blocks = bucket.public_access_block.as_ref().is_some_and(|block| block.block_public_policy);
+    let blocks = bucket
+        .public_access_block
+        .as_ref()
+        .is_some_and(|block| block.block_public_policy);
     if blocks && policy_status::is_public(&policy) {
         return Err(Error::access_denied(format!(
             "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public \
@@ -113,7 +118,9 @@ fn check(bucket: &Bucket, policy: &str) -> Result<()> {
         Some(Value::Array(statements)) => statements.iter().collect(),
         Some(statement) => vec![statement],
     };
-    statements.into_iter().try_for_each(|statement| check_statement(bucket, statement))
+    statements
+        .into_iter()
+        .try_for_each(|statement| check_statement(bucket, statement))
 }
 
 fn check_statement(bucket: &Bucket, statement: &Value) -> Result<()> {
@@ -135,11 +142,22 @@ fn check_statement(bucket: &Bucket, statement: &Value) -> Result<()> {
     if !has("Resource") && !has("NotResource") {
         return Err(malformed("Missing required field Resource"));
     }
-    let actions = texts(statement.get("Action").or_else(|| statement.get("NotAction")));
-    if !actions.iter().all(|action| *action == "*" || action.to_ascii_lowercase().starts_with("s3:")) {
+    let actions = texts(
+        statement
+            .get("Action")
+            .or_else(|| statement.get("NotAction")),
+    );
+    if !actions
+        .iter()
+        .all(|action| *action == "*" || action.to_ascii_lowercase().starts_with("s3:"))
+    {
         return Err(malformed("Policy has invalid action"));
     }
-    let resources = texts(statement.get("Resource").or_else(|| statement.get("NotResource")));
+    let resources = texts(
+        statement
+            .get("Resource")
+            .or_else(|| statement.get("NotResource")),
+    );
     if resources.is_empty() || !resources.iter().all(|resource| is_of(bucket, resource)) {
         return Err(malformed("Policy has invalid resource"));
     }
@@ -169,7 +187,8 @@ fn wildcard_matches(pattern: &str, text: &str) -> bool {
         Some('*') => {
             let rest = &pattern[1..];
             let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            ends.into_iter().any(|at| wildcard_matches(rest, &text[at..]))
+            ends.into_iter()
+                .any(|at| wildcard_matches(rest, &text[at..]))
         }
         Some(wanted) => match text.chars().next() {
             Some(found) if wanted == '?' || wanted == found => {

@@ -37,7 +37,10 @@ pub(crate) fn put_logging(
 ) -> Result<Nothing> {
     let bucket = open(tx, &input)?;
     let Some(enabled) = input.rest.bucket_logging_status.logging_enabled else {
-        let off = OnBucket { target: input.target, rest: Nothing {} };
+        let off = OnBucket {
+            target: input.target,
+            rest: Nothing {},
+        };
         return super::delete(tx, &off, LOGGING);
     };
     let target: Option<Bucket> = tx.load(BUCKETS, bucket_key(&enabled.target_bucket))?;
@@ -74,10 +77,14 @@ pub(crate) fn put_accelerate(
 ) -> Result<Nothing> {
     let configuration = input.rest.accelerate_configuration;
     if input.target.bucket.contains('.') {
-        let message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
+        let message =
+            "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
         return Err(invalid_request(message));
     }
-    if !matches!(configuration.status.as_deref(), Some("Enabled" | "Suspended")) {
+    if !matches!(
+        configuration.status.as_deref(),
+        Some("Enabled" | "Suspended")
+    ) {
         return Err(malformed_xml());
     }
     super::save(tx, &input.target.bucket, ACCELERATE, &configuration)?;
@@ -134,11 +141,16 @@ pub(crate) fn put_website(
     let has = |name: &str| website.get(name).is_some();
     if has("RedirectAllRequestsTo") {
         if has("IndexDocument") || has("ErrorDocument") || has("RoutingRules") {
-            let message = "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.";
+            let message =
+                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.";
             return Err(invalid_argument(message, "RedirectAllRequestsTo", ""));
         }
     } else {
-        check_index(website.pointer("/IndexDocument/Suffix").and_then(Value::as_str))?;
+        check_index(
+            website
+                .pointer("/IndexDocument/Suffix")
+                .and_then(Value::as_str),
+        )?;
     }
     super::save(tx, &input.target.bucket, WEBSITE, &website)?;
     Ok(Nothing {})
@@ -146,11 +158,17 @@ pub(crate) fn put_website(
 
 fn check_index(suffix: Option<&str>) -> Result<()> {
     let message = match suffix {
-        None => "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
+        None => {
+            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
+        }
         Some(suffix) if suffix.is_empty() || suffix.contains('/') => {
             "The IndexDocument Suffix is not well formed"
         }
         Some(_) => return Ok(()),
     };
-    Err(invalid_argument(message, "IndexDocument", suffix.unwrap_or("null")))
+    Err(invalid_argument(
+        message,
+        "IndexDocument",
+        suffix.unwrap_or("null"),
+    ))
 }

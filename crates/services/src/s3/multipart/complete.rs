@@ -1,7 +1,5 @@
 //! CompleteMultipartUpload: the parts become an object, without a byte being moved.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use cumulet_kernel::{Context, Tx};
 use md5::{Digest, Md5};
 
@@ -34,7 +32,11 @@ pub(crate) fn complete_upload_rule(
     let bucket = open_for_object(tx, input)?;
     let access = on_object(context, &bucket, &input.target.key, "s3:PutObject");
     let access = with(access, "s3:if-match", input.rest.if_match.as_deref());
-    Ok(vec![with(access, "s3:if-none-match", input.rest.if_none_match.as_deref())])
+    Ok(vec![with(
+        access,
+        "s3:if-none-match",
+        input.rest.if_none_match.as_deref(),
+    )])
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
@@ -48,15 +50,26 @@ pub(crate) fn complete_upload(
     let Some(upload) = find(tx, &bucket.name, &key, &input.upload_id)? else {
         return again(tx, context, &bucket, &key, &input.upload_id);
     };
-    let wanted = input.multipart_upload.as_ref().map(|upload| upload.parts.as_slice()).unwrap_or_default();
+    encryption::check_customer(&upload.encryption, &input.customer)?;
+    let wanted = input
+        .multipart_upload
+        .as_ref()
+        .map(|upload| upload.parts.as_slice())
+        .unwrap_or_default();
     let chosen = choose(tx, &upload, wanted)?;
     check_conditions(tx, &bucket, &key, &upload, &input)?;
     let checksum = whole_checksum(&upload, &chosen, &input)?;
     let size_bytes = chosen.iter().map(|part| part.part.size_bytes).sum();
     check_size(input.mpu_object_size, size_bytes)?;
     let object = assemble(tx, context, &upload, chosen, checksum, size_bytes)?;
-    let (version, bucket, expiration) =
-        insert(tx, context, bucket, &key, object, "ObjectCreated:CompleteMultipartUpload")?;
+    let (version, bucket, expiration) = insert(
+        tx,
+        context,
+        bucket,
+        &key,
+        object,
+        "ObjectCreated:CompleteMultipartUpload",
+    )?;
     discard_parts(tx, &upload.id)?;
     forget(tx, &bucket.name, &key, &upload.id)?;
     remember(tx, &bucket, &key, &upload, &version)?;
@@ -64,17 +77,20 @@ pub(crate) fn complete_upload(
 }
 
 /// Takes the wanted parts out of the upload; the refusals are AWS's, in its order.
-fn choose(
-    tx: &mut Tx<'_>,
-    upload: &Upload,
-    wanted: &[CompletedPart],
-) -> Result<Vec<UploadedPart>> {
+fn choose(tx: &mut Tx<'_>, upload: &Upload, wanted: &[CompletedPart]) -> Result<Vec<UploadedPart>> {
     if wanted.is_empty() || wanted.len() > PARTS_MAX {
         return Err(invalid_request("You must specify at least one part"));
     }
-    let numbers = wanted.iter().map(|part| part.part_number.unwrap_or_default());
-    if !numbers.clone().zip(numbers.skip(1)).all(|(earlier, later)| earlier < later) {
-        let message = "The list of parts was not in ascending order. Parts must be ordered by part number.";
+    let numbers = wanted
+        .iter()
+        .map(|part| part.part_number.unwrap_or_default());
+    if !numbers
+        .clone()
+        .zip(numbers.skip(1))
+        .all(|(earlier, later)| earlier < later)
+    {
+        let message =
+            "The list of parts was not in ascending order. Parts must be ordered by part number.";
         return Err(Error::new("InvalidPartOrder", message).member("UploadId", upload.id.as_str()));
     }
     let mut chosen = Vec::with_capacity(wanted.len());
@@ -84,7 +100,10 @@ fn choose(
         chosen.push(uploaded);
     }
     let last = chosen.len() - 1;
-    if let Some(small) = chosen[..last].iter().find(|part| part.part.size_bytes < PART_BYTES_MIN) {
+    if let Some(small) = chosen[..last]
+        .iter()
+        .find(|part| part.part.size_bytes < PART_BYTES_MIN)
+    {
         let message = "Your proposed upload is smaller than the minimum allowed size";
         return Err(Error::new("EntityTooSmall", message)
             .member("ProposedSize", small.part.size_bytes)
@@ -126,7 +145,11 @@ fn check_part_checksum(
     };
     let name = algorithm.name().to_ascii_lowercase();
     let number = uploaded.part.number;
-    let stored = uploaded.part.checksum.as_ref().map(|checksum| checksum.value.as_str());
+    let stored = uploaded
+        .part
+        .checksum
+        .as_ref()
+        .map(|checksum| checksum.value.as_str());
     match algorithm.of(&wanted.checksums) {
         None if upload.is_composite => Err(invalid_request(format!(
             "The upload was created using a {name} checksum. The complete request must include the checksum \
@@ -147,7 +170,9 @@ fn whole_checksum(
 ) -> Result<Option<Checksum>> {
     input.checksums.refuse_unbuilt()?;
     if let Some(given) = input.checksum_type.as_deref() {
-        let begun = upload.checksum_algorithm.map(|_| type_name(upload.is_composite));
+        let begun = upload
+            .checksum_algorithm
+            .map(|_| type_name(upload.is_composite));
         if begun != Some(given) {
             let begun = begun.unwrap_or("null");
             return Err(invalid_request(format!(
@@ -179,7 +204,10 @@ fn whole_checksum(
 
 /// A composite checksum may come without its number of parts.
 fn says_the_same(given: &str, computed: &str) -> bool {
-    given == computed || computed.split_once('-').is_some_and(|(value, _)| value == given)
+    given == computed
+        || computed
+            .split_once('-')
+            .is_some_and(|(value, _)| value == given)
 }
 
 fn check_size(said: Option<u64>, computed: u64) -> Result<()> {
@@ -247,7 +275,8 @@ fn assemble(
 fn etag_of_parts(parts: &[UploadedPart]) -> Result<String> {
     let mut md5 = Md5::new();
     for part in parts {
-        let etag = hex::decode(&part.etag).map_err(|_| Error::internal("a part's ETag is no MD5"))?;
+        let etag =
+            hex::decode(&part.etag).map_err(|_| Error::internal("a part's ETag is no MD5"))?;
         md5.update(etag);
     }
     Ok(format!("{}-{}", hex::encode(md5.finalize()), parts.len()))
@@ -268,7 +297,11 @@ fn remember(
         version_id: version.id.clone(),
         etag: etag.unwrap_or_default(),
     };
-    Ok(tx.save(COMPLETED, cumulet_kernel::Key::new().text(&upload.id), &completed)?)
+    Ok(tx.save(
+        COMPLETED,
+        cumulet_kernel::Key::new().text(&upload.id),
+        &completed,
+    )?)
 }
 
 /// Answers a completed upload again, as long as its object is there.
@@ -280,13 +313,17 @@ fn again(
     upload_id: &str,
 ) -> Result<CompleteOutput> {
     let missing = || no_such_upload(upload_id);
-    let completed: Option<Completed> = tx.load(COMPLETED, cumulet_kernel::Key::new().text(upload_id))?;
+    let completed: Option<Completed> =
+        tx.load(COMPLETED, cumulet_kernel::Key::new().text(upload_id))?;
     let completed = completed
         .filter(|completed| completed.bucket == bucket.name && completed.key == key)
         .ok_or_else(missing)?;
     let id = completed.version_id.as_deref().unwrap_or("null");
     let version = versions::find(tx, &bucket.name, key, id)?.ok_or_else(missing)?;
-    let is_same = version.object.as_ref().is_some_and(|object| object.etag == completed.etag);
+    let is_same = version
+        .object
+        .as_ref()
+        .is_some_and(|object| object.etag == completed.etag);
     if !is_same {
         return Err(missing());
     }
@@ -300,7 +337,9 @@ fn answer(
     version: Version,
     expiration: Option<String>,
 ) -> Result<CompleteOutput> {
-    let object = version.object.ok_or_else(|| Error::internal("a completed object is none"))?;
+    let object = version
+        .object
+        .ok_or_else(|| Error::internal("a completed object is none"))?;
     let endpoint = context.endpoint.trim_end_matches('/');
     Ok(CompleteOutput {
         location: format!("{endpoint}/{}/{}", bucket.name, url_encode(&key)),
@@ -317,6 +356,9 @@ fn answer(
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+
     use super::*;
 
     #[test]

@@ -28,9 +28,18 @@ pub(crate) fn create_upload_rule(
         legal_hold: input.lock.legal_hold.clone(),
         ..Attributes::default()
     };
-    let needed = write_access(context, &bucket, &target.key, &attributes, &input.encryption);
+    let needed = write_access(
+        context,
+        &bucket,
+        &target.key,
+        &attributes,
+        &input.encryption,
+    );
     let acl = input.acl.canned.as_deref();
-    Ok(needed.into_iter().map(|access| with(access, "s3:x-amz-acl", acl)).collect())
+    Ok(needed
+        .into_iter()
+        .map(|access| with(access, "s3:x-amz-acl", acl))
+        .collect())
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>
@@ -42,8 +51,10 @@ pub(crate) fn create_upload(
     let target = input.target;
     let bucket = open_bucket(tx, &target.bucket, target.expected_bucket_owner.as_deref())?;
     attributes::check_key(&target.key)?;
-    let (algorithm, is_composite) =
-        checksum_kind(input.checksum_algorithm.as_deref(), input.checksum_type.as_deref())?;
+    let (algorithm, is_composite) = checksum_kind(
+        input.checksum_algorithm.as_deref(),
+        input.checksum_type.as_deref(),
+    )?;
     let said = Said {
         headers: input.headers,
         metadata: input.metadata,
@@ -67,7 +78,11 @@ pub(crate) fn create_upload(
         is_composite,
         replaces: versions::current(tx, &bucket.name, &target.key)?.is_some(),
     };
-    tx.save(UPLOADS, upload_key(&bucket.name, &target.key, sequence), &upload)?;
+    tx.save(
+        UPLOADS,
+        upload_key(&bucket.name, &target.key, sequence),
+        &upload,
+    )?;
     Ok(CreateUploadOutput {
         bucket: bucket.name,
         key: target.key,
@@ -81,14 +96,15 @@ pub(crate) fn create_upload(
 }
 
 pub(super) fn type_name(is_composite: bool) -> &'static str {
-    if is_composite { "COMPOSITE" } else { "FULL_OBJECT" }
+    if is_composite {
+        "COMPOSITE"
+    } else {
+        "FULL_OBJECT"
+    }
 }
 
 /// The algorithm and whether the object's checksum is one of its parts' checksums.
-fn checksum_kind(
-    algorithm: Option<&str>,
-    kind: Option<&str>,
-) -> Result<(Option<Algorithm>, bool)> {
+fn checksum_kind(algorithm: Option<&str>, kind: Option<&str>) -> Result<(Option<Algorithm>, bool)> {
     let Some(algorithm) = algorithm.map(Algorithm::parse).transpose()? else {
         return match kind {
             None => Ok((None, false)),

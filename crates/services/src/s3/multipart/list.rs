@@ -12,9 +12,7 @@ use super::super::checksum;
 use super::super::encoding::{canonical_id, quoted};
 use super::super::errors::invalid_argument;
 use super::super::list::owner_of;
-use super::super::scan::{
-    Query, after_key, after_prefix, delimiter, encodes, page_size, shown,
-};
+use super::super::scan::{Query, after_prefix, delimiter, encodes, page_size, shown};
 use super::super::state::{Bucket, UPLOADS, Upload, upload_key};
 use super::super::versions::sequence_of;
 use super::create::type_name;
@@ -58,7 +56,9 @@ pub(crate) fn list_parts(
             last_modified: uploaded.modified.seconds(),
             etag: quoted(&uploaded.etag),
             size: uploaded.part.size_bytes,
-            checksums: checksum::members(uploaded.part.checksum.as_ref().filter(|_| shows_checksums)),
+            checksums: checksum::members(
+                uploaded.part.checksum.as_ref().filter(|_| shows_checksums),
+            ),
         })
         .collect();
     let storage_class = upload.attributes.storage_class.clone();
@@ -73,8 +73,12 @@ pub(crate) fn list_parts(
         max_parts: limit,
         is_truncated,
         parts,
-        checksum_algorithm: upload.checksum_algorithm.map(|algorithm| algorithm.name().to_owned()),
-        checksum_type: upload.checksum_algorithm.map(|_| type_name(upload.is_composite).to_owned()),
+        checksum_algorithm: upload
+            .checksum_algorithm
+            .map(|algorithm| algorithm.name().to_owned()),
+        checksum_type: upload
+            .checksum_algorithm
+            .map(|_| type_name(upload.is_composite).to_owned()),
         upload_id: upload.id,
     })
 }
@@ -97,7 +101,11 @@ pub(crate) fn list_uploads_rule(
 ) -> Result<Vec<Access>> {
     let bucket = open(tx, input)?;
     let access = on_bucket(context, &bucket, "s3:ListBucketMultipartUploads");
-    Ok(vec![with(access, "s3:prefix", input.rest.prefix.as_deref())])
+    Ok(vec![with(
+        access,
+        "s3:prefix",
+        input.rest.prefix.as_deref(),
+    )])
 }
 
 enum Line {
@@ -118,7 +126,10 @@ pub(crate) fn list_uploads(
     let prefix = rest.prefix.unwrap_or_default();
     let key_marker = rest.key_marker.unwrap_or_default();
     // Without a key marker the other one means nothing.
-    let id_marker = rest.upload_id_marker.filter(|_| !key_marker.is_empty()).unwrap_or_default();
+    let id_marker = rest
+        .upload_id_marker
+        .filter(|_| !key_marker.is_empty())
+        .unwrap_or_default();
     let query = Query {
         bucket: &bucket.name,
         prefix: &prefix,
@@ -130,8 +141,12 @@ pub(crate) fn list_uploads(
     let is_truncated = limit > 0 && lines.len() > limit;
     lines.truncate(limit);
     let (next_key, next_id) = match lines.last() {
-        Some(Line::Upload(key, upload)) if is_truncated => (Some(key.clone()), Some(upload.id.clone())),
-        Some(Line::CommonPrefix(prefix)) if is_truncated => (Some(prefix.clone()), Some(String::new())),
+        Some(Line::Upload(key, upload)) if is_truncated => {
+            (Some(key.clone()), Some(upload.id.clone()))
+        }
+        Some(Line::CommonPrefix(prefix)) if is_truncated => {
+            (Some(prefix.clone()), Some(String::new()))
+        }
         _ => (None, None),
     };
     let output = ListUploadsOutput {
@@ -154,8 +169,9 @@ fn start(query: &Query<'_>, key_marker: &str, id_marker: &str) -> Result<Vec<u8>
     if id_marker.is_empty() {
         return Ok(query.after(key_marker));
     }
-    let sequence = sequence_of(id_marker)
-        .ok_or_else(|| invalid_argument("Invalid uploadId marker", "upload-id-marker", id_marker))?;
+    let sequence = sequence_of(id_marker).ok_or_else(|| {
+        invalid_argument("Invalid uploadId marker", "upload-id-marker", id_marker)
+    })?;
     let next = upload_key(query.bucket, key_marker, sequence.saturating_add(1));
     Ok(query.start().max(next.as_slice().to_vec()))
 }
@@ -200,11 +216,19 @@ fn fill(
             Line::Upload(key, upload) => output.uploads.push(UploadEntry {
                 key: shown(&key, encodes),
                 initiated: upload.initiated.seconds(),
-                storage_class: upload.attributes.storage_class.clone().unwrap_or_else(|| "STANDARD".into()),
+                storage_class: upload
+                    .attributes
+                    .storage_class
+                    .clone()
+                    .unwrap_or_else(|| "STANDARD".into()),
                 owner: owner_of(bucket),
                 initiator: initiator(&upload),
-                checksum_algorithm: upload.checksum_algorithm.map(|algorithm| algorithm.name().to_owned()),
-                checksum_type: upload.checksum_algorithm.map(|_| type_name(upload.is_composite).to_owned()),
+                checksum_algorithm: upload
+                    .checksum_algorithm
+                    .map(|algorithm| algorithm.name().to_owned()),
+                checksum_type: upload
+                    .checksum_algorithm
+                    .map(|_| type_name(upload.is_composite).to_owned()),
                 upload_id: upload.id,
             }),
         }

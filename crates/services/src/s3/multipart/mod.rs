@@ -26,7 +26,12 @@ use crate::access::Access;
 use crate::error::{Error, Result};
 
 /// The upload that an id names, if it is one of this key.
-pub(crate) fn find(tx: &Tx<'_>, bucket: &str, key: &str, upload_id: &str) -> Result<Option<Upload>> {
+pub(crate) fn find(
+    tx: &Tx<'_>,
+    bucket: &str,
+    key: &str,
+    upload_id: &str,
+) -> Result<Option<Upload>> {
     let Some(sequence) = sequence_of(upload_id) else {
         return Ok(None);
     };
@@ -89,7 +94,12 @@ pub(crate) fn abort_upload_rule(
     input: &OnObject<AbortInput>,
 ) -> Result<Vec<Access>> {
     let bucket = open_for_object(tx, input)?;
-    Ok(vec![on_object(context, &bucket, &input.target.key, "s3:AbortMultipartUpload")])
+    Ok(vec![on_object(
+        context,
+        &bucket,
+        &input.target.key,
+        "s3:AbortMultipartUpload",
+    )])
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html>
@@ -100,7 +110,9 @@ pub(crate) fn abort_upload(
 ) -> Result<Nothing> {
     let target = &input.target;
     if input.rest.if_match_initiated_time.is_some() {
-        return Err(Error::not_implemented("x-amz-if-match-initiated-time, of directory buckets,"));
+        return Err(Error::not_implemented(
+            "x-amz-if-match-initiated-time, of directory buckets,",
+        ));
     }
     let upload = get(tx, &target.bucket, &target.key, &input.rest.upload_id)?;
     discard_parts(tx, &upload.id)?;

@@ -51,10 +51,21 @@ pub(crate) fn upload_part(
 async fn run(engine: Engine, context: Context, mut request: Request) -> Result<Reply> {
     let input: UploadPartInput = request.decode()?;
     let body = std::mem::take(&mut request.body);
-    let expected = Expected::read(&input.checksums, input.checksum_algorithm.as_deref(), &body.trailers())?;
+    let expected = Expected::read(
+        &input.checksums,
+        input.checksum_algorithm.as_deref(),
+        &body.trailers(),
+    )?;
     let named = expected.algorithm.is_some();
     let (upload, target) = engine.read(|tx| {
-        open(tx, &context, &input.target, input.part_number, &input.upload_id, input.customer)
+        open(
+            tx,
+            &context,
+            &input.target,
+            input.part_number,
+            &input.upload_id,
+            input.customer,
+        )
     })?;
     check_algorithm(&upload, expected.algorithm)?;
     let claims = Claims {
@@ -80,7 +91,11 @@ fn open(
     customer: CustomerKey,
 ) -> Result<(Upload, PartTarget)> {
     let bucket = open_bucket(tx, &target.bucket, target.expected_bucket_owner.as_deref())?;
-    iam::authorise(tx, context, &[on_object(context, &bucket, &target.key, "s3:PutObject")])?;
+    iam::authorise(
+        tx,
+        context,
+        &[on_object(context, &bucket, &target.key, "s3:PutObject")],
+    )?;
     if !(1..=PARTS_MAX).contains(&number) {
         let message = "Part number must be an integer between 1 and 10000, inclusive";
         return Err(invalid_argument(message, "partNumber", number.to_string()));
@@ -176,7 +191,8 @@ fn new_key(
     upload: &Upload,
 ) -> Result<DataKey> {
     let bucket = open_bucket(tx, &target.bucket, None)?;
-    let data_key = encryption::open_data_key(tx, context, &bucket, &upload.encryption, &target.customer)?;
+    let data_key =
+        encryption::open_data_key(tx, context, &bucket, &upload.encryption, &target.customer)?;
     Ok(encryption::part_key(context, &data_key, &upload.encryption))
 }
 
@@ -200,7 +216,10 @@ fn commit(
         part: ObjectPart {
             number: target.number,
             size_bytes: received.size_bytes,
-            checksum: received.also.clone().or_else(|| Some(received.checksum.clone())),
+            checksum: received
+                .also
+                .clone()
+                .or_else(|| Some(received.checksum.clone())),
             content,
             sealed_key: encryption.sealed_key,
         },
@@ -225,8 +244,14 @@ pub(crate) fn upload_part_copy(
 async fn run_copy(engine: Engine, context: Context, mut request: Request) -> Result<Reply> {
     let input: UploadPartCopyInput = request.decode()?;
     let prepared = engine.read(|tx| {
-        let (upload, target) =
-            open(tx, &context, &input.target, input.part_number, &input.upload_id, input.customer)?;
+        let (upload, target) = open(
+            tx,
+            &context,
+            &input.target,
+            input.part_number,
+            &input.upload_id,
+            input.customer,
+        )?;
         let mut source_target = parse_source(&input.copy_source)?;
         source_target.expected_bucket_owner = input.expected_source_bucket_owner;
         let source = open_source(tx, &context, source_target, &input.source_conditions)?;
