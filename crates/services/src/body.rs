@@ -1,5 +1,7 @@
 //! Bodies that do not fit into an input or output: streamed beside them.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -17,7 +19,26 @@ pub enum Body {
         /// Known before it begins, or absent.
         length: Option<u64>,
         chunks: BoxStream<'static, Result<Bytes>>,
+        /// Filled when the last chunk has been read, where the sender announced trailers.
+        trailers: Option<Trailers>,
     },
+}
+
+/// Headers that come after a body: the checksum of what was streamed.
+#[derive(Clone, Debug, Default)]
+pub struct Trailers(Arc<OnceLock<Vec<(String, String)>>>);
+
+impl Trailers {
+    /// Fills in what came; the first time counts.
+    pub fn set(&self, headers: Vec<(String, String)>) {
+        drop(self.0.set(headers));
+    }
+
+    /// The value of a trailer by its lower-case name; `None` until the body has ended.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let headers = self.0.get()?;
+        headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl std::fmt::Debug for Body {

@@ -48,6 +48,16 @@ pub enum StoreError {
     ReadOnly,
     #[error("the operation panicked; nothing of it was stored")]
     Panicked,
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    #[error("frame {frame} of body {id} cannot be read: {reason}")]
+    BodyCorrupt {
+        id: String,
+        frame: u64,
+        reason: String,
+    },
+    #[error("body {0} was removed")]
+    BodyGone(String),
 }
 
 /// A handle on the store; clones share it.

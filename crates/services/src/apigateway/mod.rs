@@ -22,3 +22,8 @@ pub async fn execute(
 ) -> HttpReply {
     HttpReply::json(501, r#"{"message":"REST APIs are not implemented"}"#)
 }
+
+/// The answer to a body over 10 MB.
+pub fn too_large() -> HttpReply {
+    HttpReply::json(413, r#"{"message":"Request Too Long"}"#)
+}
