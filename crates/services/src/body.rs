@@ -37,7 +37,10 @@ impl Trailers {
     /// The value of a trailer by its lower-case name; `None` until the body has ended.
     pub fn get(&self, name: &str) -> Option<&str> {
         let headers = self.0.get()?;
-        headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) fn tags(tags: &[(String, String)]) -> Value {
 }
 
 fn parameter(parameter: &StackParameter) -> Value {
-    let shown = if parameter.no_echo { "****" } else { &parameter.value };
+    let shown = if parameter.no_echo {
+        "****"
+    } else {
+        &parameter.value
+    };
     present(json!({
         "ParameterKey": parameter.key,
         "ParameterValue": shown,

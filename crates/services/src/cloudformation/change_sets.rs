@@ -124,11 +124,7 @@ fn find(tx: &Tx<'_>, context: &Context, input: &ChangeSetInput) -> Result<Change
 }
 
 /// [DescribeChangeSet](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html)
-pub(super) fn describe(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: ChangeSetInput,
-) -> Result<Value> {
+pub(super) fn describe(tx: &mut Tx<'_>, context: &Context, input: ChangeSetInput) -> Result<Value> {
     let set = find(tx, context, &input)?;
     let with_values = input.include_property_values.unwrap_or(false);
     let mut changes = set.changes.clone();
@@ -144,7 +140,8 @@ pub(super) fn describe(
     let next_token = (next < changes.len()).then(|| next.to_string());
     let changes: Vec<Value> = changes.into_iter().skip(start).take(PAGE_SIZE).collect();
     let settings = &set.settings;
-    let parameters = (!settings.parameters.is_empty()).then(|| answer::parameters(&settings.parameters));
+    let parameters =
+        (!settings.parameters.is_empty()).then(|| answer::parameters(&settings.parameters));
     Ok(present(json!({
         "ChangeSetName": set.name,
         "ChangeSetId": set.id,
@@ -175,13 +172,13 @@ fn without_values(change: &mut Value) {
     let Some(change) = change["ResourceChange"].as_object_mut() else {
         return;
     };
-    change.remove("BeforeContext");
-    change.remove("AfterContext");
+    change.shift_remove("BeforeContext");
+    change.shift_remove("AfterContext");
     let details = change.get_mut("Details").and_then(Value::as_array_mut);
     for detail in details.into_iter().flatten() {
         if let Some(target) = detail["Target"].as_object_mut() {
             for name in ["BeforeValue", "AfterValue", "Path", "AttributeChangeType"] {
-                target.remove(name);
+                target.shift_remove(name);
             }
         }
     }
@@ -211,7 +208,8 @@ pub(super) fn execute(tx: &mut Tx<'_>, context: &Context, input: ChangeSetInput)
     for other in state::change_sets(tx, &stack.id)? {
         state::forget_change_set(tx, &other)?;
     }
-    let disabled = stacks::rollback_disabled(input.disable_rollback, set.deployment_config.as_ref());
+    let disabled =
+        stacks::rollback_disabled(input.disable_rollback, set.deployment_config.as_ref());
     stack.disable_rollback = disabled;
     stack.deployment_config.clone_from(&set.deployment_config);
     stack.change_set_id = Some(set.id.clone());

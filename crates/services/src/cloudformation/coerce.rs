@@ -82,15 +82,12 @@ mod tests {
 
     #[test]
     fn scalars_take_the_type_of_their_schema() {
-        let properties = json!({
-            "MemorySize": "512", "Timeout": 30.0, "FunctionName": 7,
-            "Environment": { "Variables": { "DEBUG": true, "LEVEL": 3 } },
-        });
-        let expected = json!({
-            "MemorySize": 512, "Timeout": 30, "FunctionName": "7",
-            "Environment": { "Variables": { "DEBUG": "true", "LEVEL": "3" } },
-        });
-        assert_eq!(super::coerce("AWS::Lambda::Function", properties), expected);
+        let function = json!({ "MemorySize": "512", "Timeout": 30.0, "FunctionName": 7 });
+        let expected = json!({ "MemorySize": 512, "Timeout": 30, "FunctionName": "7" });
+        assert_eq!(super::coerce("AWS::Lambda::Function", function), expected);
+        let parameter = json!({ "Value": true, "Tags": { "Level": 3 } });
+        let expected = json!({ "Value": "true", "Tags": { "Level": "3" } });
+        assert_eq!(super::coerce("AWS::SSM::Parameter", parameter), expected);
         let bucket = json!({ "PublicAccessBlockConfiguration": { "BlockPublicAcls": "true" } });
         let expected = json!({ "PublicAccessBlockConfiguration": { "BlockPublicAcls": true } });
         assert_eq!(super::coerce("AWS::S3::Bucket", bucket), expected);

@@ -40,7 +40,10 @@ pub(super) fn stacks(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> R
 /// [ListStacks](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html)
 pub(super) fn list(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Result<Value> {
     let mut stacks = state::stacks(tx, context)?;
-    if let Some(wanted) = input.stack_status_filter.filter(|wanted| !wanted.is_empty()) {
+    if let Some(wanted) = input
+        .stack_status_filter
+        .filter(|wanted| !wanted.is_empty())
+    {
         stacks.retain(|stack| wanted.contains(&stack.status));
     }
     let summaries = stacks.iter().map(answer::stack_summary).collect();
@@ -52,7 +55,10 @@ pub(super) fn list(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Res
 pub(super) fn events(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Result<Value> {
     let stack = existing(tx, context, required(input.stack_name.as_ref())?)?;
     let events = state::events(tx, &stack.id)?;
-    let events = events.iter().map(|event| answer::event(&stack, event)).collect();
+    let events = events
+        .iter()
+        .map(|event| answer::event(&stack, event))
+        .collect();
     let token = input.next_token.as_deref();
     answer::page("StackEvents", events, PAGE_SIZE, token, "EventId")
 }

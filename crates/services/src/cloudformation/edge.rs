@@ -19,13 +19,25 @@ type Handled = BoxFuture<'static, Result<Reply>>;
 type Transacted<I> = fn(&mut Tx<'_>, &Context, I) -> Result<Value>;
 
 pub(super) fn create_stack(engine: Engine, context: Context, request: Request) -> Handled {
-    with_template::<CreateStackInput>(engine, context, request, "CreateStack", stacks::create_stack)
-        .boxed()
+    with_template::<CreateStackInput>(
+        engine,
+        context,
+        request,
+        "CreateStack",
+        stacks::create_stack,
+    )
+    .boxed()
 }
 
 pub(super) fn update_stack(engine: Engine, context: Context, request: Request) -> Handled {
-    with_template::<UpdateStackInput>(engine, context, request, "UpdateStack", stacks::update_stack)
-        .boxed()
+    with_template::<UpdateStackInput>(
+        engine,
+        context,
+        request,
+        "UpdateStack",
+        stacks::update_stack,
+    )
+    .boxed()
 }
 
 pub(super) fn create_change_set(engine: Engine, context: Context, request: Request) -> Handled {
@@ -114,7 +126,9 @@ fn locate(endpoint: &str, url: &str) -> Result<Located> {
         .ok_or_else(unsupported)?;
     let (authority, path) = rest.split_once('/').ok_or_else(unsupported)?;
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let version = query.split('&').find_map(|pair| pair.strip_prefix("versionId="));
+    let version = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("versionId="));
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let (bucket, key) = match bucket_in_host(endpoint, authority) {
         Some(Some(bucket)) => (bucket.to_owned(), decoded.into_owned()),
@@ -147,7 +161,10 @@ fn bucket_in_host<'a>(endpoint: &str, authority: &'a str) -> Option<Option<&'a s
         if host == ours {
             return Some(None);
         }
-        if let Some(bucket) = host.strip_suffix(ours).and_then(|rest| rest.strip_suffix('.')) {
+        if let Some(bucket) = host
+            .strip_suffix(ours)
+            .and_then(|rest| rest.strip_suffix('.'))
+        {
             return Some(Some(bucket.strip_suffix(".s3").unwrap_or(bucket)));
         }
     }
@@ -182,6 +199,9 @@ mod tests {
             message("https://example.com/a/b"),
             Err("S3 error: Domain name specified in example.com is not a valid S3 domain".into())
         );
-        assert_eq!(message("ftp://x"), Err("TemplateURL must be a supported URL.".into()));
+        assert_eq!(
+            message("ftp://x"),
+            Err("TemplateURL must be a supported URL.".into())
+        );
     }
 }

@@ -104,8 +104,14 @@ impl<'a> Planner<'a> {
         let work = now.as_ref().map_or(Work::Create, |now| way(now, &wanted));
         let known = KnownResource {
             kind: wanted.kind.clone(),
-            physical_id: now.as_ref().map(|now| now.physical_id.clone()).unwrap_or_default(),
-            attributes: now.as_ref().map(|now| now.attributes.clone()).unwrap_or_default(),
+            physical_id: now
+                .as_ref()
+                .map(|now| now.physical_id.clone())
+                .unwrap_or_default(),
+            attributes: now
+                .as_ref()
+                .map(|now| now.attributes.clone())
+                .unwrap_or_default(),
             pending: matches!(work, Work::Create | Work::Replace),
         };
         self.scope.resources.insert(id.to_owned(), known);
@@ -124,7 +130,9 @@ impl<'a> Planner<'a> {
         let properties = definition.properties().unwrap_or(&nothing);
         let properties = self.scope.resolve(properties)?.unwrap_or(nothing.clone());
         let member = |name: &str| -> Result<Option<Value>> {
-            let value = definition.member(name).map(|value| self.scope.resolve(value));
+            let value = definition
+                .member(name)
+                .map(|value| self.scope.resolve(value));
             Ok(value.transpose()?.flatten())
         };
         Ok(Deployed {
@@ -150,7 +158,9 @@ impl<'a> Planner<'a> {
         if work == Work::Keep && scope.is_empty() {
             return None;
         }
-        let unsure = |detail: &Value| detail.pointer("/Target/AfterValue") == Some(&KNOWN_AFTER_APPLY.into());
+        let unsure = |detail: &Value| {
+            detail.pointer("/Target/AfterValue") == Some(&KNOWN_AFTER_APPLY.into())
+        };
         let only_unsure = details
             .iter()
             .filter(|detail| detail["Target"]["RequiresRecreation"] == "Always")
@@ -160,7 +170,8 @@ impl<'a> Planner<'a> {
             Work::Replace => ("True", Some(replace_policy(wanted))),
             _ => ("False", None),
         };
-        Some(json!({ "Type": "Resource", "ResourceChange": present(json!({
+        Some(
+            json!({ "Type": "Resource", "ResourceChange": present(json!({
             "PolicyAction": policy,
             "Action": "Modify",
             "LogicalResourceId": definition.logical_id,
@@ -171,17 +182,15 @@ impl<'a> Planner<'a> {
             "Details": details,
             "BeforeContext": context(now),
             "AfterContext": context(wanted),
-        })) }))
+        })) }),
+        )
     }
 
-    fn details(
-        &self,
-        definition: Definition<'_>,
-        now: &Deployed,
-        wanted: &Deployed,
-    ) -> Vec<Value> {
+    fn details(&self, definition: Definition<'_>, now: &Deployed, wanted: &Deployed) -> Vec<Value> {
         let schema = cumulet_schemas::resource_type(&wanted.kind);
-        let mut names: Vec<&String> = keys(&wanted.properties).chain(keys(&now.properties)).collect();
+        let mut names: Vec<&String> = keys(&wanted.properties)
+            .chain(keys(&now.properties))
+            .collect();
         names.sort();
         names.dedup();
         let changed = names
@@ -237,11 +246,17 @@ impl<'a> Planner<'a> {
         after: Option<&Value>,
     ) -> (&'static str, Option<String>, &'static str) {
         let expression = definition.properties().and_then(|all| all.get(name));
-        let used = expression.map(|expression| references(expression, Some(&self.scope.conditions)));
+        let used =
+            expression.map(|expression| references(expression, Some(&self.scope.conditions)));
         let used = used.unwrap_or_default();
         let unknown = after.is_some_and(|after| after.to_string().contains(KNOWN_AFTER_APPLY));
         if unknown {
-            let pending = |name: &str| self.scope.resources.get(name).is_some_and(|one| one.pending);
+            let pending = |name: &str| {
+                self.scope
+                    .resources
+                    .get(name)
+                    .is_some_and(|one| one.pending)
+            };
             if let Some(cause) = used.iter().find(|one| pending(&one.name)) {
                 return match (&cause.how, &cause.attribute) {
                     (Use::Name, _) | (_, None) => {
@@ -298,7 +313,10 @@ impl<'a> Planner<'a> {
             }
             let value = self.scope.resolve(&output["Value"])?;
             let export = output.pointer("/Export/Name");
-            let export = export.map(|name| self.scope.resolve(name)).transpose()?.flatten();
+            let export = export
+                .map(|name| self.scope.resolve(name))
+                .transpose()?
+                .flatten();
             wanted.push((
                 key.clone(),
                 value.as_ref().and_then(text).unwrap_or_default(),

@@ -21,7 +21,9 @@ pub(super) fn given(body: Option<String>, url: Option<String>) -> Result<Option<
             let statements = document.as_ref().map(|document| &document["Statement"]);
             if !statements.is_some_and(|statements| statements.is_array() || statements.is_object())
             {
-                return Err(refusal("Error validating stack policy: Invalid stack policy"));
+                return Err(refusal(
+                    "Error validating stack policy: Invalid stack policy",
+                ));
             }
             Ok(Some(body))
         }
@@ -96,5 +98,7 @@ pub(super) fn set(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Resu
 pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Result<Value> {
     let name = input.stack_name.unwrap_or_default();
     let stack = existing(tx, context, &name)?;
-    Ok(super::answer::present(json!({ "StackPolicyBody": stack.policy })))
+    Ok(super::answer::present(
+        json!({ "StackPolicyBody": stack.policy }),
+    ))
 }

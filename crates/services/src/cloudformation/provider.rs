@@ -17,7 +17,9 @@ use crate::registry::registry;
 pub(crate) enum Outcome {
     Done,
     /// The service has begun; ask again in so many milliseconds.
-    AskAgain { after_ms: i64 },
+    AskAgain {
+        after_ms: i64,
+    },
 }
 
 /// What becomes of a resource; the first error undoes all that this call wrote.
@@ -128,7 +130,9 @@ impl ResourceCall<'_, '_> {
 
     /// A property that the schema requires.
     pub(crate) fn text(&self, name: &str) -> &str {
-        self.property(name).and_then(Value::as_str).unwrap_or_default()
+        self.property(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     pub(crate) fn old_text(&self, name: &str) -> &str {
@@ -252,7 +256,9 @@ fn string(value: &Value) -> Option<String> {
 /// `{stack}-{logicalId}-{unique}`, the first two cut evenly where the type's limit is short.
 fn physical_name(stack: &str, logical_id: &str, unique: &str, length_max: usize) -> String {
     let room = length_max.saturating_sub(unique.len() + 2);
-    let stack_length = stack.len().min(room.saturating_sub(logical_id.len()).max(room / 2));
+    let stack_length = stack
+        .len()
+        .min(room.saturating_sub(logical_id.len()).max(room / 2));
     let logical_length = logical_id.len().min(room.saturating_sub(stack_length));
     let (stack, logical_id) = (&stack[..stack_length], &logical_id[..logical_length]);
     format!("{stack}-{logical_id}-{unique}")
@@ -283,9 +289,15 @@ mod tests {
 
     #[test]
     fn a_resources_own_tag_wins_over_the_stacks() {
-        let stack = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
+        let stack = [
+            ("a".to_owned(), "1".to_owned()),
+            ("b".to_owned(), "2".to_owned()),
+        ];
         let own = serde_json::json!([{ "Key": "a", "Value": "3" }]);
-        let expected = [("b".to_owned(), "2".to_owned()), ("a".to_owned(), "3".to_owned())];
+        let expected = [
+            ("b".to_owned(), "2".to_owned()),
+            ("a".to_owned(), "3".to_owned()),
+        ];
         assert_eq!(merged(&stack, Some(&own)), expected);
     }
 }

@@ -32,9 +32,8 @@ fn create_marker(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
 fn create_handle(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let region = &call.stack.region;
     let unique = call.context.ids.uuid();
-    let url = format!(
-        "https://cloudformation-waitcondition-{region}.s3.{region}.amazonaws.com/{unique}"
-    );
+    let url =
+        format!("https://cloudformation-waitcondition-{region}.s3.{region}.amazonaws.com/{unique}");
     call.identify(url);
     Ok(Outcome::Done)
 }

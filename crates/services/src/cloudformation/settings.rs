@@ -36,7 +36,9 @@ pub(super) fn order(
     before: Option<&Stack>,
     catalogue: Catalogue,
 ) -> Result<Order> {
-    let before = before.map(|stack| stack.settings.clone()).unwrap_or_default();
+    let before = before
+        .map(|stack| stack.settings.clone())
+        .unwrap_or_default();
     let body = body(&input, &before)?;
     let template = checked(&body, catalogue)?;
     allowed_types(&template, input.resource_types.as_deref())?;
@@ -52,7 +54,9 @@ pub(super) fn order(
         capabilities,
         notification_arns: input.notification_arns.unwrap_or(before.notification_arns),
         role_arn: role(tx, context, input.role_arn, before.role_arn)?,
-        rollback_configuration: input.rollback_configuration.or(before.rollback_configuration),
+        rollback_configuration: input
+            .rollback_configuration
+            .or(before.rollback_configuration),
     };
     rules(&template, &settings, identity)?;
     Ok(Order { template, settings })
@@ -196,7 +200,10 @@ fn tags(
     let Some(given) = given else {
         return Ok(before);
     };
-    if given.iter().any(|tag| tag.key.to_ascii_lowercase().starts_with("aws:")) {
+    if given
+        .iter()
+        .any(|tag| tag.key.to_ascii_lowercase().starts_with("aws:"))
+    {
         return Err(refusal(
             "aws: prefixed tag key names are not allowed for external use.",
         ));

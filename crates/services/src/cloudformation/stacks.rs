@@ -8,9 +8,7 @@ use super::api::{CreateStackInput, DeleteStackInput, StackInput, UpdateStackInpu
 use super::deployment::{exports_unused, identity, remove_all, stack_event};
 use super::plan::plan;
 use super::settings::{self, Order};
-use super::state::{
-    self, OnFailure, OperationKind, Phase, Settings, Stack, StackOperation,
-};
+use super::state::{self, OnFailure, OperationKind, Phase, Settings, Stack, StackOperation};
 use super::template::refusal;
 use super::{catalogue, policy};
 use crate::arn;
@@ -315,7 +313,10 @@ fn deletable(stack: &Stack, retained: Option<&[String]>) -> Result<()> {
     if stack.status.ends_with("_IN_PROGRESS")
         && !matches!(
             stack.status.as_str(),
-            "DELETE_IN_PROGRESS" | "REVIEW_IN_PROGRESS" | "CREATE_IN_PROGRESS" | "ROLLBACK_IN_PROGRESS"
+            "DELETE_IN_PROGRESS"
+                | "REVIEW_IN_PROGRESS"
+                | "CREATE_IN_PROGRESS"
+                | "ROLLBACK_IN_PROGRESS"
         )
     {
         return Err(refusal(format!(
@@ -371,7 +372,14 @@ pub(super) fn continue_rollback(
         )));
     }
     let skipped = input.resources_to_skip.unwrap_or_default();
-    go_back(tx, context, stack, input.role_arn, input.client_request_token, skipped)?;
+    go_back(
+        tx,
+        context,
+        stack,
+        input.role_arn,
+        input.client_request_token,
+        skipped,
+    )?;
     Ok(json!({}))
 }
 

@@ -323,11 +323,7 @@ fn resource_key(stack_id: &str, logical_id: &str) -> Key {
     Key::new().text(stack_id).text(logical_id)
 }
 
-pub(crate) fn resource(
-    tx: &Tx<'_>,
-    stack_id: &str,
-    logical_id: &str,
-) -> Result<Option<Resource>> {
+pub(crate) fn resource(tx: &Tx<'_>, stack_id: &str, logical_id: &str) -> Result<Option<Resource>> {
     Ok(tx.load(RESOURCES, resource_key(stack_id, logical_id))?)
 }
 

@@ -20,9 +20,9 @@ pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Resu
         let found = state::change_set_by_id(tx, arn)?.ok_or_else(|| no_change_set(arn))?;
         return Ok(of_body(&found.settings.template_body));
     }
-    let name = input.stack_name.ok_or_else(|| {
-        refusal("StackName is required if ChangeSetName is not specified.")
-    })?;
+    let name = input
+        .stack_name
+        .ok_or_else(|| refusal("StackName is required if ChangeSetName is not specified."))?;
     let stack = state::find_stack(tx, context, &name)?
         .ok_or_else(|| refusal(format!("Stack with id {name} does not exist")))?;
     if let Some(name) = change_set {
@@ -62,7 +62,8 @@ pub(super) fn validate(
             }))
         })
         .collect();
-    let mut answer = json!({ "Parameters": parameters, "Description": template.text("Description") });
+    let mut answer =
+        json!({ "Parameters": parameters, "Description": template.text("Description") });
     needs(&template, &mut answer);
     Ok(present(answer))
 }
@@ -92,11 +93,7 @@ fn needs(template: &Template, answer: &mut Value) {
 }
 
 /// [GetTemplateSummary](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplateSummary.html)
-pub(super) fn summary(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: TemplateInput,
-) -> Result<Value> {
+pub(super) fn summary(tx: &mut Tx<'_>, context: &Context, input: TemplateInput) -> Result<Value> {
     let template = match &input.stack_name {
         Some(name) => {
             let stack = state::find_stack(tx, context, name)?
@@ -134,8 +131,10 @@ fn summarised(template: &Template) -> Value {
 
 fn declared(name: &str, declaration: &Value) -> Value {
     let allowed = declaration["AllowedValues"].as_array();
-    let allowed: Option<Vec<String>> = allowed.map(|values| values.iter().filter_map(text).collect());
-    let constraints = allowed.map_or_else(|| json!({}), |values| json!({ "AllowedValues": values }));
+    let allowed: Option<Vec<String>> =
+        allowed.map(|values| values.iter().filter_map(text).collect());
+    let constraints =
+        allowed.map_or_else(|| json!({}), |values| json!({ "AllowedValues": values }));
     present(json!({
         "ParameterKey": name,
         "DefaultValue": declaration.get("Default").and_then(text),

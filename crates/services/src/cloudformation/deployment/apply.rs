@@ -245,7 +245,8 @@ fn announce(
         row.physical_id = None;
     }
     let reason = (aim.work == Work::Replace).then(|| {
-        "Requested update requires the creation of a new physical resource; hence creating one.".to_owned()
+        "Requested update requires the creation of a new physical resource; hence creating one."
+            .to_owned()
     });
     let status = format!("{}_IN_PROGRESS", verb(aim.work));
     let properties = Some(&aim.deployed.properties);
@@ -277,7 +278,13 @@ pub(super) fn fail(tx: &mut Tx<'_>, run: &Run, logical_id: &str, error: &Error) 
         row.kind = kind.unwrap_or_default().to_owned();
         match aim(tx, run, logical_id, &row) {
             Ok(aim) => announce(tx, run, &operation, &mut row, &aim)?,
-            Err(_) => row.work = if row.now.is_some() { Work::Update } else { Work::Create },
+            Err(_) => {
+                row.work = if row.now.is_some() {
+                    Work::Update
+                } else {
+                    Work::Create
+                }
+            }
         }
     }
     if !row.touched {
@@ -300,7 +307,10 @@ fn aim(tx: &Tx<'_>, run: &Run, logical_id: &str, row: &Resource) -> Result<Aim> 
     let operation = state::expect_operation(tx, &run.operation_id)?;
     let mut deployed = wanted(run, &scope, definition)?;
     deployed.stack_tags = operation.settings.tags;
-    let work = row.now.as_ref().map_or(Work::Create, |now| way(now, &deployed));
+    let work = row
+        .now
+        .as_ref()
+        .map_or(Work::Create, |now| way(now, &deployed));
     if let Some(now) = row.now.as_ref().filter(|_| work != Work::Create) {
         deployed.physical_id.clone_from(&now.physical_id);
         deployed.attributes.clone_from(&now.attributes);
@@ -316,7 +326,9 @@ fn wanted(run: &Run, scope: &Scope<'_>, definition: Definition<'_>) -> Result<De
     let nothing = Value::Object(Map::new());
     let properties = scope.resolve(definition.properties().unwrap_or(&nothing))?;
     let properties = coerce(definition.kind, properties.unwrap_or(nothing));
-    let metadata = definition.member("Metadata").map(|value| scope.resolve(value));
+    let metadata = definition
+        .member("Metadata")
+        .map(|value| scope.resolve(value));
     let policy = |name: &str| -> Result<Option<String>> {
         let value = definition.member(name).map(|value| scope.resolve(value));
         Ok(value.transpose()?.flatten().as_ref().and_then(text))
@@ -388,8 +400,7 @@ fn permitted(row: &Resource, aim: &Aim) -> Result<()> {
 }
 
 pub(super) fn provider(run: &Run, kind: &str) -> Result<&'static Provider> {
-    (run.catalogue)(kind)
-        .ok_or_else(|| Error::not_implemented(format!("The resource type {kind}")))
+    (run.catalogue)(kind).ok_or_else(|| Error::not_implemented(format!("The resource type {kind}")))
 }
 
 /// A call of a provider's handler.
@@ -447,7 +458,9 @@ impl Step<'_> {
     fn warn(&self, context: &cumulet_kernel::Context, properties: &Value) {
         let ignored = self.provider.ignored(properties);
         if !ignored.is_empty() {
-            context.trace.note("cloudformation.ignored_properties", json!(ignored));
+            context
+                .trace
+                .note("cloudformation.ignored_properties", json!(ignored));
             tracing::warn!(
                 resource = self.logical_id,
                 kind = self.provider.name,

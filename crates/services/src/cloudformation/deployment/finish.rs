@@ -57,7 +57,10 @@ pub(in crate::cloudformation) fn remove_all(
     state::forget_removals(tx, stack_id)?;
     for row in state::resources(tx, stack_id)? {
         let listed = row.now.is_some() || (undoing_creation && row.touched);
-        let policy = row.now.as_ref().and_then(|now| now.deletion_policy.as_ref());
+        let policy = row
+            .now
+            .as_ref()
+            .and_then(|now| now.deletion_policy.as_ref());
         let spared = undoing_creation && operation.retain_except_on_create;
         let retain = operation.skipped.contains(&row.logical_id)
             || (is_retained(policy, undoing_creation) && !spared);
@@ -74,7 +77,10 @@ pub(super) fn remove_old(tx: &mut Tx<'_>, run: &Run) -> Result<()> {
     for row in state::resources(tx, &run.stack_id)? {
         let lives = run.dependencies.iter().any(|(id, _)| *id == row.logical_id);
         if !lives {
-            let policy = row.now.as_ref().and_then(|now| now.deletion_policy.as_ref());
+            let policy = row
+                .now
+                .as_ref()
+                .and_then(|now| now.deletion_policy.as_ref());
             let retain = is_retained(policy, false);
             remove_later(tx, &run.stack_id, &row, row.now.clone(), retain, true)?;
         }
@@ -95,7 +101,10 @@ pub(super) fn remove_old(tx: &mut Tx<'_>, run: &Run) -> Result<()> {
 pub(super) fn remove_new(tx: &mut Tx<'_>, run: &Run, operation: &StackOperation) -> Result<()> {
     for row in state::resources(tx, &run.stack_id)? {
         if row.touched && row.before.is_none() {
-            let policy = row.now.as_ref().and_then(|now| now.deletion_policy.as_ref());
+            let policy = row
+                .now
+                .as_ref()
+                .and_then(|now| now.deletion_policy.as_ref());
             let retain = is_retained(policy, true) && !operation.retain_except_on_create;
             remove_later(tx, &run.stack_id, &row, row.now.clone(), retain, true)?;
         }
@@ -150,7 +159,10 @@ fn outputs(tx: &Tx<'_>, run: &Run) -> Result<(Vec<Output>, BTreeSet<String>)> {
             ))
         })?;
         let export = output.pointer("/Export/Name");
-        let export = export.map(|name| scope.resolve(name)).transpose()?.flatten();
+        let export = export
+            .map(|name| scope.resolve(name))
+            .transpose()?
+            .flatten();
         outputs.push(Output {
             key: key.clone(),
             value,
@@ -159,7 +171,10 @@ fn outputs(tx: &Tx<'_>, run: &Run) -> Result<(Vec<Output>, BTreeSet<String>)> {
         });
     }
     for definition in run.template.resources() {
-        let lives = run.dependencies.iter().any(|(id, _)| id == definition.logical_id);
+        let lives = run
+            .dependencies
+            .iter()
+            .any(|(id, _)| id == definition.logical_id);
         if let Some(properties) = definition.properties().filter(|_| lives) {
             scope.resolve(properties)?;
         }

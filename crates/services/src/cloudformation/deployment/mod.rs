@@ -25,8 +25,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 pub(super) use apply::way;
 pub(super) use events::stack_event;
 pub(super) use finish::{exports_unused, remove_all};
-pub(super) use run::identity;
 use run::Run;
+pub(super) use run::identity;
 use schedule::{Decision, Item};
 
 use super::provider::Catalogue;
@@ -72,9 +72,7 @@ async fn advance(engine: &Engine, run: Arc<Run>, entry: Entry) -> Result<()> {
             Decision::Busy => {}
             Decision::Turn => {
                 let run = run.clone();
-                engine
-                    .write(move |tx| turn::turn(tx, &run.at(now)))
-                    .await?;
+                engine.write(move |tx| turn::turn(tx, &run.at(now))).await?;
                 continue;
             }
             Decision::Wait(due) => {
@@ -138,3 +136,5 @@ async fn attempt(engine: &Engine, run: &Arc<Run>, item: &Item) -> Result<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::fakes::fake;

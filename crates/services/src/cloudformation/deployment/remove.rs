@@ -28,7 +28,15 @@ pub(super) fn remove(tx: &mut Tx<'_>, run: &Run, number: u64) -> Result<()> {
         Some(_) if removal.retain => gone(tx, run, &operation, removal, row, "DELETE_SKIPPED"),
         Some(deployed) => {
             if removal.progress == Progress::Open {
-                event(tx, run, &operation, &mut row, &removal, "DELETE_IN_PROGRESS", None)?;
+                event(
+                    tx,
+                    run,
+                    &operation,
+                    &mut row,
+                    &removal,
+                    "DELETE_IN_PROGRESS",
+                    None,
+                )?;
             }
             delete(tx, run, &operation, removal, row, deployed)
         }
@@ -102,10 +110,26 @@ pub(super) fn fail(tx: &mut Tx<'_>, run: &Run, number: u64, error: &Error) -> Re
     }
     let mut row = row(tx, run, &removal)?;
     if removal.progress == Progress::Open {
-        event(tx, run, &operation, &mut row, &removal, "DELETE_IN_PROGRESS", None)?;
+        event(
+            tx,
+            run,
+            &operation,
+            &mut row,
+            &removal,
+            "DELETE_IN_PROGRESS",
+            None,
+        )?;
     }
     let reason = Some(failure::reason(&run.context, &removal.kind, error));
-    event(tx, run, &operation, &mut row, &removal, "DELETE_FAILED", reason)?;
+    event(
+        tx,
+        run,
+        &operation,
+        &mut row,
+        &removal,
+        "DELETE_FAILED",
+        reason,
+    )?;
     removal.progress = Progress::Failed;
     save(tx, run, &removal, &row)
 }

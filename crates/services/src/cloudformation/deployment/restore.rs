@@ -28,7 +28,9 @@ pub(super) async fn prepare(
     let needed = engine.read(|tx| {
         let operation = state::expect_operation(tx, &run.operation_id)?;
         let row = state::resource(tx, &run.stack_id, logical_id)?;
-        let pair = row.as_ref().and_then(|row| Some((row.before.as_ref()?, row.now.as_ref()?)));
+        let pair = row
+            .as_ref()
+            .and_then(|row| Some((row.before.as_ref()?, row.now.as_ref()?)));
         let Some((before, now)) = pair.filter(|(before, now)| must_update(before, now)) else {
             return Ok(None);
         };
@@ -173,7 +175,15 @@ fn says(
     before: &Deployed,
     status: &str,
 ) -> Result<()> {
-    resource_event(tx, run, operation, row, status, None, Some(&before.properties))
+    resource_event(
+        tx,
+        run,
+        operation,
+        row,
+        status,
+        None,
+        Some(&before.properties),
+    )
 }
 
 pub(super) fn fail(tx: &mut Tx<'_>, run: &Run, logical_id: &str, error: &Error) -> Result<()> {
@@ -187,6 +197,14 @@ pub(super) fn fail(tx: &mut Tx<'_>, run: &Run, logical_id: &str, error: &Error) 
     row.progress = Progress::Failed;
     let reason = Some(failure::reason(&run.context, &row.kind, error));
     let properties = Some(&before.properties);
-    resource_event(tx, run, &operation, &mut row, "UPDATE_FAILED", reason, properties)?;
+    resource_event(
+        tx,
+        run,
+        &operation,
+        &mut row,
+        "UPDATE_FAILED",
+        reason,
+        properties,
+    )?;
     state::save_resource(tx, &run.stack_id, &row)
 }

@@ -104,7 +104,9 @@ fn to_apply(run: &Run, rows: &BTreeMap<String, Resource>) -> Vec<Node> {
     let nodes = run.dependencies.iter().map(|(id, needed)| Node {
         item: Item::Apply(id.clone()),
         progress: progress_of(id),
-        free: needed.iter().all(|name| progress_of(name) == Progress::Done),
+        free: needed
+            .iter()
+            .all(|name| progress_of(name) == Progress::Done),
     });
     nodes.collect()
 }

@@ -114,7 +114,15 @@ impl Turn<'_> {
             }
             row.progress = Progress::Cancelled;
             let reason = Some(format!("Resource {what} cancelled"));
-            resource_event(tx, self.run, &self.operation, &mut row, status, reason, None)?;
+            resource_event(
+                tx,
+                self.run,
+                &self.operation,
+                &mut row,
+                status,
+                reason,
+                None,
+            )?;
             state::save_resource(tx, &self.stack.id, &row)?;
         }
         Ok(())
@@ -125,16 +133,24 @@ impl Turn<'_> {
         self.operation.rolling_back = true;
         match self.operation.on_failure {
             OnFailure::DoNothing => {
-                let status = if creating { "CREATE_FAILED" } else { "UPDATE_FAILED" };
+                let status = if creating {
+                    "CREATE_FAILED"
+                } else {
+                    "UPDATE_FAILED"
+                };
                 self.stack.settings = self.operation.settings.clone();
                 self.over(tx, status, Some(reason))
             }
-            OnFailure::Delete if creating => {
-                self.undo_creation(tx, "DELETE_IN_PROGRESS", format!("{reason}Delete requested by user."))
-            }
-            _ if creating => {
-                self.undo_creation(tx, "ROLLBACK_IN_PROGRESS", format!("{reason}Rollback requested by user."))
-            }
+            OnFailure::Delete if creating => self.undo_creation(
+                tx,
+                "DELETE_IN_PROGRESS",
+                format!("{reason}Delete requested by user."),
+            ),
+            _ if creating => self.undo_creation(
+                tx,
+                "ROLLBACK_IN_PROGRESS",
+                format!("{reason}Rollback requested by user."),
+            ),
             _ => {
                 self.operation.phase = Phase::Restore;
                 state::forget_removals(tx, &self.stack.id)?;

@@ -31,7 +31,8 @@ pub(crate) fn decide(scope: &mut Scope<'_>) -> Result<()> {
             scope.conditions.insert(name.clone(), holds);
         }
     }
-    open.first().map_or(Ok(()), |(name, value)| Err(undecided(scope, name, value)))
+    open.first()
+        .map_or(Ok(()), |(name, value)| Err(undecided(scope, name, value)))
 }
 
 fn undecided(scope: &Scope<'_>, name: &str, value: &Value) -> crate::error::Error {

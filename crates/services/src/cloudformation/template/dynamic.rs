@@ -74,7 +74,9 @@ fn secret_value(tx: &mut Tx<'_>, context: &Context, reference: &str) -> Result<S
         Some((id, rest)) => (id, rest.trim_start_matches(':')),
         None => (reference, ""),
     };
-    let mut parts = rest.split(':').map(|part| (!part.is_empty()).then_some(part));
+    let mut parts = rest
+        .split(':')
+        .map(|part| (!part.is_empty()).then_some(part));
     let key = parts.next().flatten();
     let mut input = json!({ "SecretId": id });
     for (member, part) in ["VersionStage", "VersionId"].into_iter().zip(parts) {

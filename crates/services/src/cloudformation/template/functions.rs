@@ -90,12 +90,9 @@ impl Scope<'_> {
             "Fn::GetAZs" => self.zones(argument)?,
             "Fn::ImportValue" => self.import(argument)?,
             "Fn::Cidr" => self.cidr(argument)?,
-            "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
-                Value::Bool(super::conditions::evaluate(
-                    self,
-                    &serde_json::json!({ name: argument }),
-                )?)
-            }
+            "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => Value::Bool(
+                super::conditions::evaluate(self, &serde_json::json!({ name: argument }))?,
+            ),
             _ => return Err(refusal(format!("{name} is not implemented by Cumulet"))),
         };
         Ok(Some(value))
@@ -169,8 +166,9 @@ impl Scope<'_> {
     }
 
     fn branch(&self, argument: &Value) -> Result<Option<Value>> {
-        let [condition, yes, no] = arguments(argument, 3)
-            .ok_or_else(|| refusal("Template error: Fn::If requires a list argument with three elements"))?
+        let [condition, yes, no] = arguments(argument, 3).ok_or_else(|| {
+            refusal("Template error: Fn::If requires a list argument with three elements")
+        })?
         else {
             return Ok(None);
         };
@@ -193,7 +191,10 @@ impl Scope<'_> {
         if items == KNOWN_AFTER_APPLY {
             return Ok(items);
         }
-        let texts: Option<Vec<String>> = items.as_array().map(|items| items.iter().map(text).collect()).ok_or_else(refused)?;
+        let texts: Option<Vec<String>> = items
+            .as_array()
+            .map(|items| items.iter().map(text).collect())
+            .ok_or_else(refused)?;
         Ok(unknown_whole(texts.ok_or_else(refused)?.join(delimiter)))
     }
 
@@ -294,7 +295,10 @@ impl Scope<'_> {
             .template
             .section_member("Mappings", &map)
             .and_then(|mapping| mapping.get(&key)?.get(&attribute));
-        match (found, parts.get(3).and_then(|extra| extra.get("DefaultValue"))) {
+        match (
+            found,
+            parts.get(3).and_then(|extra| extra.get("DefaultValue")),
+        ) {
             (Some(value), _) => Ok(value.clone()),
             (None, Some(default)) => self.argument(default),
             (None, None) => Err(refusal(format!(
@@ -341,14 +345,20 @@ impl Scope<'_> {
 
     /// `count` blocks of `bits` host bits out of an IPv4 block.
     fn cidr(&self, argument: &Value) -> Result<Value> {
-        let refused = || refusal("Template error: Fn::Cidr requires an IPv4 block, a count and the subnet's bits");
+        let refused = || {
+            refusal(
+                "Template error: Fn::Cidr requires an IPv4 block, a count and the subnet's bits",
+            )
+        };
         let parts = self.argument(argument)?;
         let parts = parts.as_array().ok_or_else(refused)?;
         let number = |index: usize| parts.get(index).and_then(text)?.parse::<u32>().ok();
         let block = parts.first().and_then(text).ok_or_else(refused)?;
         let (address, _) = block.split_once('/').ok_or_else(refused)?;
         let base: std::net::Ipv4Addr = address.parse().map_err(|_| refused())?;
-        let count = number(1).filter(|count| (1..=256).contains(count)).ok_or_else(refused)?;
+        let count = number(1)
+            .filter(|count| (1..=256).contains(count))
+            .ok_or_else(refused)?;
         let bits = number(2).unwrap_or(8).min(31);
         let blocks = (0..count).map(|index| {
             let start = u32::from(base).wrapping_add(index << bits);

@@ -11,6 +11,9 @@ pub(super) mod references;
 mod validate;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};

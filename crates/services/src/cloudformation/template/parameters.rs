@@ -132,7 +132,10 @@ pub(crate) fn is_parameter_store(kind: &str) -> bool {
 }
 
 fn is_list(kind: &str) -> bool {
-    kind == "CommaDelimitedList" || kind.starts_with("List<") || kind.contains("Value<List<") || kind.contains("Value<CommaDelimitedList")
+    kind == "CommaDelimitedList"
+        || kind.starts_with("List<")
+        || kind.contains("Value<List<")
+        || kind.contains("Value<CommaDelimitedList")
 }
 
 fn constraint(name: &str, kind: &str, declaration: &Value, value: &str) -> Result<()> {
@@ -145,7 +148,9 @@ fn constraint(name: &str, kind: &str, declaration: &Value, value: &str) -> Resul
     }
     let allowed = declaration["AllowedValues"].as_array();
     if let Some(allowed) = allowed
-        && !allowed.iter().any(|one| text(one).as_deref() == Some(value))
+        && !allowed
+            .iter()
+            .any(|one| text(one).as_deref() == Some(value))
     {
         return refused("must be one of AllowedValues".into());
     }
@@ -201,7 +206,10 @@ fn matches(name: &str, pattern: &str, value: &str) -> Result<bool> {
 /// The values that `Ref` answers: lists for the list types.
 pub(crate) fn values(parameters: &[StackParameter]) -> BTreeMap<String, Value> {
     let value = |parameter: &StackParameter| {
-        let text = parameter.resolved_value.as_ref().unwrap_or(&parameter.value);
+        let text = parameter
+            .resolved_value
+            .as_ref()
+            .unwrap_or(&parameter.value);
         if !is_list(&parameter.kind) {
             return Value::from(text.as_str());
         }

@@ -47,11 +47,7 @@ pub(crate) fn references(
     found
 }
 
-fn collect(
-    value: &Value,
-    conditions: Option<&BTreeMap<String, bool>>,
-    found: &mut Vec<Reference>,
-) {
+fn collect(value: &Value, conditions: Option<&BTreeMap<String, bool>>, found: &mut Vec<Reference>) {
     match function_call(value) {
         Some(("Ref", Value::String(name))) => found.push(reference(name, None, Use::Name)),
         Some(("Fn::GetAtt", argument)) => attribute(argument, found),
@@ -68,11 +64,7 @@ fn collect(
     }
 }
 
-fn inside(
-    value: &Value,
-    conditions: Option<&BTreeMap<String, bool>>,
-    found: &mut Vec<Reference>,
-) {
+fn inside(value: &Value, conditions: Option<&BTreeMap<String, bool>>, found: &mut Vec<Reference>) {
     match value {
         Value::Array(items) => items
             .iter()
@@ -239,7 +231,11 @@ fn acyclic(template: &Template) -> Result<()> {
     loop {
         let free: Vec<&str> = waiting
             .iter()
-            .filter(|(_, needed)| !needed.iter().any(|name| waiting.contains_key(name.as_str())))
+            .filter(|(_, needed)| {
+                !needed
+                    .iter()
+                    .any(|name| waiting.contains_key(name.as_str()))
+            })
             .map(|(name, _)| *name)
             .collect();
         if free.is_empty() {

@@ -177,7 +177,11 @@ pub(super) fn transforms(template: &Template) -> Result<()> {
     let declared = match template.member("Transform") {
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
         Some(Value::String(name)) => vec![name.as_str()],
-        Some(_) => return Err(refusal("Key Name of transform definition must be a string.")),
+        Some(_) => {
+            return Err(refusal(
+                "Key Name of transform definition must be a string.",
+            ));
+        }
         None => vec![],
     };
     declared.first().map_or(Ok(()), |name| {

@@ -151,9 +151,11 @@ fn tagged(tag: Option<Cow<'_, Tag>>, value: Value) -> Result<Value> {
     let name = match tag.suffix.as_str() {
         short @ ("Ref" | "Condition") => short.to_owned(),
         short @ ("And" | "Base64" | "Cidr" | "Equals" | "FindInMap" | "ForEach" | "GetAZs"
-        | "GetAtt" | "If" | "ImportValue" | "Join" | "Length" | "Not" | "Or" | "Select"
-        | "Split" | "Sub" | "ToJsonString" | "Transform" | "Contains" | "EachMemberEquals"
-        | "EachMemberIn" | "RefAll" | "ValueOf" | "ValueOfAll") => format!("Fn::{short}"),
+        | "GetAtt" | "If" | "ImportValue" | "Join" | "Length" | "Not" | "Or"
+        | "Select" | "Split" | "Sub" | "ToJsonString" | "Transform" | "Contains"
+        | "EachMemberEquals" | "EachMemberIn" | "RefAll" | "ValueOf" | "ValueOfAll") => {
+            format!("Fn::{short}")
+        }
         other => {
             let message = format!("Template format error: unknown tag !{other}");
             return Err(Error::new("ValidationError", message));
