@@ -29,7 +29,8 @@ pub use tx::{Direction, Scan, Table, Tx};
 use writer::{Job, Writer};
 
 const TREE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("cumulet");
-const CACHE_BYTES: usize = 64 << 20;
+/// A page that is not here is read and decrypted again, which costs as much as ten cached reads.
+const CACHE_BYTES: usize = 256 << 20;
 
 /// What can go wrong between an operation and the disk; never the caller's fault.
 #[derive(Debug, Clone, thiserror::Error)]
