@@ -338,7 +338,7 @@ mod tests {
             [
                 "y/Q5Jg==",
                 "4waSgw==",
-                "rosUhgp5lIg=",
+                "rosUhgp5mIg=",
                 "98O8HYCOBHMq32eZZczDTKeuNEE=",
                 "FeKw08M4kec1ngmwEhMHdMUkFJDx+MPPYfZWPA6Dq+U="
             ]
