@@ -340,7 +340,7 @@ mod tests {
                 "4waSgw==",
                 "rosUhgp5mIg=",
                 "98O8HYCOBHMq32eZZczDTKeuNEE=",
-                "FeKw08M4kec1ngmwEhMHdMUkFJDx+MPPYfZWPA6Dq+U="
+                "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="
             ]
         );
     }
