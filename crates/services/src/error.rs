@@ -104,3 +104,23 @@ impl From<StoreError> for Error {
         Self::internal("An internal error occurred.")
     }
 }
+
+impl From<Error> for cumulet_wire::Error {
+    fn from(error: Error) -> Self {
+        let fault = match error.fault {
+            Fault::Sender => cumulet_wire::Fault::Sender,
+            Fault::Receiver => cumulet_wire::Fault::Receiver,
+        };
+        let mut wire = Self::new(error.status, fault, error.code, error.message);
+        wire.members = error.members;
+        wire
+    }
+}
+
+impl From<cumulet_wire::Error> for Error {
+    fn from(wire: cumulet_wire::Error) -> Self {
+        let mut error = Self::new(wire.code, wire.message).status(wire.status);
+        error.members = wire.members;
+        error
+    }
+}

@@ -25,6 +25,8 @@ pub mod delivery;
 mod destinations;
 pub mod engine;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod operation;
 pub mod registry;

@@ -14,7 +14,8 @@ pub(super) fn decode(
     verified: Option<&Verified>,
     chunks: BoxStream<'static, Result<Bytes, Error>>,
 ) -> Result<Body, cumulet_wire::Error> {
-    let decoder = AwsChunkedDecoder::new(head, payload, verified).map_err(|fault| fault.to_error())?;
+    let decoder =
+        AwsChunkedDecoder::new(head, payload, verified).map_err(|fault| fault.to_error())?;
     let length = head.headers.get("x-amz-decoded-content-length");
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let announced = head.headers.get("x-amz-trailer").and_then(|names| names.to_str().ok());
@@ -24,7 +25,11 @@ pub(super) fn decode(
         let next = state.next().await?;
         Some((next, state))
     });
-    Ok(Body::Stream { length, chunks: decoded.boxed(), trailers: Some(trailers) })
+    Ok(Body::Stream {
+        length,
+        chunks: decoded.boxed(),
+        trailers: Some(trailers),
+    })
 }
 
 struct Decoding {

@@ -9,6 +9,8 @@ mod attach;
 mod authorise;
 mod error;
 mod facts;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod holder;
 mod keys;
 mod managed;
@@ -68,11 +70,11 @@ pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
     }))
 }
 
-pub(crate) fn new_access_key_id(ids: &Ids, prefix: &str, account: &str) -> String {
+pub fn new_access_key_id(ids: &Ids, prefix: &str, account: &str) -> String {
     keys::access_key_id(ids, prefix, account)
 }
 
-pub(crate) fn new_secret_access_key(ids: &Ids) -> String {
+pub fn new_secret_access_key(ids: &Ids) -> String {
     keys::secret_access_key(ids)
 }
 
