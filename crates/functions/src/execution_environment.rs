@@ -30,12 +30,36 @@ pub(crate) struct ExecutionEnvironment {
     pub(crate) memory: MemoryGauge,
     /// Whether a runtime process is there that has asked for work.
     pub(crate) initialised: bool,
+    pub(crate) born: Instant,
     process: SandboxProcess,
     events: mpsc::UnboundedReceiver<RuntimeEvent>,
     launch: Launch,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
     namespaces: bool,
     host_tmp_dir: PathBuf,
+}
+
+/// What serves the sandbox's listeners and its log: it ends with the sandbox, however that ends.
+#[derive(Debug)]
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    async fn end(mut self) {
+        let tasks = std::mem::take(&mut self.0);
+        for task in tasks {
+            task.abort();
+            // An aborted task has nothing to say; waiting for it closes its sockets.
+            drop(task.await);
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
 }
 
 /// What can happen while one waits for a runtime.
@@ -84,7 +108,7 @@ impl ExecutionEnvironment {
         )?);
         let (exchange, events) = Exchange::new();
         let exchange = Arc::new(exchange);
-        let tasks = vec![
+        let tasks = Tasks(vec![
             tokio::spawn(runtime_api::serve(
                 vacant.runtime_listener,
                 exchange.clone(),
@@ -96,7 +120,7 @@ impl ExecutionEnvironment {
                 config.aws_connections.clone(),
             )),
             tokio::spawn(logs.clone().keep_reading()),
-        ];
+        ]);
         Ok(ExecutionEnvironment {
             function: function.clone(),
             log_stream_name,
@@ -104,6 +128,7 @@ impl ExecutionEnvironment {
             exchange,
             memory: MemoryGauge::new(vacant.process.guard_pid),
             initialised: false,
+            born: Instant::now(),
             process: vacant.process,
             events,
             launch,
@@ -202,43 +227,18 @@ impl ExecutionEnvironment {
     }
 
     /// Ends the sandbox for good.
-    pub(crate) async fn close(mut self) {
-        let tasks = std::mem::take(&mut self.tasks);
-        for task in &tasks {
-            task.abort();
-        }
-        let Parts {
-            process,
-            namespaces,
-            host_tmp_dir,
-        } = self.into_parts();
-        process.close().await;
-        for task in tasks {
-            // An aborted task has nothing to say; waiting for it closes its sockets.
-            drop(task.await);
-        }
-        remove_tmp_dir(namespaces, host_tmp_dir).await;
-    }
-
-    fn into_parts(self) -> Parts {
+    pub(crate) async fn close(self) {
         let ExecutionEnvironment {
             process,
+            tasks,
             namespaces,
             host_tmp_dir,
             ..
         } = self;
-        Parts {
-            process,
-            namespaces,
-            host_tmp_dir,
-        }
+        tasks.end().await;
+        process.close().await;
+        remove_tmp_dir(namespaces, host_tmp_dir).await;
     }
-}
-
-struct Parts {
-    process: SandboxProcess,
-    namespaces: bool,
-    host_tmp_dir: PathBuf,
 }
 
 #[expect(
@@ -265,6 +265,12 @@ fn launch(
         return Err(io::Error::other(
             "layers need a mount namespace, which this host does not give",
         ));
+    }
+    if let Some(layer) = function.layers.iter().find(|layer| has_extensions(layer)) {
+        return Err(io::Error::other(format!(
+            "extensions are not built yet: {}",
+            layer.display()
+        )));
     }
     let task_root = if vacant.namespaces {
         PathBuf::from("/var/task")
@@ -309,6 +315,14 @@ fn launch(
         environment: Vec::new(),
         task_root,
     })
+}
+
+/// Whether AWS would start something of this layer beside the runtime. Leaving it out silently would be a lie.
+fn has_extensions(layer: &Path) -> bool {
+    layer
+        .join("extensions")
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// AWS's interpreters lie below `/var/lang`, and so does one that this host has outside its system directories.

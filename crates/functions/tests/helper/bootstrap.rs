@@ -161,6 +161,10 @@ fn initialise(api: &mut Api) {
             exit(1);
         }
         Ok("exit") => exit(7),
+        Ok("slow") if !fs::exists("/tmp/tried").unwrap() => {
+            fs::write("/tmp/tried", "").unwrap();
+            sleep(Duration::from_secs(60));
+        }
         Ok("once") if !fs::exists("/tmp/tried").unwrap() => {
             fs::write("/tmp/tried", "").unwrap();
             exit(0);
@@ -203,7 +207,10 @@ fn perform(verb: &str, argument: &str) -> String {
             return format!("{:?}", [read("first"), read("second"), read("both")]);
         }
         "aws" => {
-            let mut stream = TcpStream::connect("127.0.0.1:4566").unwrap();
+            let mut stream = {
+                let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
+                TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).unwrap()
+            };
             stream.write_all(b"hello").unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
@@ -378,6 +385,23 @@ mod breakout {
                 libc::_exit(0);
             }
             note("clone user", call(child));
+            let stream = libc::SOCK_STREAM;
+            note(
+                "vsock",
+                call(libc::socket(libc::AF_VSOCK, stream, 0).into()),
+            );
+            note(
+                "crypto socket",
+                call(libc::socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0).into()),
+            );
+            note(
+                "packet socket",
+                call(libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0).into()),
+            );
+            note(
+                "x32 ptrace",
+                call(libc::syscall(0x4000_0000 | 521, 0, 0, 0)),
+            );
             note("setuid 0", call(libc::setresuid(0, 0, 0).into()));
             note("kill 1", call(libc::kill(1, libc::SIGKILL).into()));
         }

@@ -1,5 +1,7 @@
 //! Simple Storage Service.
 
+pub(crate) mod resource;
+
 use cumulet_kernel::{Context, Table};
 
 use crate::body::Body;
