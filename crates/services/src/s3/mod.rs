@@ -41,6 +41,9 @@ mod tests;
 mod versions;
 
 use cumulet_kernel::Context;
+pub(crate) mod resource;
+
+use cumulet_kernel::{Context, Table};
 
 use crate::body::Body;
 use crate::engine::Engine;
