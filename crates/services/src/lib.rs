@@ -22,6 +22,7 @@ pub mod access;
 pub mod arn;
 pub mod body;
 pub mod delivery;
+mod destinations;
 pub mod engine;
 pub mod error;
 #[cfg(test)]

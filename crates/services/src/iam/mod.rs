@@ -9,6 +9,8 @@ mod attach;
 mod authorise;
 mod error;
 mod facts;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod holder;
 mod keys;
 mod managed;
