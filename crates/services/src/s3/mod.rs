@@ -43,7 +43,6 @@ mod versions;
 use cumulet_kernel::Context;
 pub(crate) mod resource;
 
-use cumulet_kernel::{Context, Table};
 
 use crate::body::Body;
 use crate::engine::Engine;
