@@ -24,6 +24,7 @@ mod name;
 mod page;
 mod policy;
 mod resolve;
+pub(crate) mod resource;
 mod run;
 mod state;
 #[cfg(test)]

@@ -41,6 +41,8 @@ mod tests;
 mod versions;
 
 use cumulet_kernel::Context;
+pub(crate) mod resource;
+
 
 use crate::body::Body;
 use crate::engine::Engine;
