@@ -17,6 +17,7 @@ mod coerce;
 mod deployment;
 mod describe;
 mod edge;
+pub(crate) mod inline_code;
 mod plan;
 mod policy;
 pub(crate) mod provider;
@@ -36,6 +37,7 @@ use cumulet_kernel::{Context, Table};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::operation::Operation;
+use crate::{apigateway, dynamodb, iam, kms, lambda, logs, s3};
 use provider::Provider;
 
 pub(crate) const TABLES: &[Table] = state::TABLES;
@@ -89,7 +91,16 @@ pub async fn deliver_step(engine: &Engine, context: Context, entry: Entry) -> Re
 
 /// Every resource type that can be deployed.
 static PROVIDERS: LazyLock<HashMap<&'static str, Provider>> = LazyLock::new(|| {
-    let all = [resource::resource_types()];
+    let all = [
+        resource::resource_types(),
+        apigateway::resource::resource_types(),
+        dynamodb::resource::resource_types(),
+        iam::resource::resource_types(),
+        kms::resource::resource_types(),
+        lambda::resource::resource_types(),
+        logs::resource::resource_types(),
+        s3::resource::resource_types(),
+    ];
     let all = all.into_iter().flatten();
     all.map(|provider| (provider.name, provider)).collect()
 });

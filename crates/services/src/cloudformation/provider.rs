@@ -178,16 +178,21 @@ impl ResourceCall<'_, '_> {
         physical_name(&self.stack.name, self.logical_id, &unique, length_max)
     }
 
-    /// The tags of the resource, the stack and the system, by key; the resource's own win.
-    pub(crate) fn tags(&self) -> Vec<(String, String)> {
-        let mut tags = merged(self.stack_tags, self.properties.get("Tags"));
-        tags.extend(self.system_tags());
-        tags
+    /// A policy document as the text that operations take.
+    pub(crate) fn document(&self, name: &str) -> Option<String> {
+        self.property(name).map(document)
     }
 
-    /// `[{"Key": .., "Value": ..}]`, as most services take tags.
-    pub(crate) fn tag_list(&self) -> Value {
-        pairs("Key", "Value", &self.tags())
+    /// The tags of the resource over those of the stack.
+    pub(crate) fn own_tags(&self) -> Vec<(String, String)> {
+        merged(self.stack_tags, self.properties.get("Tags"))
+    }
+
+    /// The same with the system's, for services that take tags beginning with `aws:` from here.
+    pub(crate) fn tags(&self) -> Vec<(String, String)> {
+        let mut tags = self.own_tags();
+        tags.extend(self.system_tags());
+        tags
     }
 
     pub(crate) fn tag_map(&self) -> Value {
@@ -219,6 +224,14 @@ impl ResourceCall<'_, '_> {
             tag("logical-id", self.logical_id),
             tag("stack-id", &self.stack.id),
         ]
+    }
+}
+
+/// A document given as an object or already as text.
+pub(crate) fn document(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! DynamoDB.
 
+pub(crate) mod resource;
+
 use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::{Context, Table};
 

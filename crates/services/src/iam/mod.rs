@@ -20,6 +20,7 @@ mod operator;
 mod page;
 mod policy;
 mod role;
+pub(crate) mod resource;
 mod standing;
 mod state;
 mod tags;

@@ -23,11 +23,13 @@ mod name;
 mod page;
 mod policy;
 mod resolve;
+pub(crate) mod resource;
 mod run;
 mod state;
 #[cfg(test)]
 mod tests;
 mod transition;
+mod unpacked;
 mod version;
 
 use bytes::Bytes;

@@ -8,6 +8,7 @@ mod filter;
 mod group;
 mod ingest;
 mod read;
+pub(crate) mod resource;
 mod sealing;
 mod state;
 mod stream;

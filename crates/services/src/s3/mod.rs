@@ -37,6 +37,7 @@ mod post_form;
 mod post_policy;
 mod put;
 mod receive;
+pub(crate) mod resource;
 mod scan;
 mod send;
 mod state;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::World;
 use crate::delivery;
 
-const DAY_MS: u32 = 86_400_000;
+const DAY_MS: u64 = 86_400_000;
 
 impl World {
     /// Moves the clock a day at a time and delivers what falls due.

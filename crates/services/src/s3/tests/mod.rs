@@ -51,6 +51,9 @@ impl FunctionRunner for NoFunctions {
     fn runtime_available(&self, _runtime: &str) -> Result<(), String> {
         Ok(())
     }
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
     fn isolation(&self) -> String {
         String::new()
     }
