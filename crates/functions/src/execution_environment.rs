@@ -6,10 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use crate::environment::{self, SandboxFacts};
 use crate::log_pipe::LogPipe;
@@ -20,6 +21,9 @@ use crate::runtimes::{self, Runtime};
 use crate::sandbox::protocol::{Exit, Launch, Notice, Order};
 use crate::vacant_sandbox::{SandboxProcess, VacantSandbox, random_hex, remove_tmp_dir};
 use crate::{AwsConnection, Config, FunctionVersion, InvokeError, platform_log};
+
+/// A process that waits for a broken disk cannot be killed; its sandbox is then given up.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct ExecutionEnvironment {
@@ -209,13 +213,16 @@ impl ExecutionEnvironment {
     /// Kills all that runs inside. The sandbox and its `/tmp` stay.
     pub(crate) async fn kill_runtime(&mut self) -> Result<(), InvokeError> {
         self.initialised = false;
-        self.process
-            .channel
-            .send(&Order::Kill)
-            .await
-            .map_err(lost)?;
+        match timeout(KILL_TIMEOUT, self.killed()).await {
+            Ok(result) => result.map_err(lost),
+            Err(_) => Err(InvokeError::Sandbox("its processes do not die".to_owned())),
+        }
+    }
+
+    async fn killed(&mut self) -> io::Result<()> {
+        self.process.channel.send(&Order::Kill).await?;
         loop {
-            match self.process.channel.receive().await.map_err(lost)?.0 {
+            match self.process.channel.receive().await?.0 {
                 Notice::Killed { peak_memory_kb } => {
                     self.memory.note_peak_kb(peak_memory_kb);
                     return Ok(());

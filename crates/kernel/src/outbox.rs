@@ -77,6 +77,11 @@ fn next_due_at(tx: &Tx<'_>, from: &[u8]) -> Result<Option<Timestamp>, StoreError
     Ok(first.map(entry).transpose()?.map(|entry| entry.id.due))
 }
 
+/// Whether an entry still waits for a delivery that succeeds.
+pub fn holds(tx: &Tx<'_>, id: EntryId) -> Result<bool, StoreError> {
+    Ok(tx.get(DUE, id.key())?.is_some())
+}
+
 /// Takes a delivered or cancelled entry out. Taking out an absent one is no error.
 pub fn finish(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
     tx.delete(DUE, id.key())

@@ -191,6 +191,13 @@ fn perform(verb: &str, argument: &str) -> String {
             }
             sleep(Duration::from_secs(100));
         }
+        "shout" => {
+            let line = "x".repeat(1023);
+            let mut out = std::io::stdout().lock();
+            for _ in 0..argument.parse::<u32>().unwrap() {
+                writeln!(out, "{line}").unwrap();
+            }
+        }
         "eat" => {
             let mut eaten = Vec::new();
             for _ in 0..argument.parse::<usize>().unwrap() {

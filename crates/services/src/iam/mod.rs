@@ -4,37 +4,43 @@
 //! to service calls all come through [`authorise`]. The policy language itself (`policy`) is pure; the
 //! rest of this folder keeps entities and gathers what the evaluator needs to know about them.
 
+mod api;
 mod attach;
 mod authorise;
 mod error;
 mod facts;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod holder;
 mod keys;
 mod managed;
+mod managed_policy;
+mod operations;
 mod operator;
+mod page;
 mod policy;
 pub(crate) mod resource;
+mod role;
 mod standing;
 mod state;
+mod tags;
+mod trust;
 
+use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Context, Ids, Principal, PrincipalKind, Table, Tx};
 
 use crate::access::Access;
 use crate::arn::Arn;
 use crate::error::Result;
-use crate::operation::Operation;
 
 pub use authorise::{authorise, is_allowed};
 pub(crate) use authorise::{denial_of, is_denied_outright};
+pub use operations::operations;
 pub use operator::{Operator, seed_operator};
 pub use policy::validate::{PolicyUse, validate as validate_policy};
 pub(crate) use state::{RoleRecord, Secret};
 
 pub(crate) const TABLES: &[Table] = state::TABLES;
-
-/// The OPERATIONS table.
-pub fn operations() -> Vec<Operation> {
-    Vec::new()
-}
 
 /// A long-lived access key, for those who verify signatures.
 #[derive(Clone)]
@@ -65,11 +71,11 @@ pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
     }))
 }
 
-pub(crate) fn new_access_key_id(ids: &Ids, prefix: &str, account: &str) -> String {
+pub fn new_access_key_id(ids: &Ids, prefix: &str, account: &str) -> String {
     keys::access_key_id(ids, prefix, account)
 }
 
-pub(crate) fn new_secret_access_key(ids: &Ids) -> String {
+pub fn new_secret_access_key(ids: &Ids) -> String {
     keys::secret_access_key(ids)
 }
 
@@ -175,4 +181,21 @@ pub fn authorise_pass_role(
         }
     }
     authorise(tx, context, &[access])
+}
+
+/// The records of a table whose keys begin with `prefix`, in key order.
+fn records<T: serde::de::DeserializeOwned>(
+    tx: &Tx<'_>,
+    table: Table,
+    prefix: impl AsRef<[u8]>,
+) -> Result<Vec<T>> {
+    let mut keys = Vec::new();
+    for pair in tx.prefix(table, prefix, Direction::Forward)? {
+        keys.push(pair?.0);
+    }
+    let mut records = Vec::with_capacity(keys.len());
+    for key in keys {
+        records.extend(tx.load(table, key)?);
+    }
+    Ok(records)
 }

@@ -26,6 +26,9 @@ mod rotation;
 mod state;
 mod tags;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use cumulet_kernel::seal::SealKey;

@@ -3,9 +3,7 @@
 use cumulet_kernel::{Context, Tx};
 use serde_json::{Map, Value};
 
-use super::api::{
-    AccountLimit, AccountSettings, AccountUsage, ListTagsOutput, NoInput, TagInput,
-};
+use super::api::{AccountLimit, AccountSettings, AccountUsage, ListTagsOutput, NoInput, TagInput};
 use super::name::FunctionName;
 use super::state::{FUNCTIONS, FunctionRecord, region_prefix};
 use super::{archive, concurrency, errors, resolve, version};
@@ -23,7 +21,9 @@ pub(super) fn tag(tx: &mut Tx<'_>, context: &Context, input: TagInput) -> Result
     let mut record = resolve::function(tx, &name)?;
     record.tags.extend(input.tags);
     if record.tags.len() > TAGS_MAX {
-        return Err(errors::invalid("Number of tags exceeds resource tag limit."));
+        return Err(errors::invalid(
+            "Number of tags exceeds resource tag limit.",
+        ));
     }
     tx.save(FUNCTIONS, name.key(), &record)?;
     Ok(Value::Object(Map::new()))
@@ -37,7 +37,11 @@ pub(super) fn untag(tx: &mut Tx<'_>, context: &Context, input: TagInput) -> Resu
     Ok(Value::Object(Map::new()))
 }
 
-pub(super) fn list_tags(tx: &mut Tx<'_>, context: &Context, input: TagInput) -> Result<ListTagsOutput> {
+pub(super) fn list_tags(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagInput,
+) -> Result<ListTagsOutput> {
     let name = tagged(context, &input.resource)?;
     Ok(ListTagsOutput {
         tags: resolve::function(tx, &name)?.tags,
@@ -77,7 +81,11 @@ pub(super) fn tag_access(
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html>
-pub(super) fn settings(tx: &mut Tx<'_>, context: &Context, _input: NoInput) -> Result<AccountSettings> {
+pub(super) fn settings(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    _input: NoInput,
+) -> Result<AccountSettings> {
     let place = FunctionName {
         account: context.account.to_string(),
         region: context.region.to_string(),

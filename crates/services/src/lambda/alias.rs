@@ -16,7 +16,11 @@ use super::state::{ALIASES, AliasRecord, INVOKE_CONFIGS, POLICIES, part_key};
 use super::{errors, page, resolve};
 use crate::error::Result;
 
-pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: PutAliasInput) -> Result<AliasConfiguration> {
+pub(super) fn create(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: PutAliasInput,
+) -> Result<AliasConfiguration> {
     let name = whole(context, &input.function_name)?;
     resolve::function(tx, &name)?;
     if resolve::alias(tx, &name, &input.name)?.is_some() {
@@ -27,20 +31,30 @@ pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: PutAliasInput) -
         name: input.name,
         function_version: input.function_version.unwrap_or_default(),
         description: input.description.unwrap_or_default(),
-        weights: input.routing_config.unwrap_or_default().additional_version_weights,
+        weights: input
+            .routing_config
+            .unwrap_or_default()
+            .additional_version_weights,
         revision_id: context.ids.uuid(),
     };
     save(tx, &name, &record)
 }
 
-pub(super) fn update(tx: &mut Tx<'_>, context: &Context, input: PutAliasInput) -> Result<AliasConfiguration> {
+pub(super) fn update(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: PutAliasInput,
+) -> Result<AliasConfiguration> {
     let name = whole(context, &input.function_name)?;
     resolve::function(tx, &name)?;
     let Some(mut record) = resolve::alias(tx, &name, &input.name)? else {
         let arn = name.arn_of(&input.name);
         return Err(errors::missing(format!("Alias not found: {arn}")));
     };
-    if input.revision_id.is_some_and(|revision| revision != record.revision_id) {
+    if input
+        .revision_id
+        .is_some_and(|revision| revision != record.revision_id)
+    {
         return Err(errors::stale_revision("GetFunction/GetAlias"));
     }
     if let Some(version) = input.function_version {
@@ -90,7 +104,11 @@ fn check_weights(
     Ok(())
 }
 
-pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: AliasInput) -> Result<AliasConfiguration> {
+pub(super) fn get(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: AliasInput,
+) -> Result<AliasConfiguration> {
     let name = whole(context, &input.function_name)?;
     match resolve::alias(tx, &name, &input.name)? {
         Some(record) => Ok(answer(&name, &record)),
@@ -108,10 +126,20 @@ pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: AliasInput) -> R
     Ok(Value::Object(serde_json::Map::new()))
 }
 
-pub(super) fn list(tx: &mut Tx<'_>, context: &Context, input: ListPartsInput) -> Result<ListAliasesOutput> {
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: ListPartsInput,
+) -> Result<ListAliasesOutput> {
     let name = whole(context, &input.function_name)?;
     resolve::function(tx, &name)?;
-    let page = page::of::<AliasRecord>(tx, ALIASES, &name.key(), input.marker.as_deref(), input.max_items)?;
+    let page = page::of::<AliasRecord>(
+        tx,
+        ALIASES,
+        &name.key(),
+        input.marker.as_deref(),
+        input.max_items,
+    )?;
     let wanted = |record: &AliasRecord| {
         let version = input.function_version.as_deref();
         version.is_none_or(|version| record.function_version == version)

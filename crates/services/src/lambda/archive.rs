@@ -24,7 +24,7 @@ const SYMLINK_BYTES_MAX: u64 = 4096;
 pub(super) enum ArchiveError {
     #[error("the file is no zip that can be unpacked: {0}")]
     Broken(String),
-    #[error("the package is larger than {UNZIPPED_BYTES_MAX} bytes when unpacked")]
+    #[error("the package is too large when unpacked")]
     TooLarge,
     #[error("the package cannot be unpacked into {0}: {1}")]
     Disk(PathBuf, std::io::Error),
@@ -32,6 +32,14 @@ pub(super) enum ArchiveError {
 
 /// Unpacks `zip` into the new folder `target`.
 pub(super) fn unpack(zip: &[u8], target: &Path) -> Result<(), ArchiveError> {
+    unpack_within(zip, target, UNZIPPED_BYTES_MAX)
+}
+
+pub(super) fn unpack_within(
+    zip: &[u8],
+    target: &Path,
+    limit_bytes: u64,
+) -> Result<(), ArchiveError> {
     let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(broken)?;
     if archive.len() > ENTRIES_MAX {
         return Err(ArchiveError::TooLarge);
@@ -39,7 +47,7 @@ pub(super) fn unpack(zip: &[u8], target: &Path) -> Result<(), ArchiveError> {
     make_directory(target)?;
     let mut unpacking = Unpacking {
         target,
-        left_bytes: UNZIPPED_BYTES_MAX,
+        left_bytes: limit_bytes,
         symlinks: BTreeMap::new(),
     };
     for index in 0..archive.len() {
@@ -73,7 +81,9 @@ impl Unpacking<'_> {
         }
         let mode = entry.unix_mode();
         if mode.is_some_and(|mode| !is_regular(mode)) {
-            return Err(broken("it holds something that is neither file, folder nor link"));
+            return Err(broken(
+                "it holds something that is neither file, folder nor link",
+            ));
         }
         self.file(&mut entry, &path, mode)
     }

@@ -123,13 +123,17 @@ impl Attempt {
     async fn make(self, engine: &Engine, context: Context) -> Result<()> {
         let now = engine.clock.now();
         if self.prepared.limits.reserved == Some(0) {
-            return self.give_up(engine, context, "ZeroReservedConcurrency").await;
+            return self
+                .give_up(engine, context, "ZeroReservedConcurrency")
+                .await;
         }
         if now > self.latest() {
             return self.give_up(engine, context, "EventAgeExceeded").await;
         }
         if self.prepared.version.state == State::Pending {
-            return self.back_off(engine, context, errors::not_ready("Pending")).await;
+            return self
+                .back_off(engine, context, errors::not_ready("Pending"))
+                .await;
         }
         let call = Call {
             request_id: self.request_id.clone(),
@@ -163,7 +167,12 @@ impl Attempt {
     }
 
     /// Ends without a further attempt.
-    async fn give_up(self, engine: &Engine, context: Context, condition: &'static str) -> Result<()> {
+    async fn give_up(
+        self,
+        engine: &Engine,
+        context: Context,
+        condition: &'static str,
+    ) -> Result<()> {
         let context = at(context, engine.clock.now());
         engine
             .write(move |tx| self.finish_failed(tx, &context, condition))
@@ -185,11 +194,21 @@ impl Attempt {
             .await
     }
 
-    fn finish_succeeded(&self, tx: &mut Tx<'_>, context: &Context, outcome: &Outcome) -> Result<()> {
+    fn finish_succeeded(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        outcome: &Outcome,
+    ) -> Result<()> {
         outbox::finish(tx, self.entry.id)?;
         if let Some(target) = &self.settings.on_success {
             let response = self.response(outcome);
-            let record = self.record(context.now, "Success", self.failed_attempts + 1, Some(&response));
+            let record = self.record(
+                context.now,
+                "Success",
+                self.failed_attempts + 1,
+                Some(&response),
+            );
             destination::send(tx, context, &self.prepared, target, &record);
         }
         Ok(())
@@ -240,14 +259,30 @@ impl Attempt {
         Ok(())
     }
 
-    fn finish_failed(self, tx: &mut Tx<'_>, context: &Context, condition: &'static str) -> Result<()> {
+    fn finish_failed(
+        self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        condition: &'static str,
+    ) -> Result<()> {
         outbox::finish(tx, self.entry.id)?;
         context.trace.note("given_up", condition);
         if let Some(queue) = &self.prepared.version.dead_letter_target {
-            let message = self.last_response.as_ref().map(|response| &response["payload"]["errorMessage"]);
+            let message = self
+                .last_response
+                .as_ref()
+                .map(|response| &response["payload"]["errorMessage"]);
             let message = message.and_then(Value::as_str).unwrap_or(condition);
             let payload = String::from_utf8_lossy(&self.payload);
-            destination::send_dead_letter(tx, context, &self.prepared, queue, &payload, &self.request_id, message);
+            destination::send_dead_letter(
+                tx,
+                context,
+                &self.prepared,
+                queue,
+                &payload,
+                &self.request_id,
+                message,
+            );
         }
         if let Some(target) = &self.settings.on_failure {
             let count = self.failed_attempts;
@@ -269,7 +304,13 @@ impl Attempt {
     }
 
     /// What a destination receives.
-    fn record(&self, now: Timestamp, condition: &str, count: u32, response: Option<&Value>) -> Value {
+    fn record(
+        &self,
+        now: Timestamp,
+        condition: &str,
+        count: u32,
+        response: Option<&Value>,
+    ) -> Value {
         let name = &self.prepared.name;
         let mut record = json!({
             "version": "1.0",

@@ -56,7 +56,9 @@ async fn package(engine: &Engine, context: &Context, input: CodeInput) -> Result
         return Err(Error::not_implemented("lambda: SourceKMSKeyArn"));
     }
     if let Some(text) = input.zip_file {
-        let zip = BASE64_STANDARD.decode(text).map_err(|_| errors::not_a_zip())?;
+        let zip = BASE64_STANDARD
+            .decode(text)
+            .map_err(|_| errors::not_a_zip())?;
         return if zip.len() > ZIPPED_BYTES_MAX {
             Err(errors::zip_too_large())
         } else {
@@ -64,7 +66,9 @@ async fn package(engine: &Engine, context: &Context, input: CodeInput) -> Result
         };
     }
     let (Some(bucket), Some(key)) = (input.s3_bucket, input.s3_key) else {
-        return Err(errors::invalid("Please provide a source for function code."));
+        return Err(errors::invalid(
+            "Please provide a source for function code.",
+        ));
     };
     let version = input.s3_object_version.as_deref();
     from_bucket(engine, context, &bucket, &key, version).await
@@ -205,7 +209,11 @@ pub(super) async fn sweep(engine: &Engine, entry: Entry, detail: &Value) -> Resu
 }
 
 /// The folder with the unpacked code, made again if it is missing.
-pub(super) async fn directory(engine: &Engine, account: &str, code: &StoredCode) -> Result<PathBuf> {
+pub(super) async fn directory(
+    engine: &Engine,
+    account: &str,
+    code: &StoredCode,
+) -> Result<PathBuf> {
     let folder = folder(engine, &code.id);
     if folder.is_dir() {
         return Ok(folder);

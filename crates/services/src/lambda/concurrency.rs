@@ -23,7 +23,11 @@ pub(super) const ACCOUNT_LIMIT: u32 = 1000;
 const UNRESERVED_MIN: u32 = 100;
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html>
-pub(super) fn put(tx: &mut Tx<'_>, context: &Context, input: PutConcurrencyInput) -> Result<Concurrency> {
+pub(super) fn put(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: PutConcurrencyInput,
+) -> Result<Concurrency> {
     let name = function_itself(context, &input.function_name)?;
     resolve::function(tx, &name)?;
     let own: u32 = tx.load(RESERVED, name.key())?.unwrap_or(0);

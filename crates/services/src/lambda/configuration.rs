@@ -7,8 +7,9 @@ use jiff::Timestamp as Moment;
 use sha2::{Digest, Sha256};
 
 use super::api::{
-    ConfigurationInput, DeadLetterConfig, EnvironmentInput, EphemeralStorage, FunctionConfiguration,
-    LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, SnapStart, TracingConfig,
+    ConfigurationInput, DeadLetterConfig, EnvironmentInput, EphemeralStorage,
+    FunctionConfiguration, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, SnapStart,
+    TracingConfig,
 };
 use super::errors;
 use super::name::FunctionName;
@@ -24,23 +25,74 @@ const ENVIRONMENT_BYTES_MAX: usize = 4096;
 
 /// Runtimes that AWS takes no new functions for.
 const RETIRED_RUNTIMES: &[&str] = &[
-    "nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x",
-    "nodejs14.x", "java8", "python2.7", "python3.6", "python3.7", "dotnetcore1.0", "dotnetcore2.0",
-    "dotnetcore2.1", "dotnetcore3.1", "go1.x", "ruby2.5", "ruby2.7", "provided",
+    "nodejs",
+    "nodejs4.3",
+    "nodejs4.3-edge",
+    "nodejs6.10",
+    "nodejs8.10",
+    "nodejs10.x",
+    "nodejs12.x",
+    "nodejs14.x",
+    "java8",
+    "python2.7",
+    "python3.6",
+    "python3.7",
+    "dotnetcore1.0",
+    "dotnetcore2.0",
+    "dotnetcore2.1",
+    "dotnetcore3.1",
+    "go1.x",
+    "ruby2.5",
+    "ruby2.7",
+    "provided",
 ];
 const RUNTIMES: &[&str] = &[
-    "nodejs20.x", "python3.14", "provided.al2023", "python3.12", "python3.13", "nodejs24.x", "nodejs22.x",
-    "java25", "python3.10", "python3.11", "java21", "ruby3.3", "ruby3.4", "ruby3.2", "python3.8",
-    "python3.9", "java17", "nodejs16.x", "dotnet8", "dotnet6", "java11", "java8.al2", "nodejs18.x",
-    "provided.al2", "dotnet10",
+    "nodejs20.x",
+    "python3.14",
+    "provided.al2023",
+    "python3.12",
+    "python3.13",
+    "nodejs24.x",
+    "nodejs22.x",
+    "java25",
+    "python3.10",
+    "python3.11",
+    "java21",
+    "ruby3.3",
+    "ruby3.4",
+    "ruby3.2",
+    "python3.8",
+    "python3.9",
+    "java17",
+    "nodejs16.x",
+    "dotnet8",
+    "dotnet6",
+    "java11",
+    "java8.al2",
+    "nodejs18.x",
+    "provided.al2",
+    "dotnet10",
 ];
 /// Variables that are Lambda's own.
 const RESERVED_VARIABLES: &[&str] = &[
-    "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-    "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
 ];
 
 /// `$LATEST` of a new function, before its configuration is applied.
@@ -177,11 +229,22 @@ impl VersionRecord {
     pub(super) fn same_as(&self, published: &Self) -> bool {
         let comparable = |record: &Self| {
             (
-                (record.code.id.clone(), record.runtime.clone(), record.handler.clone()),
+                (
+                    record.code.id.clone(),
+                    record.runtime.clone(),
+                    record.handler.clone(),
+                ),
                 (record.role.clone(), record.timeout_s, record.memory_size_mb),
                 (record.ephemeral_storage_mb, record.architecture.clone()),
-                (record.environment.clone(), record.dead_letter_target.clone()),
-                (record.tracing_mode.clone(), record.log_format.clone(), record.log_group.clone()),
+                (
+                    record.environment.clone(),
+                    record.dead_letter_target.clone(),
+                ),
+                (
+                    record.tracing_mode.clone(),
+                    record.log_format.clone(),
+                    record.log_group.clone(),
+                ),
             )
         };
         comparable(self) == comparable(published)
@@ -291,11 +354,23 @@ fn refuse_what_is_not_built(input: &ConfigurationInput) -> Result<()> {
             "VpcConfig",
             vpc.is_some_and(|vpc| !vpc.subnet_ids.is_empty() || !vpc.security_group_ids.is_empty()),
         ),
-        ("KMSKeyArn", input.kms_key_arn.as_deref().is_some_and(|arn| !arn.is_empty())),
+        (
+            "KMSKeyArn",
+            input
+                .kms_key_arn
+                .as_deref()
+                .is_some_and(|arn| !arn.is_empty()),
+        ),
         ("FileSystemConfigs", !file_systems.is_empty()),
         ("ImageConfig", input.image_config.is_some()),
-        ("SnapStart", snap_start.is_some_and(|snap| snap.apply_on.as_deref() == Some("PublishedVersions"))),
-        ("CapacityProviderConfig", input.capacity_provider_config.is_some()),
+        (
+            "SnapStart",
+            snap_start.is_some_and(|snap| snap.apply_on.as_deref() == Some("PublishedVersions")),
+        ),
+        (
+            "CapacityProviderConfig",
+            input.capacity_provider_config.is_some(),
+        ),
         ("DurableConfig", input.durable_config.is_some()),
         ("RuntimeConfig", input.runtime_config.is_some()),
         ("AcceleratorConfig", input.accelerator_config.is_some()),

@@ -16,7 +16,13 @@ use crate::registry::registry;
 const ERROR_MESSAGE_BYTES: usize = 1024;
 
 /// Sends an invocation record.
-pub(super) fn send(tx: &mut Tx<'_>, context: &Context, from: &Prepared, target: &str, record: &Value) {
+pub(super) fn send(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    from: &Prepared,
+    target: &str,
+    record: &Value,
+) {
     let body = record.to_string();
     let sent = deliver(tx, context, from, target, &body, json!({}));
     note(context, "destination", target, sent);
@@ -48,7 +54,9 @@ fn note(context: &Context, what: &str, target: &str, sent: Result<()>) {
         Ok(()) => context.trace.note(what, target),
         Err(error) => {
             tracing::warn!(%target, %error, "the end of an invocation could not be told");
-            context.trace.note(&format!("{what}.failed"), error.to_string());
+            context
+                .trace
+                .note(&format!("{what}.failed"), error.to_string());
         }
     }
 }
@@ -72,13 +80,18 @@ fn deliver(
         "sqs" => {
             let url = format!("{}/{}/{}", context.endpoint, arn.account, arn.resource);
             let mut message = json!({ "QueueUrl": url, "MessageBody": body });
-            if attributes.as_object().is_some_and(|attributes| !attributes.is_empty()) {
+            if attributes
+                .as_object()
+                .is_some_and(|attributes| !attributes.is_empty())
+            {
                 message["MessageAttributes"] = attributes;
             }
             registry()
                 .call_in(tx, &context, "sqs", "SendMessage", message)
                 .map(drop)
         }
-        service => Err(Error::not_implemented(format!("lambda: sending events to {service}"))),
+        service => Err(Error::not_implemented(format!(
+            "lambda: sending events to {service}"
+        ))),
     }
 }

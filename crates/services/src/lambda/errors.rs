@@ -45,8 +45,9 @@ pub(super) fn throttled(reason: &'static str) -> Error {
 }
 
 pub(super) fn request_too_large(limit_bytes: usize) -> Error {
-    let message =
-        format!("Request must be smaller than {limit_bytes} bytes for the InvokeFunction operation");
+    let message = format!(
+        "Request must be smaller than {limit_bytes} bytes for the InvokeFunction operation"
+    );
     user("RequestTooLargeException", 413, message)
 }
 
@@ -60,9 +61,7 @@ pub(super) fn unzipped_too_large() -> Error {
 }
 
 pub(super) fn not_a_zip() -> Error {
-    invalid(
-        "Could not unzip uploaded file. Please check your file, then try to upload again.",
-    )
+    invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
 }
 
 pub(super) fn update_in_progress(arn: impl Display) -> Error {

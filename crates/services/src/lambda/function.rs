@@ -7,13 +7,14 @@ use cumulet_kernel::{Context, Event, Tx, outbox};
 use serde_json::json;
 
 use super::api::{
-    CodeLocation, Concurrency, CreateFunctionInput, FunctionConfiguration, FunctionInput, GetFunctionOutput,
-    ListFunctionsInput, ListFunctionsOutput, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
+    CodeLocation, Concurrency, CreateFunctionInput, FunctionConfiguration, FunctionInput,
+    GetFunctionOutput, ListFunctionsInput, ListFunctionsOutput, UpdateFunctionCodeInput,
+    UpdateFunctionConfigurationInput,
 };
 use super::name::{FunctionName, LATEST, is_version_number};
 use super::state::{
-    ALIASES, AliasRecord, FUNCTIONS, FunctionRecord, INVOKE_CONFIGS, POLICIES, RESERVED, State, StoredCode,
-    UpdateStatus, VERSIONS, VersionRecord, part_key, region_prefix, version_key,
+    ALIASES, AliasRecord, FUNCTIONS, FunctionRecord, INVOKE_CONFIGS, POLICIES, RESERVED, State,
+    StoredCode, UpdateStatus, VERSIONS, VersionRecord, part_key, region_prefix, version_key,
 };
 use super::{code, configuration, errors, page, resolve, version};
 use crate::access::Access;
@@ -27,7 +28,8 @@ pub(super) fn create_access(
     input: &CreateFunctionInput,
 ) -> Result<Vec<Access>> {
     let name = FunctionName::parse(context, &input.function_name)?;
-    let mut access = Access::new("lambda:CreateFunction", name.arn()).governed_by(None, &name.account);
+    let mut access =
+        Access::new("lambda:CreateFunction", name.arn()).governed_by(None, &name.account);
     let keys: Vec<String> = input.tags.keys().cloned().collect();
     for (key, value) in &input.tags {
         access = access.condition(format!("aws:RequestTag/{key}"), value);
@@ -66,7 +68,10 @@ fn new_record(
 ) -> Result<(FunctionRecord, bool)> {
     let refused = [
         ("PublishTo", input.publish_to.is_some()),
-        ("container images", input.package_type.as_deref() == Some("Image")),
+        (
+            "container images",
+            input.package_type.as_deref() == Some("Image"),
+        ),
         ("code signing", input.code_signing_config_arn.is_some()),
         ("TenancyConfig", input.tenancy_config.is_some()),
     ];
@@ -82,7 +87,10 @@ fn new_record(
         ));
     }
     if tx.get(FUNCTIONS, name.key())?.is_some() {
-        return Err(errors::conflict(format!("Function already exist: {}", name.name)));
+        return Err(errors::conflict(format!(
+            "Function already exist: {}",
+            name.name
+        )));
     }
     configuration::check_role(tx, context, &latest.role)?;
     let record = FunctionRecord {
@@ -94,7 +102,11 @@ fn new_record(
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>
-pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> Result<GetFunctionOutput> {
+pub(super) fn get(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: FunctionInput,
+) -> Result<GetFunctionOutput> {
     let name = FunctionName::qualified(context, &input.function_name, input.qualifier.as_deref())?;
     let record = resolve::qualified(tx, &name)?;
     let reserved: Option<u32> = tx.load(RESERVED, name.key())?;
@@ -130,7 +142,13 @@ pub(super) fn list(
         return Err(Error::not_implemented("lambda: MasterRegion"));
     }
     let prefix = region_prefix(&context.account, &context.region);
-    let page = page::of::<FunctionRecord>(tx, FUNCTIONS, &prefix, input.marker.as_deref(), input.max_items)?;
+    let page = page::of::<FunctionRecord>(
+        tx,
+        FUNCTIONS,
+        &prefix,
+        input.marker.as_deref(),
+        input.max_items,
+    )?;
     let all_versions = input.function_version.is_some();
     let mut functions = Vec::new();
     for (key, record) in page.records {
@@ -153,7 +171,11 @@ pub(super) fn list(
 }
 
 /// A configuration in a list, which tells no state.
-pub(super) fn listed(record: &VersionRecord, name: &FunctionName, arn: String) -> FunctionConfiguration {
+pub(super) fn listed(
+    record: &VersionRecord,
+    name: &FunctionName,
+    arn: String,
+) -> FunctionConfiguration {
     FunctionConfiguration {
         state: None,
         state_reason: None,
@@ -202,7 +224,11 @@ pub(super) fn update_code(
         return Ok(record.latest.answer(&name, name.arn()));
     }
     code::hold(tx, &name.account, stored)?;
-    code::release(tx, &context.located(&name.account, &name.region), &before.code)?;
+    code::release(
+        tx,
+        &context.located(&name.account, &name.region),
+        &before.code,
+    )?;
     save_update(tx, context, &name, &mut record, &before)?;
     if input.publish {
         let published = version::publish_latest(tx, context, &name, record, None)?;
@@ -212,7 +238,11 @@ pub(super) fn update_code(
 }
 
 /// The function, if it may be changed now and is what the caller thinks it is.
-fn changeable(tx: &Tx<'_>, name: &FunctionName, revision_id: Option<&str>) -> Result<FunctionRecord> {
+fn changeable(
+    tx: &Tx<'_>,
+    name: &FunctionName,
+    revision_id: Option<&str>,
+) -> Result<FunctionRecord> {
     let record = resolve::function(tx, name)?;
     if revision_id.is_some_and(|revision| revision != record.latest.revision_id) {
         return Err(errors::stale_revision("GetFunction/GetAlias"));
@@ -277,7 +307,11 @@ pub(super) fn environment_key(name: &FunctionName, record: &VersionRecord) -> St
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html>
-pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> Result<serde_json::Value> {
+pub(super) fn delete(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: FunctionInput,
+) -> Result<serde_json::Value> {
     let name = FunctionName::qualified(context, &input.function_name, input.qualifier.as_deref())?;
     let record = resolve::function(tx, &name)?;
     match name.qualifier.as_deref() {
@@ -289,7 +323,9 @@ pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -
         }
         Some(number) if is_version_number(number) => delete_version(tx, context, &name, number)?,
         Some(_) => {
-            return Err(errors::invalid("Deletion of aliases is not currently supported."));
+            return Err(errors::invalid(
+                "Deletion of aliases is not currently supported.",
+            ));
         }
     }
     Ok(json!({ "StatusCode": 204 }))
@@ -316,10 +352,19 @@ fn delete_whole(
     tx.delete(RESERVED, name.key())?;
     tx.delete(FUNCTIONS, name.key())?;
     retire_later(tx, context, name, &record.latest)?;
-    code::release(tx, &context.located(&name.account, &name.region), &record.latest.code)
+    code::release(
+        tx,
+        &context.located(&name.account, &name.region),
+        &record.latest.code,
+    )
 }
 
-fn delete_version(tx: &mut Tx<'_>, context: &Context, name: &FunctionName, number: &str) -> Result<()> {
+fn delete_version(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    name: &FunctionName,
+    number: &str,
+) -> Result<()> {
     let mut pointing = Vec::new();
     for pair in tx.prefix(ALIASES, name.key(), Direction::Forward)? {
         let (key, _) = pair?;
@@ -339,7 +384,12 @@ fn delete_version(tx: &mut Tx<'_>, context: &Context, name: &FunctionName, numbe
 }
 
 /// Removes a version with its policy and settings; an absent one is no error.
-fn remove_version(tx: &mut Tx<'_>, context: &Context, name: &FunctionName, number: &str) -> Result<()> {
+fn remove_version(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    name: &FunctionName,
+    number: &str,
+) -> Result<()> {
     let key = version_key(name, number);
     let Some(record) = tx.load::<VersionRecord>(VERSIONS, &key)? else {
         return Ok(());
@@ -348,7 +398,11 @@ fn remove_version(tx: &mut Tx<'_>, context: &Context, name: &FunctionName, numbe
     tx.delete(POLICIES, part_key(name, number))?;
     tx.delete(INVOKE_CONFIGS, part_key(name, number))?;
     retire_later(tx, context, name, &record)?;
-    code::release(tx, &context.located(&name.account, &name.region), &record.code)
+    code::release(
+        tx,
+        &context.located(&name.account, &name.region),
+        &record.code,
+    )
 }
 
 /// The function as a whole: some operations take no qualifier but tolerate one.

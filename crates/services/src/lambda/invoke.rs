@@ -32,9 +32,12 @@ pub(super) fn operation(
     Box::pin(async move {
         let mut input: InvokeInput = request.decode()?;
         if input.tenant_id.is_some() || input.durable_execution_name.is_some() {
-            return Err(Error::not_implemented("lambda: tenants and durable executions"));
+            return Err(Error::not_implemented(
+                "lambda: tenants and durable executions",
+            ));
         }
-        let name = FunctionName::qualified(&context, &input.function_name, input.qualifier.as_deref())?;
+        let name =
+            FunctionName::qualified(&context, &input.function_name, input.qualifier.as_deref())?;
         let limit_bytes = match input.invocation_type.as_deref() {
             Some("Event") => ASYNCHRONOUS_BYTES_MAX,
             _ => SYNCHRONOUS_BYTES_MAX,
@@ -54,7 +57,10 @@ pub(super) fn operation(
 async fn payload(body: Body, member: Option<String>, limit_bytes: usize) -> Result<Bytes> {
     let too_large = || errors::request_too_large(limit_bytes);
     let payload = match member {
-        Some(text) => BASE64_STANDARD.decode(text).map(Bytes::from).map_err(errors::bad_payload)?,
+        Some(text) => BASE64_STANDARD
+            .decode(text)
+            .map(Bytes::from)
+            .map_err(errors::bad_payload)?,
         None => body.collect(limit_bytes, too_large).await?,
     };
     if payload.len() > limit_bytes {
@@ -146,7 +152,9 @@ pub(super) async fn for_service(
             executed_version,
         })
     };
-    outcome.await.inspect_err(|error| context.trace.fail(&error.code))
+    outcome
+        .await
+        .inspect_err(|error| context.trace.fail(&error.code))
 }
 
 /// Authorises the invocation and finds what it would run.
@@ -177,7 +185,8 @@ fn client_context(text: Option<String>) -> Result<Option<String>> {
     let refused = || errors::bad_payload("the client context is no base64 of a JSON object");
     let decoded = BASE64_STANDARD.decode(text).map_err(|_| refused())?;
     let decoded = String::from_utf8(decoded).map_err(|_| refused())?;
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&decoded).map_err(|_| refused())?;
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&decoded)
+        .map_err(|_| refused())?;
     Ok(Some(decoded))
 }
 
@@ -194,24 +203,41 @@ fn checked(payload: Bytes) -> Result<Bytes> {
 
 /// What AWS's JSON parser would say of it.
 fn parse_failure(payload: &[u8], error: &serde_json::Error) -> String {
-    const EXPECTED: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
-    const SOURCE: &str = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)";
+    const EXPECTED: &str =
+        "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+    const SOURCE: &str =
+        "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)";
     let (line, column) = (error.line(), error.column());
-    let first = payload.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    let first = payload
+        .iter()
+        .position(|byte| !byte.is_ascii_whitespace())
+        .unwrap_or(0);
     let (reason, column) = match payload.get(first) {
-        Some(&byte) if byte >= 0x80 => (format!("Invalid UTF-8 start byte 0x{byte:02x}"), column + 1),
+        Some(&byte) if byte >= 0x80 => {
+            (format!("Invalid UTF-8 start byte 0x{byte:02x}"), column + 1)
+        }
         Some(byte) if byte.is_ascii_alphabetic() => {
-            let word = payload[first..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+            let word = payload[first..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
             let word: String = word.copied().map(char::from).collect();
             let end = first + word.len() + 1;
-            (format!("Unrecognized token '{word}': was expecting {EXPECTED}"), end)
+            (
+                format!("Unrecognized token '{word}': was expecting {EXPECTED}"),
+                end,
+            )
         }
         _ if error.is_eof() => ("Unexpected end-of-input".to_owned(), column + 1),
         _ => {
-            let byte = payload.get(column.saturating_sub(1)).copied().unwrap_or_default();
+            let byte = payload
+                .get(column.saturating_sub(1))
+                .copied()
+                .unwrap_or_default();
             let found = char::from(byte);
             (
-                format!("Unexpected character ('{found}' (code {byte})): expected a valid value {EXPECTED}"),
+                format!(
+                    "Unexpected character ('{found}' (code {byte})): expected a valid value {EXPECTED}"
+                ),
                 column,
             )
         }

@@ -83,11 +83,27 @@ fn save(
     mut record: InvokeConfigRecord,
     input: InvokeConfigInput,
 ) -> Result<InvokeConfiguration> {
-    record.maximum_retry_attempts = input.maximum_retry_attempts.or(record.maximum_retry_attempts);
-    record.maximum_event_age_s = input.maximum_event_age_in_seconds.or(record.maximum_event_age_s);
+    record.maximum_retry_attempts = input
+        .maximum_retry_attempts
+        .or(record.maximum_retry_attempts);
+    record.maximum_event_age_s = input
+        .maximum_event_age_in_seconds
+        .or(record.maximum_event_age_s);
     if let Some(destinations) = input.destination_config {
-        record.on_success = destination(tx, context, name, &destinations, destinations.on_success.as_ref())?;
-        record.on_failure = destination(tx, context, name, &destinations, destinations.on_failure.as_ref())?;
+        record.on_success = destination(
+            tx,
+            context,
+            name,
+            &destinations,
+            destinations.on_success.as_ref(),
+        )?;
+        record.on_failure = destination(
+            tx,
+            context,
+            name,
+            &destinations,
+            destinations.on_failure.as_ref(),
+        )?;
         record.has_destinations = true;
     }
     record.last_modified = context.now;
@@ -102,7 +118,10 @@ fn destination(
     all: &DestinationConfig,
     one: Option<&Destination>,
 ) -> Result<Option<String>> {
-    let Some(arn) = one.and_then(|one| one.destination.as_deref()).filter(|arn| !arn.is_empty()) else {
+    let Some(arn) = one
+        .and_then(|one| one.destination.as_deref())
+        .filter(|arn| !arn.is_empty())
+    else {
         return Ok(None);
     };
     let service = arn.split(':').nth(2).unwrap_or_default();
@@ -119,10 +138,17 @@ fn destination(
     Ok(Some(arn.to_owned()))
 }
 
-fn check_function_destination(tx: &Tx<'_>, context: &Context, name: &FunctionName, arn: &str) -> Result<()> {
+fn check_function_destination(
+    tx: &Tx<'_>,
+    context: &Context,
+    name: &FunctionName,
+    arn: &str,
+) -> Result<()> {
     let target = FunctionName::parse(context, arn)?;
     if target.name == name.name && target.account == name.account {
-        return Err(errors::invalid("You can't specify the function as a destination for itself."));
+        return Err(errors::invalid(
+            "You can't specify the function as a destination for itself.",
+        ));
     }
     resolve::qualified(tx, &target)
         .map(drop)
@@ -131,7 +157,9 @@ fn check_function_destination(tx: &Tx<'_>, context: &Context, name: &FunctionNam
 
 /// As Java's toString tells it in the message.
 fn told(config: &DestinationConfig) -> String {
-    let one = |kind: &str, one: Option<&Destination>| match one.and_then(|one| one.destination.as_deref()) {
+    let one = |kind: &str, one: Option<&Destination>| match one
+        .and_then(|one| one.destination.as_deref())
+    {
         Some(arn) => format!("{kind}(destination={arn})"),
         None => "null".to_owned(),
     };
@@ -147,21 +175,33 @@ fn check_exists(tx: &Tx<'_>, name: &FunctionName) -> Result<()> {
     if resolve::function(tx, name).is_err() {
         return Err(errors::missing("The function doesn't exist."));
     }
-    if qualifier == LATEST || is_version_number(qualifier) || resolve::alias(tx, name, qualifier)?.is_some() {
-        return resolve::qualified(tx, name).map(drop).map_err(|_| errors::missing("The function doesn't exist."));
+    if qualifier == LATEST
+        || is_version_number(qualifier)
+        || resolve::alias(tx, name, qualifier)?.is_some()
+    {
+        return resolve::qualified(tx, name)
+            .map(drop)
+            .map_err(|_| errors::missing("The function doesn't exist."));
     }
     Err(errors::missing("The function doesn't exist."))
 }
 
 fn stored(tx: &Tx<'_>, name: &FunctionName) -> Result<InvokeConfigRecord> {
     let qualifier = name.qualifier_or_latest();
-    tx.load(INVOKE_CONFIGS, part_key(name, qualifier))?.ok_or_else(|| {
-        let arn = name.arn_of(qualifier);
-        errors::missing(format!("The function {arn} doesn't have an EventInvokeConfig"))
-    })
+    tx.load(INVOKE_CONFIGS, part_key(name, qualifier))?
+        .ok_or_else(|| {
+            let arn = name.arn_of(qualifier);
+            errors::missing(format!(
+                "The function {arn} doesn't have an EventInvokeConfig"
+            ))
+        })
 }
 
-pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> Result<InvokeConfiguration> {
+pub(super) fn get(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: FunctionInput,
+) -> Result<InvokeConfiguration> {
     let name = FunctionName::qualified(context, &input.function_name, input.qualifier.as_deref())?;
     Ok(answer(&name, &stored(tx, &name)?))
 }
@@ -190,12 +230,19 @@ pub(super) fn list(
         input.max_items,
     )?;
     Ok(ListInvokeConfigsOutput {
-        function_event_invoke_configs: page.records.iter().map(|(_, record)| answer(&name, record)).collect(),
+        function_event_invoke_configs: page
+            .records
+            .iter()
+            .map(|(_, record)| answer(&name, record))
+            .collect(),
         next_marker: page.next,
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds fit a double for 285,000 years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds fit a double for 285,000 years"
+)]
 fn answer(name: &FunctionName, record: &InvokeConfigRecord) -> InvokeConfiguration {
     let one = |arn: &Option<String>| match arn {
         Some(arn) => json!({ "Destination": arn }),

@@ -131,8 +131,14 @@ fn is_account(part: &str) -> bool {
 /// `eu-west-1`, `us-gov-east-1`: lower-case words and a digit.
 fn is_region(part: &str) -> bool {
     let mut words = part.rsplit('-');
-    let number = words.next().is_some_and(|digit| digit.len() == 1 && is_version_number(digit));
+    let number = words
+        .next()
+        .is_some_and(|digit| digit.len() == 1 && is_version_number(digit));
     let rest: Vec<_> = words.collect();
-    number && rest.len() >= 2 && rest.last().is_some_and(|first| first.len() <= 4)
-        && rest.iter().all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+    number
+        && rest.len() >= 2
+        && rest.last().is_some_and(|first| first.len() <= 4)
+        && rest
+            .iter()
+            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
 }

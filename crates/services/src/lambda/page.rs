@@ -34,12 +34,18 @@ pub(super) fn of<T: DeserializeOwned>(
     };
     let end = end_of_prefix(prefix.as_slice());
     let mut keys = Vec::new();
-    for pair in tx.range(table, &from, end.as_deref(), Direction::Forward)?.take(limit + 1) {
+    for pair in tx
+        .range(table, &from, end.as_deref(), Direction::Forward)?
+        .take(limit + 1)
+    {
         keys.push(pair?.0);
     }
     let more = keys.len() > limit;
     keys.truncate(limit);
-    let next = keys.last().filter(|_| more).map(|last| BASE64_URL_SAFE_NO_PAD.encode(last));
+    let next = keys
+        .last()
+        .filter(|_| more)
+        .map(|last| BASE64_URL_SAFE_NO_PAD.encode(last));
     let mut records = Vec::with_capacity(keys.len());
     for key in keys {
         if let Some(record) = tx.load(table, &key)? {
@@ -52,7 +58,9 @@ pub(super) fn of<T: DeserializeOwned>(
 /// The smallest key after the one that the marker names, which must lie in the list.
 fn after(prefix: &Key, marker: &str) -> Result<Vec<u8>> {
     let refused = || errors::invalid("Invalid pagination token");
-    let mut key = BASE64_URL_SAFE_NO_PAD.decode(marker).map_err(|_| refused())?;
+    let mut key = BASE64_URL_SAFE_NO_PAD
+        .decode(marker)
+        .map_err(|_| refused())?;
     if !key.starts_with(prefix.as_slice()) {
         return Err(refused());
     }

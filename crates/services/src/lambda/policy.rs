@@ -9,9 +9,7 @@ use super::api::{
     AddPermissionInput, AddPermissionOutput, FunctionInput, GetPolicyOutput, RemovePermissionInput,
 };
 use super::name::{FunctionName, LATEST, is_version_number};
-use super::state::{
-    ALIASES, FUNCTIONS, POLICIES, PolicyRecord, VERSIONS, part_key, version_key,
-};
+use super::state::{ALIASES, FUNCTIONS, POLICIES, PolicyRecord, VERSIONS, part_key, version_key};
 use super::{errors, resolve};
 use crate::error::Result;
 
@@ -23,7 +21,9 @@ pub(super) fn add(
     let name = FunctionName::qualified(context, &input.function_name, input.qualifier.as_deref())?;
     let principal = principal(&input.principal)?;
     if name.qualifier.as_deref() == Some(LATEST) {
-        return Err(errors::invalid("We currently do not support adding policies for $LATEST."));
+        return Err(errors::invalid(
+            "We currently do not support adding policies for $LATEST.",
+        ));
     }
     let revision = revision(tx, &name)?;
     let mut policy = resolve::policy(tx, &name)?.unwrap_or_default();
@@ -78,7 +78,10 @@ fn conditions(input: &AddPermissionInput) -> Map<String, Value> {
     }
     if let Some(via_url) = input.invoked_via_function_url {
         let via_url = via_url.to_string();
-        conditions.insert("Bool".into(), json!({ "lambda:InvokedViaFunctionUrl": via_url }));
+        conditions.insert(
+            "Bool".into(),
+            json!({ "lambda:InvokedViaFunctionUrl": via_url }),
+        );
     }
     conditions
 }
@@ -94,7 +97,9 @@ fn principal(text: &str) -> Result<Value> {
     if text.starts_with("arn:aws:iam::") || text.starts_with("arn:aws:sts::") {
         return Ok(json!({ "AWS": text }));
     }
-    let service = text.strip_suffix(".amazonaws.com").or(text.strip_suffix(".amazon.com"));
+    let service = text
+        .strip_suffix(".amazonaws.com")
+        .or(text.strip_suffix(".amazon.com"));
     if service.is_some_and(|service| !service.is_empty()) {
         return Ok(json!({ "Service": text }));
     }
@@ -103,7 +108,11 @@ fn principal(text: &str) -> Result<Value> {
     ))
 }
 
-pub(super) fn remove(tx: &mut Tx<'_>, context: &Context, input: RemovePermissionInput) -> Result<Value> {
+pub(super) fn remove(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: RemovePermissionInput,
+) -> Result<Value> {
     let name = FunctionName::qualified(context, &input.function_name, input.qualifier.as_deref())?;
     let revision = revision(tx, &name)?;
     let mut policy = resolve::policy(tx, &name)?
@@ -120,10 +129,15 @@ pub(super) fn remove(tx: &mut Tx<'_>, context: &Context, input: RemovePermission
     Ok(Value::Object(Map::new()))
 }
 
-pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> Result<GetPolicyOutput> {
+pub(super) fn get(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: FunctionInput,
+) -> Result<GetPolicyOutput> {
     let name = FunctionName::qualified(context, &input.function_name, input.qualifier.as_deref())?;
     let policy = resolve::policy(tx, &name)?;
-    let policy = policy.ok_or_else(|| errors::missing("The resource you requested does not exist."))?;
+    let policy =
+        policy.ok_or_else(|| errors::missing("The resource you requested does not exist."))?;
     Ok(GetPolicyOutput {
         policy: resolve::policy_document(&policy),
         revision_id: revision(tx, &name)?,
@@ -131,7 +145,12 @@ pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> R
 }
 
 /// A policy without statements is no policy.
-fn save(tx: &mut Tx<'_>, context: &Context, name: &FunctionName, policy: &PolicyRecord) -> Result<()> {
+fn save(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    name: &FunctionName,
+    policy: &PolicyRecord,
+) -> Result<()> {
     let key = part_key(name, resolve::policy_part(name));
     if policy.statements.is_empty() {
         tx.delete(POLICIES, key)?;
@@ -142,7 +161,10 @@ fn save(tx: &mut Tx<'_>, context: &Context, name: &FunctionName, policy: &Policy
 }
 
 fn position(policy: &PolicyRecord, sid: &str) -> Option<usize> {
-    policy.statements.iter().position(|statement| statement["Sid"] == sid)
+    policy
+        .statements
+        .iter()
+        .position(|statement| statement["Sid"] == sid)
 }
 
 fn check_revision(given: Option<&str>, latest: &str) -> Result<()> {

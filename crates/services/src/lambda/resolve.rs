@@ -8,8 +8,8 @@ use serde_json::json;
 use super::errors;
 use super::name::{FunctionName, LATEST, is_version_number};
 use super::state::{
-    ALIASES, AliasRecord, FUNCTIONS, FunctionRecord, POLICIES, PolicyRecord, VERSIONS, VersionRecord,
-    part_key, version_key,
+    ALIASES, AliasRecord, FUNCTIONS, FunctionRecord, POLICIES, PolicyRecord, VERSIONS,
+    VersionRecord, part_key, version_key,
 };
 use crate::access::Access;
 use crate::error::Result;
@@ -73,7 +73,10 @@ pub(super) fn policy(tx: &Tx<'_>, name: &FunctionName) -> Result<Option<PolicyRe
 
 /// Under which part a policy is kept: each alias and version has its own, `$LATEST` shares the function's.
 pub(super) fn policy_part(name: &FunctionName) -> &str {
-    name.qualifier.as_deref().filter(|part| *part != LATEST).unwrap_or("")
+    name.qualifier
+        .as_deref()
+        .filter(|part| *part != LATEST)
+        .unwrap_or("")
 }
 
 pub(super) fn policy_document(policy: &PolicyRecord) -> String {

@@ -86,7 +86,10 @@ pub(super) async fn once(
         trace_header: Some(trace_header(&context.trace)),
         client_context: call.client_context,
     };
-    let outcome = engine.functions.invoke(Arc::new(function), invocation).await;
+    let outcome = engine
+        .functions
+        .invoke(Arc::new(function), invocation)
+        .await;
     let outcome = outcome.map_err(could_not_run);
     note(&context.trace, prepared, &outcome);
     outcome
@@ -125,7 +128,10 @@ fn note(trace: &Trace, prepared: &Prepared, outcome: &Result<Outcome>) {
 fn trace_header(trace: &Trace) -> String {
     let id = trace.trace_id();
     let (seconds, rest) = id.split_at_checked(8).unwrap_or((id, ""));
-    format!("Root=1-{seconds}-{rest};Parent={};Sampled=1", trace.span_id())
+    format!(
+        "Root=1-{seconds}-{rest};Parent={};Sampled=1",
+        trace.span_id()
+    )
 }
 
 async fn function_version(
@@ -183,7 +189,10 @@ fn credentials(
 fn variables(credentials: sts::SessionCredentials) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("AWS_ACCESS_KEY_ID".into(), credentials.access_key_id),
-        ("AWS_SECRET_ACCESS_KEY".into(), credentials.secret_access_key),
+        (
+            "AWS_SECRET_ACCESS_KEY".into(),
+            credentials.secret_access_key,
+        ),
         ("AWS_SESSION_TOKEN".into(), credentials.session_token),
     ])
 }
@@ -199,10 +208,13 @@ pub(super) fn session_name(function: &str) -> String {
 
 impl RunLogs {
     pub(super) fn of(prepared: &Prepared, outcome: &Outcome) -> Self {
-        let lines = outcome.log_lines.iter().map(|(timestamp_ms, message)| LogLine {
-            timestamp_ms: *timestamp_ms,
-            message: message.clone(),
-        });
+        let lines = outcome
+            .log_lines
+            .iter()
+            .map(|(timestamp_ms, message)| LogLine {
+                timestamp_ms: *timestamp_ms,
+                message: message.clone(),
+            });
         Self {
             prepared: prepared.clone(),
             stream: outcome.log_stream_name.clone(),
@@ -249,5 +261,9 @@ fn submit_logs(engine: &Engine, context: &Context, logs: RunLogs) {
         Ok(())
     }));
     // The first poll hands the closure to the writer; from there on it needs nobody to wait for it.
-    drop(writing.as_mut().poll(&mut Poller::from_waker(Waker::noop())));
+    drop(
+        writing
+            .as_mut()
+            .poll(&mut Poller::from_waker(Waker::noop())),
+    );
 }

@@ -80,7 +80,10 @@ fn save(tx: &mut Tx<'_>, name: &FunctionName, record: VersionRecord) -> Result<(
 
 /// What time sets off.
 pub(super) async fn deliver_timer(engine: &Engine, entry: Entry, kind: &str) -> Result<()> {
-    let Event::Timer { subject, detail, .. } = &entry.event else {
+    let Event::Timer {
+        subject, detail, ..
+    } = &entry.event
+    else {
         return Err(Error::internal("not a timer"));
     };
     match kind {
@@ -93,6 +96,8 @@ pub(super) async fn deliver_timer(engine: &Engine, entry: Entry, kind: &str) -> 
             let id = entry.id;
             engine.write(move |tx| Ok(outbox::finish(tx, id)?)).await
         }
-        other => Err(Error::internal(format!("nobody handles the timer lambda/{other}"))),
+        other => Err(Error::internal(format!(
+            "nobody handles the timer lambda/{other}"
+        ))),
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
 
-use cumulet_kernel::store::Direction;
 use cumulet_kernel::key::KeyReader;
+use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Context, Tx};
 
 use super::api::{FunctionConfiguration, ListPartsInput, ListVersionsOutput, PublishVersionInput};
 use super::function::{become_ready_soon, listed, whole};
 use super::name::FunctionName;
-use super::state::{FUNCTIONS, FunctionRecord, State, UpdateStatus, VERSIONS, VersionRecord, version_key};
+use super::state::{
+    FUNCTIONS, FunctionRecord, State, UpdateStatus, VERSIONS, VersionRecord, version_key,
+};
 use super::{code, errors, page, resolve};
 use crate::error::{Error, Result};
 
@@ -24,7 +26,10 @@ pub(super) fn publish(
     let name = whole(context, &input.function_name)?;
     let record = resolve::function(tx, &name)?;
     let latest = &record.latest;
-    if input.revision_id.is_some_and(|revision| revision != latest.revision_id) {
+    if input
+        .revision_id
+        .is_some_and(|revision| revision != latest.revision_id)
+    {
         return Err(errors::stale_revision("GetFunction/GetAlias"));
     }
     if latest.state == State::Pending {
@@ -34,7 +39,10 @@ pub(super) fn publish(
         return Err(errors::update_in_progress(name.arn()));
     }
     let current = &latest.code.sha256_base64;
-    if let Some(given) = input.code_sha256.filter(|given| !given.is_empty() && given != current) {
+    if let Some(given) = input
+        .code_sha256
+        .filter(|given| !given.is_empty() && given != current)
+    {
         return Err(errors::invalid(format!(
             "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). \
              Please try again with the CodeSHA256 in $LATEST."
@@ -73,7 +81,10 @@ pub(super) fn publish_latest(
 }
 
 fn last(tx: &Tx<'_>, name: &FunctionName) -> Result<Option<VersionRecord>> {
-    let newest = tx.prefix(VERSIONS, name.key(), Direction::Backward)?.next().transpose()?;
+    let newest = tx
+        .prefix(VERSIONS, name.key(), Direction::Backward)?
+        .next()
+        .transpose()?;
     match newest {
         Some((key, _)) => Ok(tx.load(VERSIONS, key)?),
         None => Ok(None),
@@ -98,7 +109,11 @@ pub(super) fn all(
     name: &FunctionName,
     record: FunctionRecord,
 ) -> Result<Vec<FunctionConfiguration>> {
-    let mut all = vec![listed(&record.latest, name, name.arn_of(&record.latest.version))];
+    let mut all = vec![listed(
+        &record.latest,
+        name,
+        name.arn_of(&record.latest.version),
+    )];
     for number in numbers(tx, name)? {
         let record = resolve::version(tx, name, &number)?;
         all.push(listed(&record, name, name.arn_of(&number)));
@@ -107,13 +122,26 @@ pub(super) fn all(
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html>
-pub(super) fn list(tx: &mut Tx<'_>, context: &Context, input: ListPartsInput) -> Result<ListVersionsOutput> {
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: ListPartsInput,
+) -> Result<ListVersionsOutput> {
     let name = whole(context, &input.function_name)?;
     let function = resolve::function(tx, &name)?;
     let first = input.marker.is_none();
-    let limit = input.max_items.map(|limit| limit.saturating_sub(usize::from(first)).max(1));
-    let page = page::of::<VersionRecord>(tx, VERSIONS, &name.key(), input.marker.as_deref(), limit)?;
-    let latest = first.then(|| listed(&function.latest, &name, name.arn_of(&function.latest.version)));
+    let limit = input
+        .max_items
+        .map(|limit| limit.saturating_sub(usize::from(first)).max(1));
+    let page =
+        page::of::<VersionRecord>(tx, VERSIONS, &name.key(), input.marker.as_deref(), limit)?;
+    let latest = first.then(|| {
+        listed(
+            &function.latest,
+            &name,
+            name.arn_of(&function.latest.version),
+        )
+    });
     let published = page
         .records
         .iter()

@@ -26,7 +26,12 @@ pub(super) fn group_arn(context: &Context, name: &str) -> String {
 }
 
 /// What actions on a group are asked about: AWS names the group with an empty stream.
-pub(super) fn access(tx: &Tx<'_>, context: &Context, action: &str, name: &str) -> Result<Vec<Access>> {
+pub(super) fn access(
+    tx: &Tx<'_>,
+    context: &Context,
+    action: &str,
+    name: &str,
+) -> Result<Vec<Access>> {
     stream_access(tx, context, action, name, "")
 }
 
@@ -38,11 +43,21 @@ pub(super) fn stream_access(
     stream: &str,
 ) -> Result<Vec<Access>> {
     let resource = format!("{}:log-stream:{stream}", group_arn(context, group));
-    Ok(vec![tagged(tx, context, Access::new(action, resource), group)?])
+    Ok(vec![tagged(
+        tx,
+        context,
+        Access::new(action, resource),
+        group,
+    )?])
 }
 
 /// Adds the group's tags to what policies may ask about.
-pub(super) fn tagged(tx: &Tx<'_>, context: &Context, access: Access, group: &str) -> Result<Access> {
+pub(super) fn tagged(
+    tx: &Tx<'_>,
+    context: &Context,
+    access: Access,
+    group: &str,
+) -> Result<Access> {
     let record: Option<GroupRecord> = tx.load(GROUPS, group_key(context, group))?;
     let tags = record.map(|record| record.tags).unwrap_or_default();
     Ok(tags.into_iter().fold(access, |access, (key, value)| {
@@ -51,7 +66,8 @@ pub(super) fn tagged(tx: &Tx<'_>, context: &Context, access: Access, group: &str
 }
 
 pub(super) fn existing(tx: &Tx<'_>, context: &Context, name: &str) -> Result<GroupRecord> {
-    tx.load(GROUPS, group_key(context, name))?.ok_or_else(errors::group_missing)
+    tx.load(GROUPS, group_key(context, name))?
+        .ok_or_else(errors::group_missing)
 }
 
 /// The group's name out of a name, an ARN, or the pair of members of which exactly one may be given.
@@ -75,7 +91,11 @@ pub(super) fn name_of(identifier: &str) -> &str {
     name.map_or(identifier, |name| name.strip_suffix(":*").unwrap_or(name))
 }
 
-pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: CreateLogGroupInput) -> Result<Nothing> {
+pub(super) fn create(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: CreateLogGroupInput,
+) -> Result<Nothing> {
     let key = group_key(context, &input.log_group_name);
     if tx.get(GROUPS, &key)?.is_some() {
         return Err(errors::group_exists());
@@ -85,7 +105,11 @@ pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: CreateLogGroupIn
     match input.log_group_class.as_deref() {
         None | Some("STANDARD") => {}
         Some("INFREQUENT_ACCESS") => record.class = "INFREQUENT_ACCESS".into(),
-        Some(other) => return Err(Error::not_implemented(format!("logs: log groups of class {other}"))),
+        Some(other) => {
+            return Err(Error::not_implemented(format!(
+                "logs: log groups of class {other}"
+            )));
+        }
     }
     if let Some(kms_key) = input.kms_key_id {
         sealing::associate(tx, context, &input.log_group_name, &mut record, kms_key)?;
@@ -126,9 +150,14 @@ pub(super) fn protect(
     context: &Context,
     input: DeletionProtectionInput,
 ) -> Result<Nothing> {
-    change(tx, context, name_of(&input.log_group_identifier), |record| {
-        record.deletion_protected = input.deletion_protection_enabled;
-    })
+    change(
+        tx,
+        context,
+        name_of(&input.log_group_identifier),
+        |record| {
+            record.deletion_protected = input.deletion_protection_enabled;
+        },
+    )
 }
 
 pub(super) fn change(
@@ -143,8 +172,15 @@ pub(super) fn change(
     Ok(Nothing {})
 }
 
-pub(super) fn associate_key(tx: &mut Tx<'_>, context: &Context, input: KmsKeyInput) -> Result<Nothing> {
-    let name = named(input.log_group_name.as_deref(), input.resource_identifier.as_deref())?;
+pub(super) fn associate_key(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: KmsKeyInput,
+) -> Result<Nothing> {
+    let name = named(
+        input.log_group_name.as_deref(),
+        input.resource_identifier.as_deref(),
+    )?;
     let mut record = existing(tx, context, &name)?;
     let kms_key = input.kms_key_id.unwrap_or_default();
     sealing::associate(tx, context, &name, &mut record, kms_key)?;
@@ -153,8 +189,15 @@ pub(super) fn associate_key(tx: &mut Tx<'_>, context: &Context, input: KmsKeyInp
 }
 
 /// Events sealed so far stay sealed under the key that is taken away.
-pub(super) fn disassociate_key(tx: &mut Tx<'_>, context: &Context, input: KmsKeyInput) -> Result<Nothing> {
-    let name = named(input.log_group_name.as_deref(), input.resource_identifier.as_deref())?;
+pub(super) fn disassociate_key(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: KmsKeyInput,
+) -> Result<Nothing> {
+    let name = named(
+        input.log_group_name.as_deref(),
+        input.resource_identifier.as_deref(),
+    )?;
     change(tx, context, &name, |record| record.kms_key_arn = None)
 }
 
@@ -184,8 +227,12 @@ pub(super) fn describe(
     let end = end_of_prefix(all.as_slice());
     for pair in tx.range(GROUPS, &from, end.as_deref(), Direction::Forward)? {
         let (key, _) = pair?;
-        let name = KeyReader::new(&key[prefix.as_slice().len()..]).text().unwrap_or_default();
-        let Some(record) = tx.load::<GroupRecord>(GROUPS, &key)? else { continue };
+        let name = KeyReader::new(&key[prefix.as_slice().len()..])
+            .text()
+            .unwrap_or_default();
+        let Some(record) = tx.load::<GroupRecord>(GROUPS, &key)? else {
+            continue;
+        };
         if wanted(&input, &name, &record) {
             found.push(told(context, name, &record));
         }
@@ -205,7 +252,10 @@ pub(super) fn describe(
 fn wanted(input: &DescribeLogGroupsInput, name: &str, record: &GroupRecord) -> bool {
     let pattern = input.log_group_name_pattern.as_deref();
     let matches = pattern.is_none_or(|part| name.to_lowercase().contains(&part.to_lowercase()));
-    let class = input.log_group_class.as_deref().is_none_or(|class| class == record.class);
+    let class = input
+        .log_group_class
+        .as_deref()
+        .is_none_or(|class| class == record.class);
     let identifiers = input.log_group_identifiers.as_ref();
     let identified = identifiers.is_none_or(|all| all.iter().any(|one| name_of(one) == name));
     matches && class && identified
@@ -213,7 +263,9 @@ fn wanted(input: &DescribeLogGroupsInput, name: &str, record: &GroupRecord) -> b
 
 /// The smallest key after the group that the token names.
 fn after(context: &Context, token: &str) -> Result<Vec<u8>> {
-    let name = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| errors::bad_token())?;
+    let name = BASE64_URL_SAFE_NO_PAD
+        .decode(token)
+        .map_err(|_| errors::bad_token())?;
     let name = String::from_utf8(name).map_err(|_| errors::bad_token())?;
     let mut key = group_key(context, &name).as_slice().to_vec();
     key.push(0);

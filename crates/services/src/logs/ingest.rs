@@ -38,7 +38,9 @@ pub(super) fn put(
         stream_name: &input.log_stream_name,
         stream: &mut stream,
     };
-    let lines = events.iter().map(|event| (event.timestamp, event.message.as_str()));
+    let lines = events
+        .iter()
+        .map(|event| (event.timestamp, event.message.as_str()));
     target.store(tx, context, lines)?;
     Ok(PutLogEventsOutput {
         next_sequence_token: stream::sequence_token(&stream),
@@ -47,13 +49,19 @@ pub(super) fn put(
 }
 
 fn check_batch(events: &[InputLogEvent]) -> Result<()> {
-    let bytes: usize = events.iter().map(|event| event.message.len() + EVENT_OVERHEAD_BYTES).sum();
+    let bytes: usize = events
+        .iter()
+        .map(|event| event.message.len() + EVENT_OVERHEAD_BYTES)
+        .sum();
     if bytes > BATCH_BYTES_MAX {
         return Err(errors::invalid(format!(
             "Upload too large: {bytes} bytes exceeds limit of {BATCH_BYTES_MAX}"
         )));
     }
-    if events.windows(2).any(|pair| pair[0].timestamp > pair[1].timestamp) {
+    if events
+        .windows(2)
+        .any(|pair| pair[0].timestamp > pair[1].timestamp)
+    {
         return Err(errors::invalid(
             "Log events in a single PutLogEvents request must be in chronological order.",
         ));
@@ -75,7 +83,8 @@ fn sort_out(
     context: &Context,
 ) -> (Range<usize>, RejectedLogEvents) {
     let now = context.now.0;
-    let expired = events.partition_point(|event| event.timestamp < sweep::expired_before_ms(group, context.now));
+    let expired = events
+        .partition_point(|event| event.timestamp < sweep::expired_before_ms(group, context.now));
     let too_old = events.partition_point(|event| event.timestamp < now - TOO_OLD_MS);
     let too_new = events.partition_point(|event| event.timestamp <= now + TOO_NEW_MS);
     let rejected = RejectedLogEvents {
@@ -108,7 +117,15 @@ impl Target<'_> {
                 sequence: tx.next_sequence()?,
             };
             let number = self.stream.number;
-            let event = keys.seal(tx, context, self.group_name, self.group, number, place, message)?;
+            let event = keys.seal(
+                tx,
+                context,
+                self.group_name,
+                self.group,
+                number,
+                place,
+                message,
+            )?;
             tx.save(EVENTS, event_key(number, place), &event)?;
             let bytes = message.len() + EVENT_OVERHEAD_BYTES;
             self.group.stored_bytes += u64::try_from(bytes).unwrap_or(0);
@@ -116,13 +133,20 @@ impl Target<'_> {
         }
         self.stream.last_ingestion_ms = Some(context.now.0);
         tx.save(GROUPS, group_key(context, self.group_name), self.group)?;
-        Ok(tx.save(STREAMS, stream_key(self.group.number, self.stream_name), self.stream)?)
+        Ok(tx.save(
+            STREAMS,
+            stream_key(self.group.number, self.stream_name),
+            self.stream,
+        )?)
     }
 }
 
 impl StreamRecord {
     fn note(&mut self, time_ms: i64) {
-        self.first_event_ms = Some(self.first_event_ms.map_or(time_ms, |first| first.min(time_ms)));
+        self.first_event_ms = Some(
+            self.first_event_ms
+                .map_or(time_ms, |first| first.min(time_ms)),
+        );
         self.last_event_ms = self.last_event_ms.max(Some(time_ms));
     }
 }
@@ -154,7 +178,9 @@ pub(super) fn append(
         stream_name,
         stream: &mut stream,
     };
-    let lines = lines.iter().map(|line| (line.timestamp_ms, line.message.as_str()));
+    let lines = lines
+        .iter()
+        .map(|line| (line.timestamp_ms, line.message.as_str()));
     target.store(tx, context, lines)
 }
 

@@ -9,8 +9,8 @@ use cumulet_kernel::store::{Direction, Scan, decode};
 use cumulet_kernel::{Context, Tx};
 
 use super::api::{
-    FilterLogEventsInput, FilterLogEventsOutput, FilteredLogEvent, GetLogEventsInput, GetLogEventsOutput,
-    OutputLogEvent,
+    FilterLogEventsInput, FilterLogEventsOutput, FilteredLogEvent, GetLogEventsInput,
+    GetLogEventsOutput, OutputLogEvent,
 };
 use super::filter::Pattern;
 use super::ingest::EVENT_OVERHEAD_BYTES;
@@ -44,7 +44,10 @@ impl<'a> Source<'a> {
         end: Option<i64>,
     ) -> Result<Self> {
         let group = group::existing(tx, context, &name)?;
-        let from_ms = start.unwrap_or(0).max(sweep::expired_before_ms(&group, context.now)).max(0);
+        let from_ms = start
+            .unwrap_or(0)
+            .max(sweep::expired_before_ms(&group, context.now))
+            .max(0);
         Ok(Self {
             context,
             name,
@@ -62,24 +65,52 @@ impl<'a> Source<'a> {
         direction: Direction,
         bounds: (Place, Place),
     ) -> Result<Scan<'t>> {
-        let first = Place { time_ms: self.from_ms, sequence: 0 };
-        let last = Place { time_ms: self.to_ms, sequence: 0 };
+        let first = Place {
+            time_ms: self.from_ms,
+            sequence: 0,
+        };
+        let last = Place {
+            time_ms: self.to_ms,
+            sequence: 0,
+        };
         let from = event_key(stream, bounds.0.max(first));
         let to = event_key(stream, bounds.1.min(last));
         Ok(tx.range(EVENTS, from.as_slice(), Some(to.as_slice()), direction)?)
     }
 
-    fn text(&mut self, tx: &Tx<'_>, stream: u64, place: Place, event: &EventRecord) -> Result<String> {
-        self.keys.open(tx, self.context, &self.name, &self.group, stream, place, event)
+    fn text(
+        &mut self,
+        tx: &Tx<'_>,
+        stream: u64,
+        place: Place,
+        event: &EventRecord,
+    ) -> Result<String> {
+        self.keys.open(
+            tx,
+            self.context,
+            &self.name,
+            &self.group,
+            stream,
+            place,
+            event,
+        )
     }
 }
 
-const BEGINNING: Place = Place { time_ms: 0, sequence: 0 };
-const END: Place = Place { time_ms: i64::MAX, sequence: u64::MAX };
+const BEGINNING: Place = Place {
+    time_ms: 0,
+    sequence: 0,
+};
+const END: Place = Place {
+    time_ms: i64::MAX,
+    sequence: u64::MAX,
+};
 
 /// The next event of a scan.
 fn next(scan: &mut Scan<'_>) -> Result<Option<(Place, EventRecord)>> {
-    let Some(pair) = scan.next() else { return Ok(None) };
+    let Some(pair) = scan.next() else {
+        return Ok(None);
+    };
     let (key, value) = pair?;
     let broken = || Error::internal("a log event that cannot be read");
     let place = sweep::place_of(&key).ok_or_else(broken)?;
@@ -92,7 +123,10 @@ pub(super) fn get(
     context: &Context,
     input: GetLogEventsInput,
 ) -> Result<GetLogEventsOutput> {
-    let name = group::named(input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
+    let name = group::named(
+        input.log_group_name.as_deref(),
+        input.log_group_identifier.as_deref(),
+    )?;
     let mut source = Source::open(tx, context, name, input.start_time, input.end_time)?;
     let stream = stream::existing(tx, source.group.number, &input.log_stream_name)?.number;
     let begin = match &input.next_token {
@@ -164,7 +198,10 @@ impl Boundary {
             Direction::Forward => "f",
             Direction::Backward => "b",
         };
-        format!("{direction}/{:028}{:028}/s", self.place.time_ms, self.place.sequence)
+        format!(
+            "{direction}/{:028}{:028}/s",
+            self.place.time_ms, self.place.sequence
+        )
     }
 
     fn parse(token: &str) -> Result<Self> {
@@ -199,11 +236,16 @@ pub(super) fn filter(
         ));
     }
     if input.start_from_head == Some(false) {
-        return Err(Error::not_implemented("logs: FilterLogEvents from the newest event on"));
+        return Err(Error::not_implemented(
+            "logs: FilterLogEvents from the newest event on",
+        ));
     }
     let pattern = Pattern::parse(input.filter_pattern.as_deref().unwrap_or_default())
         .ok_or_else(errors::bad_pattern)?;
-    let name = group::named(input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
+    let name = group::named(
+        input.log_group_name.as_deref(),
+        input.log_group_identifier.as_deref(),
+    )?;
     let mut source = Source::open(tx, context, name, input.start_time, input.end_time)?;
     let streams = chosen(tx, &source, &input)?;
     let from = match &input.next_token {
@@ -245,7 +287,9 @@ struct Page {
 
 impl Page {
     fn is_full(&self, limit: usize) -> bool {
-        self.events.len() >= limit || self.bytes >= PAGE_BYTES_MAX || self.looked_at >= LOOKED_AT_MAX
+        self.events.len() >= limit
+            || self.bytes >= PAGE_BYTES_MAX
+            || self.looked_at >= LOOKED_AT_MAX
     }
 
     fn add(&mut self, stream: &str, place: Place, event: EventRecord, message: String) {
@@ -268,15 +312,23 @@ fn chosen(
 ) -> Result<Vec<(String, StreamRecord)>> {
     let group = source.group.number;
     let mut streams = match &input.log_stream_names {
-        None => stream::all(tx, group, input.log_stream_name_prefix.as_deref().unwrap_or_default())?,
+        None => stream::all(
+            tx,
+            group,
+            input.log_stream_name_prefix.as_deref().unwrap_or_default(),
+        )?,
         Some(names) => {
             let existing = |name: &String| Ok((name.clone(), stream::existing(tx, group, name)?));
             names.iter().map(existing).collect::<Result<_>>()?
         }
     };
     streams.retain(|(_, record)| {
-        let begins_before_end = record.first_event_ms.is_some_and(|first| first < source.to_ms);
-        let ends_after_start = record.last_event_ms.is_some_and(|last| last >= source.from_ms);
+        let begins_before_end = record
+            .first_event_ms
+            .is_some_and(|first| first < source.to_ms);
+        let ends_after_start = record
+            .last_event_ms
+            .is_some_and(|last| last >= source.from_ms);
         begins_before_end && ends_after_start
     });
     Ok(streams)
@@ -308,7 +360,9 @@ impl<'t> Merged<'t> {
     }
 
     fn advance(&mut self, position: usize) -> Result<()> {
-        let Some((scan, head)) = self.scans.get_mut(position) else { return Ok(()) };
+        let Some((scan, head)) = self.scans.get_mut(position) else {
+            return Ok(());
+        };
         if let Some((place, event)) = next(scan)? {
             *head = Some(event);
             self.heads.push(Reverse((place, position)));
@@ -318,8 +372,13 @@ impl<'t> Merged<'t> {
 
     /// The next event, and which stream it is of.
     fn next(&mut self) -> Result<Option<(usize, Place, EventRecord)>> {
-        let Some(Reverse((place, position))) = self.heads.pop() else { return Ok(None) };
-        let event = self.scans.get_mut(position).and_then(|(_, head)| head.take());
+        let Some(Reverse((place, position))) = self.heads.pop() else {
+            return Ok(None);
+        };
+        let event = self
+            .scans
+            .get_mut(position)
+            .and_then(|(_, head)| head.take());
         self.advance(position)?;
         Ok(event.map(|event| (position, place, event)))
     }

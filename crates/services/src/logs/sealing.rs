@@ -69,7 +69,12 @@ impl OpenKeys {
         if slot.is_none() {
             let arn = group_arn(context, group);
             let service = as_logs(context, &arn);
-            *slot = Some(kms::decrypt_data_key(tx, &service, sealed, &bound_to(&arn))?);
+            *slot = Some(kms::decrypt_data_key(
+                tx,
+                &service,
+                sealed,
+                &bound_to(&arn),
+            )?);
         }
         slot.as_ref().ok_or_else(lost)
     }
@@ -85,12 +90,18 @@ impl OpenKeys {
         place: Place,
         message: &str,
     ) -> Result<EventRecord> {
-        let position = record.data_keys.len().checked_sub(1).filter(|_| record.kms_key_arn.is_some());
+        let position = record
+            .data_keys
+            .len()
+            .checked_sub(1)
+            .filter(|_| record.kms_key_arn.is_some());
         let message = match position {
             None => message.as_bytes().to_vec(),
-            Some(position) => self
-                .get(tx, context, group, record, position)?
-                .seal(&context.ids, &purpose(stream, place), message.as_bytes()),
+            Some(position) => self.get(tx, context, group, record, position)?.seal(
+                &context.ids,
+                &purpose(stream, place),
+                message.as_bytes(),
+            ),
         };
         Ok(EventRecord {
             ingested_ms: context.now.0,

@@ -27,7 +27,12 @@ pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: StreamInput) -> 
     Ok(Nothing {})
 }
 
-pub(super) fn make(tx: &mut Tx<'_>, context: &Context, group: u64, name: &str) -> Result<StreamRecord> {
+pub(super) fn make(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    group: u64,
+    name: &str,
+) -> Result<StreamRecord> {
     let record = StreamRecord {
         number: tx.next_sequence()?,
         created: context.now,
@@ -59,7 +64,11 @@ pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: StreamInput) -> 
 pub(super) fn all(tx: &Tx<'_>, group: u64, beginning: &str) -> Result<Vec<(String, StreamRecord)>> {
     let prefix = streams_prefix(group);
     let mut keys = Vec::new();
-    for pair in tx.prefix(STREAMS, prefix.clone().beginning(beginning.as_bytes()), Direction::Forward)? {
+    for pair in tx.prefix(
+        STREAMS,
+        prefix.clone().beginning(beginning.as_bytes()),
+        Direction::Forward,
+    )? {
         keys.push(pair?.0);
     }
     let mut streams = Vec::with_capacity(keys.len());
@@ -80,12 +89,21 @@ pub(super) fn describe(
 ) -> Result<DescribeLogStreamsOutput> {
     let by_time = input.order_by.as_deref() == Some("LastEventTime");
     if by_time && input.log_stream_name_prefix.is_some() {
-        return Err(errors::invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+        return Err(errors::invalid(
+            "Cannot order by LastEventTime with a logStreamNamePrefix.",
+        ));
     }
-    let name = group::named(input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
+    let name = group::named(
+        input.log_group_name.as_deref(),
+        input.log_group_identifier.as_deref(),
+    )?;
     let group = group::existing(tx, context, &name)?;
     let limit = input.limit.unwrap_or(DESCRIBED_MAX).clamp(1, DESCRIBED_MAX);
-    let mut streams = all(tx, group.number, input.log_stream_name_prefix.as_deref().unwrap_or_default())?;
+    let mut streams = all(
+        tx,
+        group.number,
+        input.log_stream_name_prefix.as_deref().unwrap_or_default(),
+    )?;
     if by_time {
         streams.sort_by_key(|(name, record)| (record.last_event_ms, name.clone()));
     }
@@ -102,7 +120,9 @@ pub(super) fn describe(
         .last()
         .filter(|_| more)
         .map(|(name, _)| BASE64_URL_SAFE_NO_PAD.encode(name));
-    let told = page.into_iter().map(|(stream, record)| told(context, &name, stream, record));
+    let told = page
+        .into_iter()
+        .map(|(stream, record)| told(context, &name, stream, record));
     Ok(DescribeLogStreamsOutput {
         log_streams: told.collect(),
         next_token,
@@ -111,8 +131,12 @@ pub(super) fn describe(
 
 /// Where the page after the named stream begins.
 fn position_after(streams: &[(String, StreamRecord)], token: &str) -> Result<usize> {
-    let name = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| errors::bad_token())?;
-    let last = streams.iter().position(|(stream, _)| stream.as_bytes() == name);
+    let name = BASE64_URL_SAFE_NO_PAD
+        .decode(token)
+        .map_err(|_| errors::bad_token())?;
+    let last = streams
+        .iter()
+        .position(|(stream, _)| stream.as_bytes() == name);
     last.map(|last| last + 1).ok_or_else(errors::bad_token)
 }
 

@@ -21,11 +21,16 @@ use crate::error::{Error, Result};
 const BATCH_EVENTS: usize = 2000;
 const DAY_S: i64 = 86_400;
 const RETENTION_DAYS: &[u32] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
 ];
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
-pub(super) fn put_retention(tx: &mut Tx<'_>, context: &Context, input: RetentionInput) -> Result<Nothing> {
+pub(super) fn put_retention(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: RetentionInput,
+) -> Result<Nothing> {
     let days = input.retention_in_days;
     if !RETENTION_DAYS.contains(&days) {
         let valid: Vec<String> = RETENTION_DAYS.iter().map(u32::to_string).collect();
@@ -54,8 +59,14 @@ pub(super) fn put_retention(tx: &mut Tx<'_>, context: &Context, input: Retention
 }
 
 /// The timer finds no policy when it next fires, and ends.
-pub(super) fn delete_retention(tx: &mut Tx<'_>, context: &Context, input: GroupInput) -> Result<Nothing> {
-    group::change(tx, context, &input.log_group_name, |record| record.retention_days = None)
+pub(super) fn delete_retention(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: GroupInput,
+) -> Result<Nothing> {
+    group::change(tx, context, &input.log_group_name, |record| {
+        record.retention_days = None
+    })
 }
 
 /// Before which time the group's events count as gone, whether they are removed yet or not.
@@ -72,7 +83,13 @@ pub(super) fn group_later(tx: &mut Tx<'_>, context: &Context, group: u64) -> Res
 
 /// Has the events of a deleted stream removed.
 pub(super) fn stream_later(tx: &mut Tx<'_>, context: &Context, stream: u64) -> Result<()> {
-    emit(tx, context.now, "stream", stream, json!({ "number": stream }))
+    emit(
+        tx,
+        context.now,
+        "stream",
+        stream,
+        json!({ "number": stream }),
+    )
 }
 
 fn emit(tx: &mut Tx<'_>, due: Timestamp, kind: &str, number: u64, detail: Value) -> Result<()> {
@@ -100,7 +117,11 @@ pub(super) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> 
                     "retention" => retention(tx, &context, &detail, number, now)?,
                     "group" => group_remains(tx, number)?,
                     "stream" => Next::after(remove_events(tx, number, None)?),
-                    other => return Err(Error::internal(format!("nobody handles the timer logs/{other}"))),
+                    other => {
+                        return Err(Error::internal(format!(
+                            "nobody handles the timer logs/{other}"
+                        )));
+                    }
                 };
                 match next {
                     Next::Batch => return Ok(false),
@@ -129,7 +150,11 @@ enum Next {
 
 impl Next {
     fn after(removed: usize) -> Self {
-        if removed < BATCH_EVENTS { Self::Done } else { Self::Batch }
+        if removed < BATCH_EVENTS {
+            Self::Done
+        } else {
+            Self::Batch
+        }
     }
 }
 
@@ -165,8 +190,13 @@ fn retention(
 
 /// One batch of a deleted group: the events of its first stream, then the stream itself.
 fn group_remains(tx: &mut Tx<'_>, group: u64) -> Result<Next> {
-    let first = tx.prefix(STREAMS, streams_prefix(group), Direction::Forward)?.next().transpose()?;
-    let Some((key, _)) = first else { return Ok(Next::Done) };
+    let first = tx
+        .prefix(STREAMS, streams_prefix(group), Direction::Forward)?
+        .next()
+        .transpose()?;
+    let Some((key, _)) = first else {
+        return Ok(Next::Done);
+    };
     if let Some(stream) = tx.load::<StreamRecord>(STREAMS, &key)? {
         if remove_events(tx, stream.number, None)? == BATCH_EVENTS {
             return Ok(Next::Batch);
@@ -183,7 +213,10 @@ fn stream_numbers(tx: &Tx<'_>, group: u64) -> Result<Vec<u64>> {
     }
     let mut numbers = Vec::new();
     for key in keys {
-        numbers.extend(tx.load::<StreamRecord>(STREAMS, key)?.map(|stream| stream.number));
+        numbers.extend(
+            tx.load::<StreamRecord>(STREAMS, key)?
+                .map(|stream| stream.number),
+        );
     }
     Ok(numbers)
 }
@@ -196,12 +229,23 @@ fn remove_events(tx: &mut Tx<'_>, stream: u64, before_ms: Option<i64>) -> Result
 fn remove_before(tx: &mut Tx<'_>, stream: u64, before_ms: Option<i64>) -> Result<(usize, u64)> {
     let from = events_prefix(stream);
     let end = match before_ms {
-        Some(time_ms) => event_key(stream, Place { time_ms, sequence: 0 }),
+        Some(time_ms) => event_key(
+            stream,
+            Place {
+                time_ms,
+                sequence: 0,
+            },
+        ),
         None => events_prefix(stream + 1),
     };
     let mut bytes = 0;
     let mut keys = Vec::new();
-    let found = tx.range(EVENTS, from.as_slice(), Some(end.as_slice()), Direction::Forward)?;
+    let found = tx.range(
+        EVENTS,
+        from.as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )?;
     for pair in found.take(BATCH_EVENTS) {
         let (key, value) = pair?;
         bytes += u64::try_from(value.len()).unwrap_or(0);

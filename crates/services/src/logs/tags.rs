@@ -11,15 +11,27 @@ use crate::error::{Error, Result};
 
 const TAGS_MAX: usize = 50;
 
-pub(super) fn tag_group(tx: &mut Tx<'_>, context: &Context, input: TagLogGroupInput) -> Result<Nothing> {
+pub(super) fn tag_group(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagLogGroupInput,
+) -> Result<Nothing> {
     add(tx, context, &input.log_group_name, input.tags)
 }
 
-pub(super) fn untag_group(tx: &mut Tx<'_>, context: &Context, input: UntagLogGroupInput) -> Result<Nothing> {
+pub(super) fn untag_group(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: UntagLogGroupInput,
+) -> Result<Nothing> {
     remove(tx, context, &input.log_group_name, &input.tags)
 }
 
-pub(super) fn list_of_group(tx: &mut Tx<'_>, context: &Context, input: GroupInput) -> Result<TagsOutput> {
+pub(super) fn list_of_group(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: GroupInput,
+) -> Result<TagsOutput> {
     list(tx, context, &input.log_group_name)
 }
 
@@ -28,11 +40,19 @@ pub(super) fn tag(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -
     add(tx, context, &name, input.tags)
 }
 
-pub(super) fn untag(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<Nothing> {
+pub(super) fn untag(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagResourceInput,
+) -> Result<Nothing> {
     remove(tx, context, group_of(&input.resource_arn)?, &input.tag_keys)
 }
 
-pub(super) fn list_of(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<TagsOutput> {
+pub(super) fn list_of(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagResourceInput,
+) -> Result<TagsOutput> {
     list(tx, context, group_of(&input.resource_arn)?)
 }
 
@@ -49,7 +69,9 @@ fn add(tx: &mut Tx<'_>, context: &Context, name: &str, tags: super::api::Tags) -
 }
 
 fn remove(tx: &mut Tx<'_>, context: &Context, name: &str, keys: &[String]) -> Result<Nothing> {
-    group::change(tx, context, name, |record| record.tags.retain(|key, _| !keys.contains(key)))
+    group::change(tx, context, name, |record| {
+        record.tags.retain(|key, _| !keys.contains(key))
+    })
 }
 
 fn list(tx: &Tx<'_>, context: &Context, name: &str) -> Result<TagsOutput> {
@@ -62,7 +84,9 @@ fn group_of(arn: &str) -> Result<&str> {
     if arn.contains(":log-group:") {
         return Ok(group::name_of(arn));
     }
-    Err(Error::not_implemented("logs: tags of other than log groups"))
+    Err(Error::not_implemented(
+        "logs: tags of other than log groups",
+    ))
 }
 
 /// Tagging by ARN is about the group's ARN as it is, without streams.

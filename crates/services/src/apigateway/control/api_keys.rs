@@ -15,17 +15,41 @@ use super::{api_id, manage, page};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
-        Operation::write("CreateApiKey", |_, context, _| manage(context, "POST", "/apikeys"), create_api_key),
-        Operation::read("GetApiKey", |_, context, input| on_key(context, "GET", input), get_api_key),
-        Operation::read("GetApiKeys", |_, context, _| manage(context, "GET", "/apikeys"), get_api_keys),
+        Operation::write(
+            "CreateApiKey",
+            |_, context, _| manage(context, "POST", "/apikeys"),
+            create_api_key,
+        ),
+        Operation::read(
+            "GetApiKey",
+            |_, context, input| on_key(context, "GET", input),
+            get_api_key,
+        ),
+        Operation::read(
+            "GetApiKeys",
+            |_, context, _| manage(context, "GET", "/apikeys"),
+            get_api_keys,
+        ),
         Operation::write(
             "UpdateApiKey",
             |_, context, input: &Patch| on_key(context, "PATCH", &input.target),
             update_api_key,
         ),
-        Operation::write("DeleteApiKey", |_, context, input| on_key(context, "DELETE", input), delete_api_key),
-        Operation::read("GetAccount", |_, context, _: &Target| manage(context, "GET", "/account"), get_account),
-        Operation::write("UpdateAccount", |_, context, _| manage(context, "PATCH", "/account"), update_account),
+        Operation::write(
+            "DeleteApiKey",
+            |_, context, input| on_key(context, "DELETE", input),
+            delete_api_key,
+        ),
+        Operation::read(
+            "GetAccount",
+            |_, context, _: &Target| manage(context, "GET", "/account"),
+            get_account,
+        ),
+        Operation::write(
+            "UpdateAccount",
+            |_, context, _| manage(context, "PATCH", "/account"),
+            update_account,
+        ),
     ]
 }
 
@@ -41,10 +65,17 @@ fn create_api_key(tx: &mut Tx<'_>, context: &Context, input: CreateApiKeyInput) 
     let place = Place::of(context);
     check_value(input.value.as_deref())?;
     if input.name.as_ref().is_some_and(|name| name.len() > 1024) {
-        return Err(bad_request("Invalid API Key name, can be at most 1024 characters."));
+        return Err(bad_request(
+            "Invalid API Key name, can be at most 1024 characters.",
+        ));
     }
-    let value = input.value.unwrap_or_else(|| context.ids.text(VALUE_LENGTH, VALUE_ALPHABET));
-    if state::api_keys(tx, place)?.iter().any(|key| key.value.as_deref() == Some(value.as_str())) {
+    let value = input
+        .value
+        .unwrap_or_else(|| context.ids.text(VALUE_LENGTH, VALUE_ALPHABET));
+    if state::api_keys(tx, place)?
+        .iter()
+        .any(|key| key.value.as_deref() == Some(value.as_str()))
+    {
         return Err(conflict("API Key already exists"));
     }
     let now = Timestamp::from_seconds(context.now.seconds());
@@ -66,8 +97,12 @@ fn create_api_key(tx: &mut Tx<'_>, context: &Context, input: CreateApiKeyInput) 
 
 fn check_value(value: Option<&str>) -> Result<()> {
     match value.map(str::len) {
-        Some(..20) => Err(bad_request("API Key value should be at least 20 characters")),
-        Some(129..) => Err(bad_request("API Key value exceeds maximum size of 128 characters")),
+        Some(..20) => Err(bad_request(
+            "API Key value should be at least 20 characters",
+        )),
+        Some(129..) => Err(bad_request(
+            "API Key value exceeds maximum size of 128 characters",
+        )),
         _ => Ok(()),
     }
 }
@@ -80,13 +115,19 @@ fn shown(mut key: ApiKey, with_value: Option<bool>) -> ApiKey {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetApiKey.html>
 fn get_api_key(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<ApiKey> {
-    Ok(shown(state::api_key(tx, Place::of(context), &input.api_key)?, input.include_value))
+    Ok(shown(
+        state::api_key(tx, Place::of(context), &input.api_key)?,
+        input.include_value,
+    ))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetApiKeys.html>
 fn get_api_keys(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<ApiKey>> {
     let keys = state::api_keys(tx, Place::of(context))?;
-    let keys = keys.into_iter().map(|key| shown(key, input.include_values)).collect();
+    let keys = keys
+        .into_iter()
+        .map(|key| shown(key, input.include_values))
+        .collect();
     Ok(page(keys, input.position.as_deref(), input.limit))
 }
 
@@ -106,7 +147,9 @@ fn delete_api_key(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<N
 fn update_api_key(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<ApiKey> {
     let place = Place::of(context);
     let mut key = state::api_key(tx, place, &input.target.api_key)?;
-    patch::each(&input.patch_operations, |change| patch_key(&mut key, change))?;
+    patch::each(&input.patch_operations, |change| {
+        patch_key(&mut key, change)
+    })?;
     key.last_updated_date = Timestamp::from_seconds(context.now.seconds());
     state::save_api_key(tx, place, &key)?;
     Ok(shown(key, None))

@@ -19,15 +19,27 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::write(
             "CreateDeployment",
             |_, context, input: &CreateDeploymentInput| {
-                manage(context, "POST", &format!("/restapis/{}/deployments", input.rest_api_id))
+                manage(
+                    context,
+                    "POST",
+                    &format!("/restapis/{}/deployments", input.rest_api_id),
+                )
             },
             create_deployment,
         ),
-        Operation::read("GetDeployment", |_, context, input| on_deployment(context, "GET", input), get_deployment),
+        Operation::read(
+            "GetDeployment",
+            |_, context, input| on_deployment(context, "GET", input),
+            get_deployment,
+        ),
         Operation::read(
             "GetDeployments",
             |_, context, input: &Target| {
-                manage(context, "GET", &format!("/restapis/{}/deployments", input.rest_api_id))
+                manage(
+                    context,
+                    "GET",
+                    &format!("/restapis/{}/deployments", input.rest_api_id),
+                )
             },
             get_deployments,
         ),
@@ -45,13 +57,26 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn on_deployment(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("/restapis/{}/deployments/{}", target.rest_api_id, target.deployment_id))
+    manage(
+        context,
+        method,
+        &format!(
+            "/restapis/{}/deployments/{}",
+            target.rest_api_id, target.deployment_id
+        ),
+    )
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateDeployment.html>
-fn create_deployment(tx: &mut Tx<'_>, context: &Context, input: CreateDeploymentInput) -> Result<Value> {
+fn create_deployment(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: CreateDeploymentInput,
+) -> Result<Value> {
     if input.canary_settings.is_some() {
-        return Err(Error::not_implemented("apigateway:CreateDeployment with canarySettings"));
+        return Err(Error::not_implemented(
+            "apigateway:CreateDeployment with canarySettings",
+        ));
     }
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     check_methods(&api)?;
@@ -82,8 +107,17 @@ fn create_deployment(tx: &mut Tx<'_>, context: &Context, input: CreateDeployment
 }
 
 fn check_methods(api: &Api) -> Result<()> {
-    let mut methods = api.definition.resources.values().flat_map(|resource| resource.resource_methods.values());
-    if api.definition.resources.values().all(|resource| resource.resource_methods.is_empty()) {
+    let mut methods = api
+        .definition
+        .resources
+        .values()
+        .flat_map(|resource| resource.resource_methods.values());
+    if api
+        .definition
+        .resources
+        .values()
+        .all(|resource| resource.resource_methods.is_empty())
+    {
         return Err(bad_request("The REST API doesn't contain any methods"));
     }
     if methods.any(|method| method.method_integration.is_none()) {
@@ -114,18 +148,24 @@ fn get_deployment(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<V
 fn get_deployments(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Value>> {
     state::api(tx, Place::of(context), &input.rest_api_id)?;
     let deployments = state::deployments(tx, &input.rest_api_id)?;
-    Ok(page(deployments.iter().map(describe).collect(), input.position.as_deref(), input.limit))
+    Ok(page(
+        deployments.iter().map(describe).collect(),
+        input.position.as_deref(),
+        input.limit,
+    ))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateDeployment.html>
 fn update_deployment(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Value> {
     let mut deployment = load(tx, context, &input.target)?;
-    patch::each(&input.patch_operations, |change| match (change.op, change.path) {
-        (Op::Replace, "/description") => {
-            deployment.description = change.text();
-            Ok(())
+    patch::each(&input.patch_operations, |change| {
+        match (change.op, change.path) {
+            (Op::Replace, "/description") => {
+                deployment.description = change.text();
+                Ok(())
+            }
+            _ => Err(change.unknown(&["/description"])),
         }
-        _ => Err(change.unknown(&["/description"])),
     })?;
     state::save_deployment(tx, &input.target.rest_api_id, &deployment)?;
     Ok(describe(&deployment))
@@ -136,7 +176,9 @@ fn delete_deployment(tx: &mut Tx<'_>, context: &Context, input: Target) -> Resul
     load(tx, context, &input)?;
     let used = |stage: &Stage| stage.deployment_id == input.deployment_id;
     if state::stages(tx, &input.rest_api_id)?.iter().any(used) {
-        return Err(bad_request("Active stages pointing to this deployment must be moved or deleted"));
+        return Err(bad_request(
+            "Active stages pointing to this deployment must be moved or deleted",
+        ));
     }
     state::delete_deployment(tx, &input.rest_api_id, &input.deployment_id)?;
     Ok(Nothing {})

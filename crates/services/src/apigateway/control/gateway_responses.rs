@@ -16,16 +16,32 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::write(
             "PutGatewayResponse",
             |_, context, input: &PutGatewayResponseInput| {
-                let PutGatewayResponseInput { rest_api_id, response_type, .. } = input;
-                manage(context, "PUT", &format!("/restapis/{rest_api_id}/gatewayresponses/{response_type}"))
+                let PutGatewayResponseInput {
+                    rest_api_id,
+                    response_type,
+                    ..
+                } = input;
+                manage(
+                    context,
+                    "PUT",
+                    &format!("/restapis/{rest_api_id}/gatewayresponses/{response_type}"),
+                )
             },
             put_gateway_response,
         ),
-        Operation::read("GetGatewayResponse", |_, context, input| on_response(context, "GET", input), get_gateway_response),
+        Operation::read(
+            "GetGatewayResponse",
+            |_, context, input| on_response(context, "GET", input),
+            get_gateway_response,
+        ),
         Operation::read(
             "GetGatewayResponses",
             |_, context, input: &Target| {
-                manage(context, "GET", &format!("/restapis/{}/gatewayresponses", input.rest_api_id))
+                manage(
+                    context,
+                    "GET",
+                    &format!("/restapis/{}/gatewayresponses", input.rest_api_id),
+                )
             },
             get_gateway_responses,
         ),
@@ -38,8 +54,16 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn on_response(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    let Target { rest_api_id, response_type, .. } = target;
-    manage(context, method, &format!("/restapis/{rest_api_id}/gatewayresponses/{response_type}"))
+    let Target {
+        rest_api_id,
+        response_type,
+        ..
+    } = target;
+    manage(
+        context,
+        method,
+        &format!("/restapis/{rest_api_id}/gatewayresponses/{response_type}"),
+    )
 }
 
 /// The types, in the order AWS lists them.
@@ -81,7 +105,11 @@ fn default_response(kind: &str) -> GatewayResponse {
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutGatewayResponse.html>
-fn put_gateway_response(tx: &mut Tx<'_>, context: &Context, input: PutGatewayResponseInput) -> Result<GatewayResponse> {
+fn put_gateway_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: PutGatewayResponseInput,
+) -> Result<GatewayResponse> {
     let defaults = default_response(&input.response_type);
     edit_api(tx, context, &input.rest_api_id, |api| {
         let has_templates = !input.response_templates.is_empty();
@@ -89,35 +117,60 @@ fn put_gateway_response(tx: &mut Tx<'_>, context: &Context, input: PutGatewayRes
             response_type: input.response_type.clone(),
             status_code: input.status_code.or(defaults.status_code),
             response_parameters: input.response_parameters,
-            response_templates: if has_templates { input.response_templates } else { defaults.response_templates },
+            response_templates: if has_templates {
+                input.response_templates
+            } else {
+                defaults.response_templates
+            },
             default_response: false,
         };
-        api.definition.gateway_responses.insert(input.response_type, made.clone());
+        api.definition
+            .gateway_responses
+            .insert(input.response_type, made.clone());
         Ok(made)
     })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetGatewayResponse.html>
-fn get_gateway_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<GatewayResponse> {
+fn get_gateway_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<GatewayResponse> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    let customised = api.definition.gateway_responses.get(&input.response_type).cloned();
+    let customised = api
+        .definition
+        .gateway_responses
+        .get(&input.response_type)
+        .cloned();
     Ok(customised.unwrap_or_else(|| default_response(&input.response_type)))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetGatewayResponses.html>
-fn get_gateway_responses(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<GatewayResponse>> {
+fn get_gateway_responses(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<Items<GatewayResponse>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     let shown = |kind: &&str| {
         let customised = api.definition.gateway_responses.get(*kind).cloned();
         customised.unwrap_or_else(|| default_response(kind))
     };
-    Ok(Items { items: TYPES.iter().map(shown).collect(), position: None })
+    Ok(Items {
+        items: TYPES.iter().map(shown).collect(),
+        position: None,
+    })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteGatewayResponse.html>
 fn delete_gateway_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     edit_api(tx, context, &input.rest_api_id, |api| {
-        let gone = api.definition.gateway_responses.remove(&input.response_type);
-        gone.map(|_| Nothing {}).ok_or_else(|| not_found("Gateway response type not defined on api"))
+        let gone = api
+            .definition
+            .gateway_responses
+            .remove(&input.response_type);
+        gone.map(|_| Nothing {})
+            .ok_or_else(|| not_found("Gateway response type not defined on api"))
     })
 }

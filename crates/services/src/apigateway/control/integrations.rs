@@ -20,7 +20,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             |_, context, input: &PutIntegrationInput| on_integration(context, "PUT", &input.target),
             put_integration,
         ),
-        Operation::read("GetIntegration", |_, context, input| on_integration(context, "GET", input), get_integration),
+        Operation::read(
+            "GetIntegration",
+            |_, context, input| on_integration(context, "GET", input),
+            get_integration,
+        ),
         Operation::write(
             "UpdateIntegration",
             |_, context, input: &Patch| on_integration(context, "PATCH", &input.target),
@@ -33,7 +37,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         ),
         Operation::write(
             "PutIntegrationResponse",
-            |_, context, input: &PutIntegrationResponseInput| on_response(context, "PUT", &input.target),
+            |_, context, input: &PutIntegrationResponseInput| {
+                on_response(context, "PUT", &input.target)
+            },
             put_integration_response,
         ),
         Operation::read(
@@ -50,17 +56,33 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn on_integration(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("{}/integration", method_path(target)))
+    manage(
+        context,
+        method,
+        &format!("{}/integration", method_path(target)),
+    )
 }
 
 fn on_response(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("{}/integration/responses/{}", method_path(target), target.status_code))
+    manage(
+        context,
+        method,
+        &format!(
+            "{}/integration/responses/{}",
+            method_path(target),
+            target.status_code
+        ),
+    )
 }
 
 const TIMEOUT_MS_DEFAULT: i64 = 29_000;
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html>
-fn put_integration(tx: &mut Tx<'_>, context: &Context, input: PutIntegrationInput) -> Result<Integration> {
+fn put_integration(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: PutIntegrationInput,
+) -> Result<Integration> {
     check(&input)?;
     let target = input.target;
     edit_api(tx, context, &target.rest_api_id, |api| {
@@ -74,10 +96,14 @@ fn put_integration(tx: &mut Tx<'_>, context: &Context, input: PutIntegrationInpu
             credentials: input.credentials,
             request_parameters: input.request_parameters,
             request_templates: input.request_templates,
-            passthrough_behavior: input.passthrough_behavior.unwrap_or_else(|| "WHEN_NO_MATCH".to_owned()),
+            passthrough_behavior: input
+                .passthrough_behavior
+                .unwrap_or_else(|| "WHEN_NO_MATCH".to_owned()),
             content_handling: input.content_handling,
             timeout_in_millis: input.timeout_in_millis.unwrap_or(TIMEOUT_MS_DEFAULT),
-            cache_namespace: input.cache_namespace.unwrap_or_else(|| target.resource_id.clone()),
+            cache_namespace: input
+                .cache_namespace
+                .unwrap_or_else(|| target.resource_id.clone()),
             cache_key_parameters: input.cache_key_parameters,
             integration_responses: Default::default(),
         };
@@ -90,10 +116,19 @@ fn check(input: &PutIntegrationInput) -> Result<()> {
     if input.kind == "MOCK" {
         return Ok(());
     }
-    if input.integration_http_method.as_deref().is_none_or(str::is_empty) {
-        return Err(bad_request("Enumeration value for HttpMethod must be non-empty"));
+    if input
+        .integration_http_method
+        .as_deref()
+        .is_none_or(str::is_empty)
+    {
+        return Err(bad_request(
+            "Enumeration value for HttpMethod must be non-empty",
+        ));
     }
-    if input.timeout_in_millis.is_some_and(|timeout_ms| !(50..=TIMEOUT_MS_DEFAULT).contains(&timeout_ms)) {
+    if input
+        .timeout_in_millis
+        .is_some_and(|timeout_ms| !(50..=TIMEOUT_MS_DEFAULT).contains(&timeout_ms))
+    {
         return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
     }
     let uri = input.uri.as_deref().unwrap_or_default();
@@ -110,7 +145,9 @@ fn check_arn(uri: &str, proxy: bool) -> Result<()> {
         return Err(bad_request("Invalid ARN specified in the request"));
     };
     if !arn.resource.starts_with("path/") && !arn.resource.starts_with("action/") {
-        return Err(bad_request("AWS ARN for integration must contain path or action"));
+        return Err(bad_request(
+            "AWS ARN for integration must contain path or action",
+        ));
     }
     if proxy && !matches!(arn.account, "lambda" | "firehose") {
         return Err(bad_request(
@@ -131,7 +168,11 @@ fn get_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<
 fn delete_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     edit_api(tx, context, &input.rest_api_id, |api| {
         let method = method_mut(api, &input.resource_id, &input.http_method)?;
-        method.method_integration.take().map(|_| Nothing {}).ok_or_else(no_integration)
+        method
+            .method_integration
+            .take()
+            .map(|_| Nothing {})
+            .ok_or_else(no_integration)
     })
 }
 
@@ -140,18 +181,27 @@ fn update_integration(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Resul
     let target = input.target;
     edit_api(tx, context, &target.rest_api_id, |api| {
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
-        patch::each(&input.patch_operations, |change| patch_integration(integration, change))?;
+        patch::each(&input.patch_operations, |change| {
+            patch_integration(integration, change)
+        })?;
         Ok(integration.clone())
     })
 }
 
 fn patch_integration(integration: &mut Integration, change: &Change<'_>) -> Result<()> {
     let segments = change.segments();
-    match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match segments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["uri"] => integration.uri = change.text(),
         ["httpMethod"] => integration.http_method = change.text(),
         ["credentials"] => integration.credentials = change.text(),
-        ["passthroughBehavior"] => integration.passthrough_behavior = change.text().unwrap_or_default(),
+        ["passthroughBehavior"] => {
+            integration.passthrough_behavior = change.text().unwrap_or_default()
+        }
         ["contentHandling"] => integration.content_handling = change.text(),
         ["cacheNamespace"] => integration.cache_namespace = change.text().unwrap_or_default(),
         ["timeoutInMillis"] => integration.timeout_in_millis = change.number()?,
@@ -185,23 +235,44 @@ fn put_integration_response(
             response_templates: input.response_templates,
             content_handling: input.content_handling,
         };
-        integration.integration_responses.insert(target.status_code, made.clone());
+        integration
+            .integration_responses
+            .insert(target.status_code, made.clone());
         Ok(made)
     })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetIntegrationResponse.html>
-fn get_integration_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<IntegrationResponse> {
+fn get_integration_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<IntegrationResponse> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
-    let integration = method.method_integration.as_ref().ok_or_else(no_integration)?;
-    integration.integration_responses.get(&input.status_code).cloned().ok_or_else(no_status_code)
+    let integration = method
+        .method_integration
+        .as_ref()
+        .ok_or_else(no_integration)?;
+    integration
+        .integration_responses
+        .get(&input.status_code)
+        .cloned()
+        .ok_or_else(no_status_code)
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteIntegrationResponse.html>
-fn delete_integration_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
+fn delete_integration_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<Nothing> {
     edit_api(tx, context, &input.rest_api_id, |api| {
         let integration = integration_mut(api, &input.resource_id, &input.http_method)?;
-        integration.integration_responses.remove(&input.status_code).map(|_| Nothing {}).ok_or_else(no_status_code)
+        integration
+            .integration_responses
+            .remove(&input.status_code)
+            .map(|_| Nothing {})
+            .ok_or_else(no_status_code)
     })
 }

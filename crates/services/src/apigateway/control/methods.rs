@@ -16,18 +16,31 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::write(
             "PutMethod",
             |_, context, input: &PutMethodInput| {
-                let (api, resource, method) = (&input.rest_api_id, &input.resource_id, &input.http_method);
-                manage(context, "PUT", &format!("/restapis/{api}/resources/{resource}/methods/{method}"))
+                let (api, resource, method) =
+                    (&input.rest_api_id, &input.resource_id, &input.http_method);
+                manage(
+                    context,
+                    "PUT",
+                    &format!("/restapis/{api}/resources/{resource}/methods/{method}"),
+                )
             },
             put_method,
         ),
-        Operation::read("GetMethod", |_, context, input| on_method(context, "GET", input), get_method),
+        Operation::read(
+            "GetMethod",
+            |_, context, input| on_method(context, "GET", input),
+            get_method,
+        ),
         Operation::write(
             "UpdateMethod",
             |_, context, input: &Patch| on_method(context, "PATCH", &input.target),
             update_method,
         ),
-        Operation::write("DeleteMethod", |_, context, input| on_method(context, "DELETE", input), delete_method),
+        Operation::write(
+            "DeleteMethod",
+            |_, context, input| on_method(context, "DELETE", input),
+            delete_method,
+        ),
         Operation::write(
             "PutMethodResponse",
             |_, context, input: &PutMethodResponseInput| on_response(context, "PUT", &input.target),
@@ -47,7 +60,12 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 pub(super) fn method_path(target: &Target) -> String {
-    let Target { rest_api_id, resource_id, http_method, .. } = target;
+    let Target {
+        rest_api_id,
+        resource_id,
+        http_method,
+        ..
+    } = target;
     format!("/restapis/{rest_api_id}/resources/{resource_id}/methods/{http_method}")
 }
 
@@ -56,10 +74,16 @@ fn on_method(context: &Context, method: &str, target: &Target) -> Result<Vec<cra
 }
 
 fn on_response(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("{}/responses/{}", method_path(target), target.status_code))
+    manage(
+        context,
+        method,
+        &format!("{}/responses/{}", method_path(target), target.status_code),
+    )
 }
 
-const HTTP_METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY"];
+const HTTP_METHODS: [&str; 8] = [
+    "GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY",
+];
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutMethod.html>
 fn put_method(tx: &mut Tx<'_>, context: &Context, input: PutMethodInput) -> Result<Method> {
@@ -89,7 +113,9 @@ fn put_method(tx: &mut Tx<'_>, context: &Context, input: PutMethodInput) -> Resu
             authorization_scopes: input.authorization_scopes,
             ..Method::default()
         };
-        resource.resource_methods.insert(input.http_method, made.clone());
+        resource
+            .resource_methods
+            .insert(input.http_method, made.clone());
         Ok(made)
     })
 }
@@ -100,9 +126,9 @@ fn check_authorization(input: &PutMethodInput) -> Result<()> {
         "CUSTOM" | "COGNITO_USER_POOLS" if input.authorizer_id.is_none() => Err(bad_request(
             "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.",
         )),
-        kind @ ("AWS_IAM" | "CUSTOM" | "COGNITO_USER_POOLS") => {
-            Err(Error::not_implemented(format!("apigateway:PutMethod with authorizationType {kind}")))
-        }
+        kind @ ("AWS_IAM" | "CUSTOM" | "COGNITO_USER_POOLS") => Err(Error::not_implemented(
+            format!("apigateway:PutMethod with authorizationType {kind}"),
+        )),
         _ => Err(bad_request(
             "Invalid authorization type specified. Valid options are NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS",
         )),
@@ -111,12 +137,23 @@ fn check_authorization(input: &PutMethodInput) -> Result<()> {
 
 fn check_references(api: &Api, input: &PutMethodInput) -> Result<()> {
     let known = |id: &String| api.definition.validators.contains_key(id);
-    if input.request_validator_id.as_ref().is_some_and(|id| !id.is_empty() && !known(id)) {
-        return Err(bad_request("Invalid Request Validator identifier specified"));
+    if input
+        .request_validator_id
+        .as_ref()
+        .is_some_and(|id| !id.is_empty() && !known(id))
+    {
+        return Err(bad_request(
+            "Invalid Request Validator identifier specified",
+        ));
     }
-    let missing = input.request_models.values().find(|name| !api.definition.models.contains_key(*name));
+    let missing = input
+        .request_models
+        .values()
+        .find(|name| !api.definition.models.contains_key(*name));
     match missing {
-        Some(name) => Err(bad_request(format!("Invalid model identifier specified: {name}"))),
+        Some(name) => Err(bad_request(format!(
+            "Invalid model identifier specified: {name}"
+        ))),
         None => check_parameters(input.request_parameters.keys()),
     }
 }
@@ -126,13 +163,22 @@ fn check_parameters<'a>(names: impl Iterator<Item = &'a String>) -> Result<()> {
     for name in names {
         let mut parts = name.splitn(4, '.');
         let (method, request, place) = (parts.next(), parts.next(), parts.next());
-        let known = matches!(place, Some("querystring" | "header" | "path" | "multivaluequerystring" | "multivalueheader"));
-        let leaf = parts.next().filter(|_| (method, request) == (Some("method"), Some("request")) && known);
+        let known = matches!(
+            place,
+            Some("querystring" | "header" | "path" | "multivaluequerystring" | "multivalueheader")
+        );
+        let leaf = parts
+            .next()
+            .filter(|_| (method, request) == (Some("method"), Some("request")) && known);
         let Some(leaf) = leaf else {
-            return Err(bad_request(format!("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: {name}]")));
+            return Err(bad_request(format!(
+                "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: {name}]"
+            )));
         };
         if seen.contains(&leaf) {
-            return Err(bad_request("Parameter names must be unique across querystring, header and path"));
+            return Err(bad_request(
+                "Parameter names must be unique across querystring, header and path",
+            ));
         }
         seen.push(leaf);
     }
@@ -149,7 +195,11 @@ fn get_method(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Metho
 fn delete_method(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     edit_api(tx, context, &input.rest_api_id, |api| {
         let resource = resource_mut(api, &input.resource_id)?;
-        resource.resource_methods.remove(&input.http_method).map(|_| Nothing {}).ok_or_else(no_method)
+        resource
+            .resource_methods
+            .remove(&input.http_method)
+            .map(|_| Nothing {})
+            .ok_or_else(no_method)
     })
 }
 
@@ -170,29 +220,44 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
     if let (["requestModels", _], Some(name)) = (segments.as_slice(), change.text())
         && !api.definition.models.contains_key(&name)
     {
-        return Err(bad_request(format!("Invalid model identifier specified: {name}")));
+        return Err(bad_request(format!(
+            "Invalid model identifier specified: {name}"
+        )));
     }
     if let (["requestValidatorId"], Some(id)) = (segments.as_slice(), change.text())
         && !id.is_empty()
         && !api.definition.validators.contains_key(&id)
     {
-        return Err(bad_request("Invalid Request Validator identifier specified"));
+        return Err(bad_request(
+            "Invalid Request Validator identifier specified",
+        ));
     }
     let method = method_mut(api, &target.resource_id, &target.http_method)?;
     match segments.as_slice() {
         ["apiKeyRequired"] => method.api_key_required = change.flag()?,
         ["operationName"] => method.operation_name = change.text(),
-        ["requestValidatorId"] => method.request_validator_id = change.text().filter(|id| !id.is_empty()),
-        ["authorizationType"] if change.value == Some("NONE") => method.authorization_type = "NONE".to_owned(),
-        ["authorizationType" | "authorizerId" | "authorizationScopes", ..] => {
-            return Err(Error::not_implemented("apigateway:UpdateMethod of its authorization"));
+        ["requestValidatorId"] => {
+            method.request_validator_id = change.text().filter(|id| !id.is_empty())
+        }
+        ["authorizationType"] if change.value == Some("NONE") => {
+            method.authorization_type = "NONE".to_owned()
+        }
+        [
+            "authorizationType" | "authorizerId" | "authorizationScopes",
+            ..,
+        ] => {
+            return Err(Error::not_implemented(
+                "apigateway:UpdateMethod of its authorization",
+            ));
         }
         ["requestParameters", name] if change.op == Op::Remove => {
             let removed = method.request_parameters.remove(*name);
             removed.ok_or_else(|| not_found("Invalid parameter name specified"))?;
         }
         ["requestParameters", name] => {
-            method.request_parameters.insert((*name).to_owned(), change.flag()?);
+            method
+                .request_parameters
+                .insert((*name).to_owned(), change.flag()?);
             check_parameters(method.request_parameters.keys())?;
         }
         ["requestModels", kind] => match change.text() {
@@ -210,11 +275,21 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutMethodResponse.html>
-fn put_method_response(tx: &mut Tx<'_>, context: &Context, input: PutMethodResponseInput) -> Result<MethodResponse> {
+fn put_method_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: PutMethodResponseInput,
+) -> Result<MethodResponse> {
     let target = input.target;
     edit_api(tx, context, &target.rest_api_id, |api| {
-        if let Some(name) = input.response_models.values().find(|name| !api.definition.models.contains_key(*name)) {
-            return Err(bad_request(format!("Invalid model identifier specified: {name}")));
+        if let Some(name) = input
+            .response_models
+            .values()
+            .find(|name| !api.definition.models.contains_key(*name))
+        {
+            return Err(bad_request(format!(
+                "Invalid model identifier specified: {name}"
+            )));
         }
         let method = method_mut(api, &target.resource_id, &target.http_method)?;
         if method.method_responses.contains_key(&target.status_code) {
@@ -225,22 +300,36 @@ fn put_method_response(tx: &mut Tx<'_>, context: &Context, input: PutMethodRespo
             response_parameters: input.response_parameters,
             response_models: input.response_models,
         };
-        method.method_responses.insert(target.status_code, made.clone());
+        method
+            .method_responses
+            .insert(target.status_code, made.clone());
         Ok(made)
     })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetMethodResponse.html>
-fn get_method_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<MethodResponse> {
+fn get_method_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<MethodResponse> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
-    method.method_responses.get(&input.status_code).cloned().ok_or_else(no_status_code)
+    method
+        .method_responses
+        .get(&input.status_code)
+        .cloned()
+        .ok_or_else(no_status_code)
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteMethodResponse.html>
 fn delete_method_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     edit_api(tx, context, &input.rest_api_id, |api| {
         let method = method_mut(api, &input.resource_id, &input.http_method)?;
-        method.method_responses.remove(&input.status_code).map(|_| Nothing {}).ok_or_else(no_status_code)
+        method
+            .method_responses
+            .remove(&input.status_code)
+            .map(|_| Nothing {})
+            .ok_or_else(no_status_code)
     })
 }

@@ -5,7 +5,9 @@ use cumulet_kernel::{Context, Tx};
 use crate::error::Result;
 use crate::operation::Operation;
 
-use super::super::api::{CreateModelInput, CreateRequestValidatorInput, Items, Nothing, Patch, Target};
+use super::super::api::{
+    CreateModelInput, CreateRequestValidatorInput, Items, Nothing, Patch, Target,
+};
 use super::super::errors::{bad_request, conflict, no_model, no_validator};
 use super::super::state::{self, Api, Model, Place, RequestValidator};
 use super::patch::{self, Change, Op};
@@ -16,14 +18,28 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::write(
             "CreateModel",
             |_, context, input: &CreateModelInput| {
-                manage(context, "POST", &format!("/restapis/{}/models", input.rest_api_id))
+                manage(
+                    context,
+                    "POST",
+                    &format!("/restapis/{}/models", input.rest_api_id),
+                )
             },
             create_model,
         ),
-        Operation::read("GetModel", |_, context, input| on_model(context, "GET", input), get_model),
+        Operation::read(
+            "GetModel",
+            |_, context, input| on_model(context, "GET", input),
+            get_model,
+        ),
         Operation::read(
             "GetModels",
-            |_, context, input: &Target| manage(context, "GET", &format!("/restapis/{}/models", input.rest_api_id)),
+            |_, context, input: &Target| {
+                manage(
+                    context,
+                    "GET",
+                    &format!("/restapis/{}/models", input.rest_api_id),
+                )
+            },
             get_models,
         ),
         Operation::write(
@@ -31,11 +47,19 @@ pub(crate) fn operations() -> Vec<Operation> {
             |_, context, input: &Patch| on_model(context, "PATCH", &input.target),
             update_model,
         ),
-        Operation::write("DeleteModel", |_, context, input| on_model(context, "DELETE", input), delete_model),
+        Operation::write(
+            "DeleteModel",
+            |_, context, input| on_model(context, "DELETE", input),
+            delete_model,
+        ),
         Operation::write(
             "CreateRequestValidator",
             |_, context, input: &CreateRequestValidatorInput| {
-                manage(context, "POST", &format!("/restapis/{}/requestvalidators", input.rest_api_id))
+                manage(
+                    context,
+                    "POST",
+                    &format!("/restapis/{}/requestvalidators", input.rest_api_id),
+                )
             },
             create_request_validator,
         ),
@@ -47,7 +71,11 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::read(
             "GetRequestValidators",
             |_, context, input: &Target| {
-                manage(context, "GET", &format!("/restapis/{}/requestvalidators", input.rest_api_id))
+                manage(
+                    context,
+                    "GET",
+                    &format!("/restapis/{}/requestvalidators", input.rest_api_id),
+                )
             },
             get_request_validators,
         ),
@@ -65,12 +93,27 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn on_model(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("/restapis/{}/models/{}", target.rest_api_id, target.model_name))
+    manage(
+        context,
+        method,
+        &format!(
+            "/restapis/{}/models/{}",
+            target.rest_api_id, target.model_name
+        ),
+    )
 }
 
 fn on_validator(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    let Target { rest_api_id, request_validator_id, .. } = target;
-    manage(context, method, &format!("/restapis/{rest_api_id}/requestvalidators/{request_validator_id}"))
+    let Target {
+        rest_api_id,
+        request_validator_id,
+        ..
+    } = target;
+    manage(
+        context,
+        method,
+        &format!("/restapis/{rest_api_id}/requestvalidators/{request_validator_id}"),
+    )
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateModel.html>
@@ -98,7 +141,9 @@ fn check_model(input: &CreateModelInput) -> Result<()> {
         return Err(bad_request("Model name must be non-empty"));
     }
     if !input.name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(bad_request("Model name must be alphanumeric: ".to_owned() + &input.name));
+        return Err(bad_request(
+            "Model name must be alphanumeric: ".to_owned() + &input.name,
+        ));
     }
     if !input.content_type.contains('/') {
         return Err(bad_request(format!(
@@ -111,40 +156,61 @@ fn check_model(input: &CreateModelInput) -> Result<()> {
 
 fn check_schema(schema: Option<&str>) -> Result<()> {
     let Some(schema) = schema else {
-        return Err(bad_request("Model schema must have at least 1 property or array items defined"));
+        return Err(bad_request(
+            "Model schema must have at least 1 property or array items defined",
+        ));
     };
-    let is_object = serde_json::from_str::<serde_json::Value>(schema).is_ok_and(|schema| schema.is_object());
-    if is_object { Ok(()) } else { Err(bad_request("Invalid model schema specified")) }
+    let is_object =
+        serde_json::from_str::<serde_json::Value>(schema).is_ok_and(|schema| schema.is_object());
+    if is_object {
+        Ok(())
+    } else {
+        Err(bad_request("Invalid model schema specified"))
+    }
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetModel.html>
 fn get_model(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Model> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    api.definition.models.get(&input.model_name).cloned().ok_or_else(|| no_model(&input.model_name))
+    api.definition
+        .models
+        .get(&input.model_name)
+        .cloned()
+        .ok_or_else(|| no_model(&input.model_name))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetModels.html>
 fn get_models(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Model>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(page(api.definition.models.into_values().collect(), input.position.as_deref(), input.limit))
+    Ok(page(
+        api.definition.models.into_values().collect(),
+        input.position.as_deref(),
+        input.limit,
+    ))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateModel.html>
 fn update_model(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Model> {
     let name = input.target.model_name;
     edit_api(tx, context, &input.target.rest_api_id, |api| {
-        let model = api.definition.models.get_mut(&name).ok_or_else(|| no_model(&name))?;
-        patch::each(&input.patch_operations, |change| match (change.op, change.path) {
-            (Op::Replace, "/description") => {
-                model.description = change.text();
-                Ok(())
+        let model = api
+            .definition
+            .models
+            .get_mut(&name)
+            .ok_or_else(|| no_model(&name))?;
+        patch::each(&input.patch_operations, |change| {
+            match (change.op, change.path) {
+                (Op::Replace, "/description") => {
+                    model.description = change.text();
+                    Ok(())
+                }
+                (Op::Replace, "/schema") => {
+                    check_schema(change.value)?;
+                    model.schema = change.text();
+                    Ok(())
+                }
+                _ => Err(change.unknown(&["/description", "/schema"])),
             }
-            (Op::Replace, "/schema") => {
-                check_schema(change.value)?;
-                model.schema = change.text();
-                Ok(())
-            }
-            _ => Err(change.unknown(&["/description", "/schema"])),
         })?;
         Ok(model.clone())
     })
@@ -155,23 +221,40 @@ fn delete_model(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Not
     let name = input.model_name;
     edit_api(tx, context, &input.rest_api_id, |api| {
         if let Some(user) = user_of_model(api, &name) {
-            let text = format!("Cannot delete model '{name}', is referenced in method request: {user}");
+            let text =
+                format!("Cannot delete model '{name}', is referenced in method request: {user}");
             return Err(conflict(text));
         }
-        api.definition.models.remove(&name).map(|_| Nothing {}).ok_or_else(|| no_model(&name))
+        api.definition
+            .models
+            .remove(&name)
+            .map(|_| Nothing {})
+            .ok_or_else(|| no_model(&name))
     })
 }
 
 /// A method whose requests or responses have the model's form, as `/path/METHOD`.
 fn user_of_model(api: &Api, name: &str) -> Option<String> {
     let methods = api.definition.resources.values().flat_map(|resource| {
-        resource.resource_methods.values().map(move |method| (resource, method))
+        resource
+            .resource_methods
+            .values()
+            .map(move |method| (resource, method))
     });
     let mut users = methods.filter(|(_, method)| {
-        let responses = method.method_responses.values().flat_map(|response| response.response_models.values());
-        method.request_models.values().chain(responses).any(|model| model == name)
+        let responses = method
+            .method_responses
+            .values()
+            .flat_map(|response| response.response_models.values());
+        method
+            .request_models
+            .values()
+            .chain(responses)
+            .any(|model| model == name)
     });
-    users.next().map(|(resource, method)| format!("{}/{}", resource.path, method.http_method))
+    users
+        .next()
+        .map(|(resource, method)| format!("{}/{}", resource.path, method.http_method))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateRequestValidator.html>
@@ -181,7 +264,11 @@ fn create_request_validator(
     input: CreateRequestValidatorInput,
 ) -> Result<RequestValidator> {
     let id = part_id(&context.ids);
-    if input.name.as_deref().is_some_and(|name| name.trim().is_empty()) {
+    if input
+        .name
+        .as_deref()
+        .is_some_and(|name| name.trim().is_empty())
+    {
         return Err(bad_request("Request Validator name cannot be blank"));
     }
     edit_api(tx, context, &input.rest_api_id, |api| {
@@ -197,23 +284,49 @@ fn create_request_validator(
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRequestValidator.html>
-fn get_request_validator(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<RequestValidator> {
+fn get_request_validator(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<RequestValidator> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    api.definition.validators.get(&input.request_validator_id).cloned().ok_or_else(no_validator)
+    api.definition
+        .validators
+        .get(&input.request_validator_id)
+        .cloned()
+        .ok_or_else(no_validator)
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRequestValidators.html>
-fn get_request_validators(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<RequestValidator>> {
+fn get_request_validators(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Target,
+) -> Result<Items<RequestValidator>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(page(api.definition.validators.into_values().collect(), input.position.as_deref(), input.limit))
+    Ok(page(
+        api.definition.validators.into_values().collect(),
+        input.position.as_deref(),
+        input.limit,
+    ))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateRequestValidator.html>
-fn update_request_validator(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<RequestValidator> {
+fn update_request_validator(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Patch,
+) -> Result<RequestValidator> {
     let id = input.target.request_validator_id;
     edit_api(tx, context, &input.target.rest_api_id, |api| {
-        let validator = api.definition.validators.get_mut(&id).ok_or_else(no_validator)?;
-        patch::each(&input.patch_operations, |change| patch_validator(validator, change))?;
+        let validator = api
+            .definition
+            .validators
+            .get_mut(&id)
+            .ok_or_else(no_validator)?;
+        patch::each(&input.patch_operations, |change| {
+            patch_validator(validator, change)
+        })?;
         Ok(validator.clone())
     })
 }
@@ -225,12 +338,22 @@ fn patch_validator(validator: &mut RequestValidator, change: &Change<'_>) -> Res
         }
         (Op::Replace, "/name") => validator.name = change.text(),
         (Op::Replace, "/validateRequestParameters") => {
-            validator.validate_request_parameters = change.value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+            validator.validate_request_parameters = change
+                .value
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         }
         (Op::Replace, "/validateRequestBody") => {
-            validator.validate_request_body = change.value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+            validator.validate_request_body = change
+                .value
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         }
-        _ => return Err(change.unknown(&["/name", "/validateRequestParameters", "/validateRequestBody"])),
+        _ => {
+            return Err(change.unknown(&[
+                "/name",
+                "/validateRequestParameters",
+                "/validateRequestBody",
+            ]));
+        }
     }
     Ok(())
 }
@@ -238,7 +361,10 @@ fn patch_validator(validator: &mut RequestValidator, change: &Change<'_>) -> Res
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteRequestValidator.html>
 fn delete_request_validator(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     edit_api(tx, context, &input.rest_api_id, |api| {
-        let gone = api.definition.validators.remove(&input.request_validator_id);
+        let gone = api
+            .definition
+            .validators
+            .remove(&input.request_validator_id);
         gone.map(|_| Nothing {}).ok_or_else(no_validator)
     })
 }

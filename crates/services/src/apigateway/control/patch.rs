@@ -25,19 +25,26 @@ impl Change<'_> {
     /// The parts of the path, `~1` and `~0` resolved.
     pub(crate) fn segments(&self) -> Vec<String> {
         let parts = self.path.trim_start_matches('/').split('/');
-        parts.map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
+        parts
+            .map(|part| part.replace("~1", "/").replace("~0", "~"))
+            .collect()
     }
 
     /// The value that a `replace` or `add` brings; a `remove` brings none.
     pub(crate) fn text(&self) -> Option<String> {
-        self.value.filter(|_| self.op != Op::Remove).map(str::to_owned)
+        self.value
+            .filter(|_| self.op != Op::Remove)
+            .map(str::to_owned)
     }
 
     pub(crate) fn flag(&self) -> Result<bool> {
         match self.value {
             Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
             Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
-            _ => Err(bad_request(format!("Invalid boolean value for {}", self.path))),
+            _ => Err(bad_request(format!(
+                "Invalid boolean value for {}",
+                self.path
+            ))),
         }
     }
 
@@ -80,10 +87,21 @@ pub(crate) fn each(
             Some("add") => Op::Add,
             Some("remove") => Op::Remove,
             Some("replace") => Op::Replace,
-            _ => return Err(bad_request("Invalid patch operation specified. Must be 'add'|'remove'|'replace'")),
+            _ => {
+                return Err(bad_request(
+                    "Invalid patch operation specified. Must be 'add'|'remove'|'replace'",
+                ));
+            }
         };
-        let path = operation.path.as_deref().ok_or_else(|| bad_request("Invalid patch path null"))?;
-        change(&Change { op, path, value: operation.value.as_deref() })?;
+        let path = operation
+            .path
+            .as_deref()
+            .ok_or_else(|| bad_request("Invalid patch path null"))?;
+        change(&Change {
+            op,
+            path,
+            value: operation.value.as_deref(),
+        })?;
     }
     Ok(())
 }

@@ -18,14 +18,31 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::write(
             "CreateResource",
             |_, context, input: &CreateResourceInput| {
-                manage(context, "POST", &format!("/restapis/{}/resources/{}", input.rest_api_id, input.parent_id))
+                manage(
+                    context,
+                    "POST",
+                    &format!(
+                        "/restapis/{}/resources/{}",
+                        input.rest_api_id, input.parent_id
+                    ),
+                )
             },
             create_resource,
         ),
-        Operation::read("GetResource", |_, context, input| on_resource(context, "GET", input), get_resource),
+        Operation::read(
+            "GetResource",
+            |_, context, input| on_resource(context, "GET", input),
+            get_resource,
+        ),
         Operation::read(
             "GetResources",
-            |_, context, input: &Target| manage(context, "GET", &format!("/restapis/{}/resources", input.rest_api_id)),
+            |_, context, input: &Target| {
+                manage(
+                    context,
+                    "GET",
+                    &format!("/restapis/{}/resources", input.rest_api_id),
+                )
+            },
             get_resources,
         ),
         Operation::write(
@@ -33,16 +50,31 @@ pub(crate) fn operations() -> Vec<Operation> {
             |_, context, input: &Patch| on_resource(context, "PATCH", &input.target),
             update_resource,
         ),
-        Operation::write("DeleteResource", |_, context, input| on_resource(context, "DELETE", input), delete_resource),
+        Operation::write(
+            "DeleteResource",
+            |_, context, input| on_resource(context, "DELETE", input),
+            delete_resource,
+        ),
     ]
 }
 
 fn on_resource(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("/restapis/{}/resources/{}", target.rest_api_id, target.resource_id))
+    manage(
+        context,
+        method,
+        &format!(
+            "/restapis/{}/resources/{}",
+            target.rest_api_id, target.resource_id
+        ),
+    )
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateResource.html>
-fn create_resource(tx: &mut Tx<'_>, context: &Context, input: CreateResourceInput) -> Result<Resource> {
+fn create_resource(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: CreateResourceInput,
+) -> Result<Resource> {
     let id = part_id(&context.ids);
     edit_api(tx, context, &input.rest_api_id, |api| {
         let parent = resource(api, &input.parent_id)?.clone();
@@ -66,17 +98,26 @@ fn join(parent: &str, part: &str) -> String {
 /// Whether `part` may stand under `parent`, beside the siblings it has there.
 fn check_place(api: &Api, parent: &Resource, part: &str, moved: Option<&str>) -> Result<()> {
     check_part(part)?;
-    if parent.path_part.as_deref().is_some_and(|part| part.ends_with("+}")) {
+    if parent
+        .path_part
+        .as_deref()
+        .is_some_and(|part| part.ends_with("+}"))
+    {
         let greedy = parent.path_part.as_deref().unwrap_or_default();
-        return Err(bad_request(format!("Cannot create a child of a resource with a greedy path variable: {greedy}")));
+        return Err(bad_request(format!(
+            "Cannot create a child of a resource with a greedy path variable: {greedy}"
+        )));
     }
     let siblings = api.definition.resources.values().filter(|sibling| {
-        sibling.parent_id.as_deref() == Some(parent.id.as_str()) && Some(sibling.id.as_str()) != moved
+        sibling.parent_id.as_deref() == Some(parent.id.as_str())
+            && Some(sibling.id.as_str()) != moved
     });
     for sibling in siblings {
         let taken = sibling.path_part.as_deref().unwrap_or_default();
         if taken == part {
-            return Err(conflict(format!("Another resource with the same parent already has this name: {part}")));
+            return Err(conflict(format!(
+                "Another resource with the same parent already has this name: {part}"
+            )));
         }
         if taken.starts_with('{') && part.starts_with('{') {
             return Err(bad_request(format!(
@@ -88,7 +129,9 @@ fn check_place(api: &Api, parent: &Resource, part: &str, moved: Option<&str>) ->
 }
 
 fn check_part(part: &str) -> Result<()> {
-    let inner = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+    let inner = part
+        .strip_prefix('{')
+        .and_then(|part| part.strip_suffix('}'));
     let name = inner.map_or(part, |inner| inner.strip_suffix('+').unwrap_or(inner));
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
     if !name.is_empty() && name.bytes().all(allowed) {
@@ -108,7 +151,11 @@ fn get_resource(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Res
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetResources.html>
 fn get_resources(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Resource>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(page(api.definition.resources.into_values().collect(), input.position.as_deref(), input.limit))
+    Ok(page(
+        api.definition.resources.into_values().collect(),
+        input.position.as_deref(),
+        input.limit,
+    ))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteResource.html>
@@ -150,10 +197,19 @@ fn update_resource(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<R
             match (change.op, change.path) {
                 (Op::Replace, "/parentId" | "/pathPart") if current.parent_id.is_none() => {
                     let member = change.path.trim_start_matches('/');
-                    Err(bad_request(format!("Root resource cannot update its {member}.")))
+                    Err(bad_request(format!(
+                        "Root resource cannot update its {member}."
+                    )))
                 }
-                (Op::Replace, "/parentId") => move_to(api, &id, &value, current.path_part.as_deref()),
-                (Op::Replace, "/pathPart") => move_to(api, &id, current.parent_id.as_deref().unwrap_or_default(), Some(&value)),
+                (Op::Replace, "/parentId") => {
+                    move_to(api, &id, &value, current.path_part.as_deref())
+                }
+                (Op::Replace, "/pathPart") => move_to(
+                    api,
+                    &id,
+                    current.parent_id.as_deref().unwrap_or_default(),
+                    Some(&value),
+                ),
                 _ => Err(change.unknown(&PATCHABLE)),
             }
         })?;
@@ -166,7 +222,12 @@ fn move_to(api: &mut Api, id: &str, parent_id: &str, part: Option<&str>) -> Resu
         return Err(bad_request("Resources cannot be cyclical."));
     }
     let part = part.unwrap_or_default();
-    let parent = api.definition.resources.get(parent_id).cloned().ok_or_else(no_resource)?;
+    let parent = api
+        .definition
+        .resources
+        .get(parent_id)
+        .cloned()
+        .ok_or_else(no_resource)?;
     check_place(api, &parent, part, Some(id))?;
     let moved = resource_mut(api, id)?;
     moved.parent_id = Some(parent.id);

@@ -18,14 +18,28 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::write(
             "CreateStage",
             |_, context, input: &CreateStageInput| {
-                manage(context, "POST", &format!("/restapis/{}/stages", input.rest_api_id))
+                manage(
+                    context,
+                    "POST",
+                    &format!("/restapis/{}/stages", input.rest_api_id),
+                )
             },
             create_stage,
         ),
-        Operation::read("GetStage", |_, context, input| on_stage(context, "GET", input), get_stage),
+        Operation::read(
+            "GetStage",
+            |_, context, input| on_stage(context, "GET", input),
+            get_stage,
+        ),
         Operation::read(
             "GetStages",
-            |_, context, input: &Target| manage(context, "GET", &format!("/restapis/{}/stages", input.rest_api_id)),
+            |_, context, input: &Target| {
+                manage(
+                    context,
+                    "GET",
+                    &format!("/restapis/{}/stages", input.rest_api_id),
+                )
+            },
             get_stages,
         ),
         Operation::write(
@@ -33,7 +47,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             |_, context, input: &Patch| on_stage(context, "PATCH", &input.target),
             update_stage,
         ),
-        Operation::write("DeleteStage", |_, context, input| on_stage(context, "DELETE", input), delete_stage),
+        Operation::write(
+            "DeleteStage",
+            |_, context, input| on_stage(context, "DELETE", input),
+            delete_stage,
+        ),
     ]
 }
 
@@ -44,11 +62,22 @@ struct Stages {
 }
 
 fn on_stage(context: &Context, method: &str, target: &Target) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("/restapis/{}/stages/{}", target.rest_api_id, target.stage_name))
+    manage(
+        context,
+        method,
+        &format!(
+            "/restapis/{}/stages/{}",
+            target.rest_api_id, target.stage_name
+        ),
+    )
 }
 
 /// A stage before anything is set.
-pub(super) fn new_stage(context: &Context, name: &str, description: Option<String>) -> Result<Stage> {
+pub(super) fn new_stage(
+    context: &Context,
+    name: &str,
+    description: Option<String>,
+) -> Result<Stage> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if name.is_empty() || !name.bytes().all(allowed) {
         return Err(bad_request("Stage name only allows a-zA-Z0-9_-"));
@@ -67,7 +96,9 @@ pub(super) fn new_stage(context: &Context, name: &str, description: Option<Strin
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateStage.html>
 fn create_stage(tx: &mut Tx<'_>, context: &Context, input: CreateStageInput) -> Result<Stage> {
     if input.canary_settings.is_some() || input.cache_cluster_enabled {
-        return Err(Error::not_implemented("apigateway:CreateStage with a canary or a cache"));
+        return Err(Error::not_implemented(
+            "apigateway:CreateStage with a canary or a cache",
+        ));
     }
     state::api(tx, Place::of(context), &input.rest_api_id)?;
     if state::deployment(tx, &input.rest_api_id, &input.deployment_id)?.is_none() {
@@ -102,7 +133,9 @@ fn get_stage(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Stage>
 fn get_stages(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Stages> {
     state::api(tx, Place::of(context), &input.rest_api_id)?;
     let mut item = state::stages(tx, &input.rest_api_id)?;
-    item.retain(|stage| input.deployment_id.is_empty() || stage.deployment_id == input.deployment_id);
+    item.retain(|stage| {
+        input.deployment_id.is_empty() || stage.deployment_id == input.deployment_id
+    });
     Ok(Stages { item })
 }
 
@@ -116,7 +149,9 @@ fn delete_stage(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Not
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateStage.html>
 fn update_stage(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Stage> {
     let mut stage = load(tx, context, &input.target)?;
-    patch::each(&input.patch_operations, |change| patch_stage(&mut stage, change))?;
+    patch::each(&input.patch_operations, |change| {
+        patch_stage(&mut stage, change)
+    })?;
     if state::deployment(tx, &input.target.rest_api_id, &stage.deployment_id)?.is_none() {
         return Err(bad_request("Deployment id does not exist"));
     }
@@ -127,7 +162,12 @@ fn update_stage(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Stag
 
 fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
     let segments = change.segments();
-    match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match segments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["deploymentId"] => stage.deployment_id = change.text().unwrap_or_default(),
         ["description"] => stage.description = change.text(),
         ["documentationVersion"] => stage.documentation_version = change.text(),
@@ -138,8 +178,14 @@ fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
         },
         ["accessLogSettings"] if change.op == Op::Remove => stage.access_log_settings = None,
         ["accessLogSettings", member] => patch_access_log(stage, member, change)?,
-        ["cacheClusterEnabled" | "cacheClusterSize" | "canarySettings" | "clientCertificateId", ..] => {
-            return Err(Error::not_implemented(format!("apigateway:UpdateStage of {}", change.path)));
+        [
+            "cacheClusterEnabled" | "cacheClusterSize" | "canarySettings" | "clientCertificateId",
+            ..,
+        ] => {
+            return Err(Error::not_implemented(format!(
+                "apigateway:UpdateStage of {}",
+                change.path
+            )));
         }
         [resource, method] if change.op == Op::Remove => {
             let key = setting_key(resource, method);
@@ -150,7 +196,10 @@ fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
             }
         }
         [resource, method, group, setting] => {
-            let setting_of = stage.method_settings.entry(setting_key(resource, method)).or_default();
+            let setting_of = stage
+                .method_settings
+                .entry(setting_key(resource, method))
+                .or_default();
             patch_setting(setting_of, &format!("{group}/{setting}"), change)?;
         }
         _ => return Err(unknown_setting(change)),
@@ -164,10 +213,14 @@ fn setting_key(resource: &str, method: &str) -> String {
 }
 
 fn patch_access_log(stage: &mut Stage, member: &str, change: &Change<'_>) -> Result<()> {
-    let settings = stage.access_log_settings.get_or_insert_with(AccessLogSettings::default);
+    let settings = stage
+        .access_log_settings
+        .get_or_insert_with(AccessLogSettings::default);
     let value = change.text().filter(|value| !value.is_empty());
     match member {
-        "destinationArn" | "format" if value.is_none() => Err(bad_request("Access Log value must not be empty")),
+        "destinationArn" | "format" if value.is_none() => {
+            Err(bad_request("Access Log value must not be empty"))
+        }
         "destinationArn" => {
             settings.destination_arn = value;
             Ok(())
@@ -190,7 +243,9 @@ fn patch_setting(setting: &mut MethodSetting, path: &str, change: &Change<'_>) -
         "throttling/burstLimit" => setting.throttling_burst_limit = change.number()?,
         "throttling/rateLimit" => setting.throttling_rate_limit = change.number()?,
         "caching/enabled" if change.flag()? => {
-            return Err(Error::not_implemented("apigateway:UpdateStage with a cache"));
+            return Err(Error::not_implemented(
+                "apigateway:UpdateStage with a cache",
+            ));
         }
         "caching/enabled" => setting.caching_enabled = false,
         "caching/ttlInSeconds" => setting.cache_ttl_in_seconds = change.number()?,
@@ -209,5 +264,8 @@ fn patch_setting(setting: &mut MethodSetting, path: &str, change: &Change<'_>) -
 const SETTING_PATHS: &str = "[/deploymentId, /description, /cacheClusterEnabled, /cacheClusterSize, /clientCertificateId, /accessLogSettings, /accessLogSettings/destinationArn, /accessLogSettings/format, /{resourcePath}/{httpMethod}/metrics/enabled, /{resourcePath}/{httpMethod}/logging/dataTrace, /{resourcePath}/{httpMethod}/logging/loglevel, /{resourcePath}/{httpMethod}/throttling/burstLimit/{resourcePath}/{httpMethod}/throttling/rateLimit/{resourcePath}/{httpMethod}/caching/ttlInSeconds, /{resourcePath}/{httpMethod}/caching/enabled, /{resourcePath}/{httpMethod}/caching/dataEncrypted, /{resourcePath}/{httpMethod}/caching/requireAuthorizationForCacheControl, /{resourcePath}/{httpMethod}/caching/unauthorizedCacheControlHeaderStrategy, /*/*/metrics/enabled, /*/*/logging/dataTrace, /*/*/logging/loglevel, /*/*/throttling/burstLimit /*/*/throttling/rateLimit /*/*/caching/ttlInSeconds, /*/*/caching/enabled, /*/*/caching/dataEncrypted, /*/*/caching/requireAuthorizationForCacheControl, /*/*/caching/unauthorizedCacheControlHeaderStrategy, /variables/{variable_name}, /tracingEnabled]";
 
 fn unknown_setting(change: &Change<'_>) -> Error {
-    bad_request(format!("Invalid method setting path: {}. Must be one of: {SETTING_PATHS}", change.path))
+    bad_request(format!(
+        "Invalid method setting path: {}. Must be one of: {SETTING_PATHS}",
+        change.path
+    ))
 }

@@ -14,29 +14,45 @@ use super::manage;
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
-        Operation::write("TagResource", |_, context, input: &TagResourceInput| on_arn(context, "PUT", &input.resource_arn), tag_resource),
+        Operation::write(
+            "TagResource",
+            |_, context, input: &TagResourceInput| on_arn(context, "PUT", &input.resource_arn),
+            tag_resource,
+        ),
         Operation::write(
             "UntagResource",
             |_, context, input: &TagResourceInput| on_arn(context, "DELETE", &input.resource_arn),
             untag_resource,
         ),
-        Operation::read("GetTags", |_, context, input: &Target| on_arn(context, "GET", &input.resource_arn), get_tags),
+        Operation::read(
+            "GetTags",
+            |_, context, input: &Target| on_arn(context, "GET", &input.resource_arn),
+            get_tags,
+        ),
     ]
 }
 
 fn on_arn(context: &Context, method: &str, arn: &str) -> Result<Vec<crate::Access>> {
-    manage(context, method, &format!("/tags/{}", arn.replace(':', "%3A").replace('/', "%2F")))
+    manage(
+        context,
+        method,
+        &format!("/tags/{}", arn.replace(':', "%3A").replace('/', "%2F")),
+    )
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_TagResource.html>
 fn tag_resource(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<Nothing> {
-    edit_tags(tx, context, &input.resource_arn, |tags| tags.extend(input.tags))?;
+    edit_tags(tx, context, &input.resource_arn, |tags| {
+        tags.extend(input.tags)
+    })?;
     Ok(Nothing {})
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UntagResource.html>
 fn untag_resource(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<Nothing> {
-    edit_tags(tx, context, &input.resource_arn, |tags| tags.retain(|key, _| !input.tag_keys.contains(key)))?;
+    edit_tags(tx, context, &input.resource_arn, |tags| {
+        tags.retain(|key, _| !input.tag_keys.contains(key))
+    })?;
     Ok(Nothing {})
 }
 
@@ -53,7 +69,12 @@ fn get_tags(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> 
     Ok(json!({ "tags": tags }))
 }
 
-fn edit_tags(tx: &mut Tx<'_>, context: &Context, arn: &str, edit: impl FnOnce(&mut Texts)) -> Result<()> {
+fn edit_tags(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    arn: &str,
+    edit: impl FnOnce(&mut Texts),
+) -> Result<()> {
     let place = Place::of(context);
     match parts(arn)?.as_slice() {
         ["restapis", id] => {
@@ -83,7 +104,9 @@ fn edit_tags(tx: &mut Tx<'_>, context: &Context, arn: &str, edit: impl FnOnce(&m
 
 /// `arn:aws:apigateway:region::/restapis/id` as its path's parts.
 fn parts(arn: &str) -> Result<Vec<&str>> {
-    let parsed = Arn::parse(arn).filter(|parsed| parsed.service == "apigateway").ok_or_else(|| malformed(arn))?;
+    let parsed = Arn::parse(arn)
+        .filter(|parsed| parsed.service == "apigateway")
+        .ok_or_else(|| malformed(arn))?;
     Ok(parsed.resource.trim_start_matches('/').split('/').collect())
 }
 

@@ -87,7 +87,11 @@ fn headers(call: &Call<'_>) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = request
         .headers
         .iter()
-        .filter(|(name, _)| !NOT_PASSED_ON.iter().any(|dropped| name.eq_ignore_ascii_case(dropped)))
+        .filter(|(name, _)| {
+            !NOT_PASSED_ON
+                .iter()
+                .any(|dropped| name.eq_ignore_ascii_case(dropped))
+        })
         .map(|(name, value)| (shown_name(name), value.clone()))
         .collect();
     headers.retain(|(name, _)| name != "Host" && !name.eq_ignore_ascii_case("x-amzn-trace-id"));
@@ -111,7 +115,10 @@ fn shown_name(name: &str) -> String {
 }
 
 fn domain_name(call: &Call<'_>) -> String {
-    format!("{}.execute-api.{}.amazonaws.com", call.api_id, call.context.region)
+    format!(
+        "{}.execute-api.{}.amazonaws.com",
+        call.api_id, call.context.region
+    )
 }
 
 /// `Root=1-5f84c7a1-0123456789abcdef01234567`
@@ -123,8 +130,15 @@ pub(super) fn trace_id(call: &Call<'_>) -> String {
 
 /// Name and last value of each; null where there are none.
 fn last_values(pairs: &[(String, String)]) -> Value {
-    let map: Map<String, Value> = pairs.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    if map.is_empty() { Value::Null } else { Value::Object(map) }
+    let map: Map<String, Value> = pairs
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
+    if map.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(map)
+    }
 }
 
 /// Name and all values of each, in order; null where there are none.
@@ -133,11 +147,19 @@ fn all_values(pairs: &[(String, String)]) -> Value {
     for (name, value) in pairs {
         map.entry(name).or_default().push(value);
     }
-    if map.is_empty() { Value::Null } else { json!(map) }
+    if map.is_empty() {
+        Value::Null
+    } else {
+        json!(map)
+    }
 }
 
 fn stage_variables(call: &Call<'_>) -> Value {
-    if call.stage.variables.is_empty() { Value::Null } else { json!(call.stage.variables) }
+    if call.stage.variables.is_empty() {
+        Value::Null
+    } else {
+        json!(call.stage.variables)
+    }
 }
 
 fn body(call: &Call<'_>) -> (Value, bool) {
@@ -197,8 +219,9 @@ fn identity(call: &Call<'_>) -> Value {
 
 /// `21/Nov/2026:03:34:37 +0000`
 pub(super) fn request_time(now_ms: i64) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let (year, month, day) = civil(now_ms.div_euclid(86_400_000));
     let second = now_ms.div_euclid(1000).rem_euclid(86_400);
     let month = MONTHS.get(month - 1).copied().unwrap_or_default();
@@ -214,8 +237,16 @@ fn civil(days: i64) -> (i64, usize, i64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year + i64::from(month <= 2), usize::try_from(month).unwrap_or(1), day)
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    (
+        era * 400 + year + i64::from(month <= 2),
+        usize::try_from(month).unwrap_or(1),
+        day,
+    )
 }
 
 #[cfg(test)]
@@ -224,15 +255,24 @@ mod tests {
 
     #[test]
     fn a_request_time_reads_as_a_web_servers_log() {
-        assert_eq!(request_time(1_795_232_077_000), "21/Nov/2026:03:34:37 +0000");
+        assert_eq!(
+            request_time(1_795_232_077_000),
+            "21/Nov/2026:03:34:37 +0000"
+        );
         assert_eq!(request_time(951_782_400_000), "29/Feb/2000:00:00:00 +0000");
     }
 
     #[test]
     fn a_query_is_decoded_in_order() {
-        let request = HttpRequest { query: Some("a=1&b=x+y%2F&a=2&c".into()), ..HttpRequest::default() };
+        let request = HttpRequest {
+            query: Some("a=1&b=x+y%2F&a=2&c".into()),
+            ..HttpRequest::default()
+        };
         let pairs = query_pairs(&request);
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         assert_eq!(pairs, [("a", "1"), ("b", "x y/"), ("a", "2"), ("c", "")]);
     }
 }

@@ -23,17 +23,47 @@ pub(super) struct Failure {
 /// Type, status, `x-amzn-ErrorType`, and whether AWS writes a space after the colon.
 const BUILTIN: [(&str, u16, &str, bool); 19] = [
     ("ACCESS_DENIED", 403, "AccessDeniedException", false),
-    ("API_CONFIGURATION_ERROR", 500, "InternalServerErrorException", true),
-    ("AUTHORIZER_CONFIGURATION_ERROR", 500, "AuthorizerConfigurationException", false),
-    ("AUTHORIZER_FAILURE", 500, "AuthorizerConfigurationException", false),
+    (
+        "API_CONFIGURATION_ERROR",
+        500,
+        "InternalServerErrorException",
+        true,
+    ),
+    (
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        500,
+        "AuthorizerConfigurationException",
+        false,
+    ),
+    (
+        "AUTHORIZER_FAILURE",
+        500,
+        "AuthorizerConfigurationException",
+        false,
+    ),
     ("BAD_REQUEST_BODY", 400, "BadRequestException", true),
     ("BAD_REQUEST_PARAMETERS", 400, "BadRequestException", true),
     ("EXPIRED_TOKEN", 403, "ExpiredTokenException", false),
-    ("INTEGRATION_FAILURE", 504, "InternalServerErrorException", true),
-    ("INTEGRATION_TIMEOUT", 504, "InternalServerErrorException", true),
+    (
+        "INTEGRATION_FAILURE",
+        504,
+        "InternalServerErrorException",
+        true,
+    ),
+    (
+        "INTEGRATION_TIMEOUT",
+        504,
+        "InternalServerErrorException",
+        true,
+    ),
     ("INVALID_API_KEY", 403, "ForbiddenException", false),
     ("INVALID_SIGNATURE", 403, "InvalidSignatureException", false),
-    ("MISSING_AUTHENTICATION_TOKEN", 403, "MissingAuthenticationTokenException", false),
+    (
+        "MISSING_AUTHENTICATION_TOKEN",
+        403,
+        "MissingAuthenticationTokenException",
+        false,
+    ),
     ("QUOTA_EXCEEDED", 429, "LimitExceededException", false),
     ("REQUEST_TOO_LARGE", 413, "RequestTooLargeException", false),
     ("RESOURCE_NOT_FOUND", 404, "NotFoundException", false),
@@ -45,27 +75,44 @@ const BUILTIN: [(&str, u16, &str, bool); 19] = [
 
 /// The status of a type as long as nobody customised it.
 pub(in super::super) fn builtin_status(kind: &str) -> Option<u16> {
-    BUILTIN.iter().find(|(name, ..)| *name == kind).map(|(_, status, ..)| *status)
+    BUILTIN
+        .iter()
+        .find(|(name, ..)| *name == kind)
+        .map(|(_, status, ..)| *status)
 }
 
 impl Failure {
     pub(super) fn of(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: None, status: None }
+        Self {
+            kind,
+            message: message.into(),
+            detail: None,
+            status: None,
+        }
     }
 
     /// The integration failed in a way that is nobody's but the API's owner's.
     pub(super) fn internal() -> Self {
-        Self { status: Some(500), ..Self::of("API_CONFIGURATION_ERROR", "Internal server error") }
+        Self {
+            status: Some(500),
+            ..Self::of("API_CONFIGURATION_ERROR", "Internal server error")
+        }
     }
 
     /// The function failed, or answered what no HTTP response can be made of.
     pub(super) fn bad_gateway() -> Self {
-        Self { status: Some(502), ..Self::of("INTEGRATION_FAILURE", "Internal server error") }
+        Self {
+            status: Some(502),
+            ..Self::of("INTEGRATION_FAILURE", "Internal server error")
+        }
     }
 
     /// The function could not be invoked: no permission, or no concurrency left.
     pub(super) fn not_invoked() -> Self {
-        Self { status: Some(500), ..Self::of("INTEGRATION_FAILURE", "Internal server error") }
+        Self {
+            status: Some(500),
+            ..Self::of("INTEGRATION_FAILURE", "Internal server error")
+        }
     }
 
     pub(super) fn timed_out() -> Self {
@@ -74,11 +121,17 @@ impl Failure {
 
     pub(super) fn not_built(integration: &str) -> Self {
         let message = format!("{integration} integrations are not implemented by Cumulet");
-        Self { status: Some(501), ..Self::of("API_CONFIGURATION_ERROR", message) }
+        Self {
+            status: Some(501),
+            ..Self::of("API_CONFIGURATION_ERROR", message)
+        }
     }
 
     pub(super) fn with_detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
     }
 
     pub(super) fn kind(&self) -> &'static str {
@@ -90,24 +143,37 @@ impl Failure {
     }
 
     /// The answer, as the deployment customised it: by type, by class, or built in.
-    pub(super) fn reply(&self, definition: &Definition, context: &Context, extended_request_id: &str) -> HttpReply {
+    pub(super) fn reply(
+        &self,
+        definition: &Definition,
+        context: &Context,
+        extended_request_id: &str,
+    ) -> HttpReply {
         let (_, status, error_type, _) = self.builtin();
         let status = self.status.unwrap_or(status);
-        let class = if status >= 500 { "DEFAULT_5XX" } else { "DEFAULT_4XX" };
+        let class = if status >= 500 {
+            "DEFAULT_5XX"
+        } else {
+            "DEFAULT_4XX"
+        };
         let responses = &definition.gateway_responses;
         let customised = responses.get(self.kind).or_else(|| responses.get(class));
         let mut reply = match customised {
             Some(response) => self.customised(response, status, context),
             None => HttpReply::json(status, &self.body()),
         };
-        reply.headers.push(("x-amzn-ErrorType".to_owned(), error_type.to_owned()));
+        reply
+            .headers
+            .push(("x-amzn-ErrorType".to_owned(), error_type.to_owned()));
         identify(&mut reply, context, extended_request_id);
         reply
     }
 
     fn builtin(&self) -> (&'static str, u16, &'static str, bool) {
         let known = BUILTIN.iter().find(|(name, ..)| *name == self.kind);
-        known.copied().unwrap_or(("DEFAULT_5XX", 500, "InternalServerErrorException", true))
+        known
+            .copied()
+            .unwrap_or(("DEFAULT_5XX", 500, "InternalServerErrorException", true))
     }
 
     fn body(&self) -> String {
@@ -116,13 +182,19 @@ impl Failure {
     }
 
     fn customised(&self, response: &GatewayResponse, status: u16, context: &Context) -> HttpReply {
-        let status = response.status_code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(status);
+        let status = response
+            .status_code
+            .as_deref()
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(status);
         let template = response.response_templates.get("application/json");
         let body = template.map_or_else(|| self.body(), |template| self.fill(template, context));
         let mut reply = HttpReply::json(status, &body);
         for (name, value) in &response.response_parameters {
             let header = name.strip_prefix("gatewayresponse.header.");
-            let literal = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+            let literal = value
+                .strip_prefix('\'')
+                .and_then(|value| value.strip_suffix('\''));
             if let (Some(header), Some(literal)) = (header, literal) {
                 reply.headers.push((header.to_owned(), literal.to_owned()));
             }
@@ -134,7 +206,10 @@ impl Failure {
     fn fill(&self, template: &str, context: &Context) -> String {
         template
             .replace("$context.error.messageString", &quoted(&self.message))
-            .replace("$context.error.validationErrorString", self.detail.as_deref().unwrap_or_default())
+            .replace(
+                "$context.error.validationErrorString",
+                self.detail.as_deref().unwrap_or_default(),
+            )
             .replace("$context.error.message", &self.message)
             .replace("$context.error.responseType", self.kind)
             .replace("$context.requestId", &context.request_id)
@@ -147,8 +222,15 @@ fn quoted(text: &str) -> String {
 
 /// The headers that every answer of API Gateway bears.
 pub(super) fn identify(reply: &mut HttpReply, context: &Context, extended_request_id: &str) {
-    for (name, value) in [("x-amzn-RequestId", context.request_id.as_ref()), ("x-amz-apigw-id", extended_request_id)] {
-        if !reply.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+    for (name, value) in [
+        ("x-amzn-RequestId", context.request_id.as_ref()),
+        ("x-amz-apigw-id", extended_request_id),
+    ] {
+        if !reply
+            .headers
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        {
             reply.headers.push((name.to_owned(), value.to_owned()));
         }
     }
@@ -157,7 +239,10 @@ pub(super) fn identify(reply: &mut HttpReply, context: &Context, extended_reques
 /// An API or stage that is not there.
 pub(super) fn forbidden(context: &Context, extended_request_id: &str) -> HttpReply {
     let mut reply = HttpReply::json(403, r#"{"message":"Forbidden"}"#);
-    reply.headers.push(("x-amzn-ErrorType".to_owned(), "ForbiddenException".to_owned()));
+    reply.headers.push((
+        "x-amzn-ErrorType".to_owned(),
+        "ForbiddenException".to_owned(),
+    ));
     identify(&mut reply, context, extended_request_id);
     reply
 }
@@ -167,7 +252,11 @@ pub(super) fn broken(context: &Context, extended_request_id: &str, error: &Error
     context.trace.fail(&error.code);
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     let body = Bytes::from_static(br#"{"message": "Internal server error"}"#);
-    let mut reply = HttpReply { status: 500, headers, body };
+    let mut reply = HttpReply {
+        status: 500,
+        headers,
+        body,
+    };
     identify(&mut reply, context, extended_request_id);
     reply
 }

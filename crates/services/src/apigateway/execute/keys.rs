@@ -34,16 +34,25 @@ impl AcceptedKey {
     }
 
     /// The plan's own limit for one method of a stage (`/path/METHOD`).
-    pub(super) fn method_throttle(&self, (api_id, stage): &(String, String), method: &str) -> Option<Throttle> {
+    pub(super) fn method_throttle(
+        &self,
+        (api_id, stage): &(String, String),
+        method: &str,
+    ) -> Option<Throttle> {
         let stages = &self.stored.plan.api_stages;
-        let stage = stages.iter().find(|known| known.api_id == *api_id && known.stage == *stage)?;
+        let stage = stages
+            .iter()
+            .find(|known| known.api_id == *api_id && known.stage == *stage)?;
         stage.throttle.get(method).copied()
     }
 }
 
 /// Finds the key that a method requires, and counts the request against its quota. A method that
 /// requires none is in no plan, whatever key the request brings.
-pub(super) async fn check(call: &Call<'_>, log: &mut ExecutionLog) -> Result<Option<AcceptedKey>, Failure> {
+pub(super) async fn check(
+    call: &Call<'_>,
+    log: &mut ExecutionLog,
+) -> Result<Option<AcceptedKey>, Failure> {
     if !call.method.api_key_required {
         let method = format!("{} {}", call.method.http_method, call.resource.path);
         log.line(format!(
@@ -62,11 +71,15 @@ pub(super) async fn check(call: &Call<'_>, log: &mut ExecutionLog) -> Result<Opt
 }
 
 fn find(call: &Call<'_>) -> Result<Option<AcceptedKey>> {
-    let Some(value) = call.request.header("x-api-key") else { return Ok(None) };
+    let Some(value) = call.request.header("x-api-key") else {
+        return Ok(None);
+    };
     call.engine.read(|tx| {
         let place = Place::of(&call.context);
         let mut keys = state::api_keys(tx, place)?.into_iter();
-        let Some(key) = keys.find(|key| key.enabled && key.value.as_deref() == Some(value)) else { return Ok(None) };
+        let Some(key) = keys.find(|key| key.enabled && key.value.as_deref() == Some(value)) else {
+            return Ok(None);
+        };
         let in_stage = |stored: &StoredPlan| {
             let mut stages = stored.plan.api_stages.iter();
             stages.any(|stage| stage.api_id == call.api_id && stage.stage == call.stage.stage_name)
@@ -81,10 +94,17 @@ fn find(call: &Call<'_>) -> Result<Option<AcceptedKey>> {
 async fn count(call: &Call<'_>, accepted: &AcceptedKey, quota: Quota) -> Result<(), Failure> {
     let period = period(&quota.period, call.now());
     let place = Place::of(&call.context);
-    let key = Key::new().text(place.account).text(place.region).text(accepted.plan_id()).text(accepted.key_id());
+    let key = Key::new()
+        .text(place.account)
+        .text(place.region)
+        .text(accepted.plan_id())
+        .text(accepted.key_id());
     let key = key.number(period.unsigned_abs());
     let counted = call.engine.write(move |tx| {
-        let used = tx.get(USAGE, &key)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes);
+        let used = tx
+            .get(USAGE, &key)?
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, i64::from_be_bytes);
         let used = used.max(if used == 0 { quota.offset } else { used });
         if used >= quota.limit {
             return Ok(false);
@@ -131,7 +151,11 @@ mod tests {
         let first = Timestamp::from_seconds(1_772_323_200);
         for kind in ["DAY", "WEEK", "MONTH"] {
             assert_eq!(period(kind, last) + 1, period(kind, first), "{kind}");
-            assert_eq!(period(kind, first), period(kind, first.plus_s(DAY_S - 1)), "{kind}");
+            assert_eq!(
+                period(kind, first),
+                period(kind, first.plus_s(DAY_S - 1)),
+                "{kind}"
+            );
         }
     }
 }

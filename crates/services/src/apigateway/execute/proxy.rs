@@ -25,24 +25,36 @@ pub(super) async fn answer(
     log.sending(&uri, &event);
     let payload = invoke(call, integration, function, event.into(), log).await?;
     let mut reply = reply(call, &payload).ok_or_else(|| {
-        log.line("Execution failed due to configuration error: Malformed Lambda proxy response".to_owned());
+        log.line(
+            "Execution failed due to configuration error: Malformed Lambda proxy response"
+                .to_owned(),
+        );
         Failure::bad_gateway()
     })?;
-    let traced = reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-amzn-trace-id"));
+    let traced = reply
+        .headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("x-amzn-trace-id"));
     if !traced {
-        reply.headers.push(("X-Amzn-Trace-Id".to_owned(), event::trace_id(call)));
+        reply
+            .headers
+            .push(("X-Amzn-Trace-Id".to_owned(), event::trace_id(call)));
     }
     Ok(reply)
 }
 
 /// `arn:aws:apigateway:region:lambda:path/2015-03-31/functions/{function}/invocations`
 fn function_of(uri: &str) -> Option<&str> {
-    uri.split_once("/functions/")?.1.strip_suffix("/invocations")
+    uri.split_once("/functions/")?
+        .1
+        .strip_suffix("/invocations")
 }
 
 fn with_stage_variables(call: &Call<'_>, uri: &str) -> String {
     let variables = call.stage.variables.iter();
-    variables.fold(uri.to_owned(), |uri, (name, value)| uri.replace(&format!("${{stageVariables.{name}}}"), value))
+    variables.fold(uri.to_owned(), |uri, (name, value)| {
+        uri.replace(&format!("${{stageVariables.{name}}}"), value)
+    })
 }
 
 /// Invokes the function and waits as long as the integration may take. The function is not stopped by
@@ -55,9 +67,12 @@ async fn invoke(
     log: &mut ExecutionLog,
 ) -> Result<Bytes, Failure> {
     let source = call.method_arn();
-    let context = call.context.as_service("apigateway.amazonaws.com", &source, &call.context.account);
+    let context =
+        call.context
+            .as_service("apigateway.amazonaws.com", &source, &call.context.account);
     let engine = call.engine.clone();
-    let running = tokio::spawn(async move { lambda::invoke(&engine, &context, &function, event).await });
+    let running =
+        tokio::spawn(async move { lambda::invoke(&engine, &context, &function, event).await });
     let patience = Duration::from_millis(integration.timeout_in_millis.max(0).unsigned_abs());
     let Ok(finished) = tokio::time::timeout(patience, running).await else {
         log.line("Execution failed due to a timeout error".to_owned());
@@ -79,7 +94,13 @@ async fn invoke(
     }
 }
 
-const MEMBERS: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
+const MEMBERS: [&str; 5] = [
+    "statusCode",
+    "headers",
+    "multiValueHeaders",
+    "body",
+    "isBase64Encoded",
+];
 
 /// The HTTP response that a function's answer describes; `None` where it describes none.
 fn reply(call: &Call<'_>, payload: &[u8]) -> Option<HttpReply> {
@@ -100,11 +121,22 @@ fn reply(call: &Call<'_>, payload: &[u8]) -> Option<HttpReply> {
         None | Some(Value::Null) => false,
         Some(flag) => flag.as_bool()?,
     };
-    let body = if is_base64 && wants_binary(call) { STANDARD.decode(&body).ok()?.into() } else { body };
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+    let body = if is_base64 && wants_binary(call) {
+        STANDARD.decode(&body).ok()?.into()
+    } else {
+        body
+    };
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
         headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
     }
-    Some(HttpReply { status, headers, body })
+    Some(HttpReply {
+        status,
+        headers,
+        body,
+    })
 }
 
 /// A number or its text; 200 where it is missing.
@@ -115,12 +147,16 @@ fn status(value: Option<&Value>) -> Option<u16> {
         Some(Value::String(text)) => text.parse().ok()?,
         Some(_) => return None,
     };
-    u16::try_from(status).ok().filter(|status| (100..600).contains(status))
+    u16::try_from(status)
+        .ok()
+        .filter(|status| (100..600).contains(status))
 }
 
 fn multi_value_headers(value: Option<&Value>) -> Option<Vec<(String, String)>> {
     let mut headers = Vec::new();
-    let Some(map) = object(value)? else { return Some(headers) };
+    let Some(map) = object(value)? else {
+        return Some(headers);
+    };
     for (name, values) in map {
         for value in values.as_array()? {
             headers.push((name.clone(), header_value(value)?));
@@ -131,10 +167,14 @@ fn multi_value_headers(value: Option<&Value>) -> Option<Vec<(String, String)>> {
 
 /// Single values come after the lists of the same name, unless a list has the value already.
 fn merge_headers(headers: &mut Vec<(String, String)>, value: Option<&Value>) -> Option<()> {
-    let Some(map) = object(value)? else { return Some(()) };
+    let Some(map) = object(value)? else {
+        return Some(());
+    };
     for (name, value) in map {
         let value = header_value(value)?;
-        let there = headers.iter().any(|(known, listed)| known.eq_ignore_ascii_case(name) && *listed == value);
+        let there = headers
+            .iter()
+            .any(|(known, listed)| known.eq_ignore_ascii_case(name) && *listed == value);
         if !there {
             headers.push((name.clone(), value));
         }
@@ -162,13 +202,22 @@ fn header_value(value: &Value) -> Option<String> {
 /// Whether the first media type that the client accepts is one the API calls binary.
 fn wants_binary(call: &Call<'_>) -> bool {
     let accept = call.request.header("accept").unwrap_or_default();
-    let first = accept.split(',').next().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let first = accept
+        .split(',')
+        .next()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     is_binary(&call.definition.binary_media_types, first)
 }
 
 pub(super) fn is_binary(binary_types: &[String], media_type: &str) -> bool {
     binary_types.iter().any(|known| {
         let family = known.strip_suffix("/*");
-        known == "*/*" || known == media_type || family.is_some_and(|family| media_type.split('/').next() == Some(family))
+        known == "*/*"
+            || known == media_type
+            || family.is_some_and(|family| media_type.split('/').next() == Some(family))
     })
 }

@@ -14,8 +14,14 @@ use super::{Call, Failure};
 
 /// Refuses a request that the method's validator refuses.
 pub(super) fn check(call: &Call<'_>, log: &mut ExecutionLog) -> Result<(), Failure> {
-    let validator = call.method.request_validator_id.as_ref().and_then(|id| call.definition.validators.get(id));
-    let Some(validator) = validator else { return Ok(()) };
+    let validator = call
+        .method
+        .request_validator_id
+        .as_ref()
+        .and_then(|id| call.definition.validators.get(id));
+    let Some(validator) = validator else {
+        return Ok(());
+    };
     if validator.validate_request_parameters {
         check_parameters(call)?;
     }
@@ -26,7 +32,11 @@ pub(super) fn check(call: &Call<'_>, log: &mut ExecutionLog) -> Result<(), Failu
 }
 
 fn check_parameters(call: &Call<'_>) -> Result<(), Failure> {
-    let required = call.method.request_parameters.iter().filter(|(_, required)| **required);
+    let required = call
+        .method
+        .request_parameters
+        .iter()
+        .filter(|(_, required)| **required);
     let missing: Vec<&str> = required
         .filter_map(|(name, _)| {
             let (place, leaf) = name.strip_prefix("method.request.")?.split_once('.')?;
@@ -36,7 +46,10 @@ fn check_parameters(call: &Call<'_>) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    let message = format!("Missing required request parameters: [{}]", missing.join(", "));
+    let message = format!(
+        "Missing required request parameters: [{}]",
+        missing.join(", ")
+    );
     Err(Failure::of("BAD_REQUEST_PARAMETERS", message))
 }
 
@@ -44,8 +57,13 @@ fn is_given(call: &Call<'_>, place: &str, name: &str) -> bool {
     let non_empty = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
     match place {
         "header" | "multivalueheader" => non_empty(call.request.header(name)),
-        "path" => call.path_parameters.iter().any(|(known, value)| known == name && !value.is_empty()),
-        _ => super::event::query_pairs(&call.request).iter().any(|(known, value)| known == name && !value.is_empty()),
+        "path" => call
+            .path_parameters
+            .iter()
+            .any(|(known, value)| known == name && !value.is_empty()),
+        _ => super::event::query_pairs(&call.request)
+            .iter()
+            .any(|(known, value)| known == name && !value.is_empty()),
     }
 }
 
@@ -53,7 +71,9 @@ fn is_given(call: &Call<'_>, place: &str, name: &str) -> bool {
 fn check_body(call: &Call<'_>, log: &mut ExecutionLog) -> Result<(), Failure> {
     let models = &call.method.request_models;
     let content_type = call.content_type();
-    let Some(name) = models.get(content_type).or_else(|| models.get("$default")) else { return Ok(()) };
+    let Some(name) = models.get(content_type).or_else(|| models.get("$default")) else {
+        return Ok(());
+    };
     let validator = validator(call, name).ok_or_else(Failure::internal)?;
     let found = match serde_json::from_slice::<Value>(call.body()) {
         Ok(body) => violations(&validator, &body),
@@ -63,7 +83,9 @@ fn check_body(call: &Call<'_>, log: &mut ExecutionLog) -> Result<(), Failure> {
         return Ok(());
     }
     let detail = format!("[{}]", found.join(", "));
-    log.line(format!("Request body does not match model schema for content type {content_type}: {detail}"));
+    log.line(format!(
+        "Request body does not match model schema for content type {content_type}: {detail}"
+    ));
     Err(Failure::of("BAD_REQUEST_BODY", "Invalid request body").with_detail(detail))
 }
 
@@ -89,18 +111,33 @@ fn compile(definition: &Definition, model: &str) -> Option<Validator> {
     let schemas: HashMap<String, Value> = definition
         .models
         .values()
-        .filter_map(|model| Some((model.name.clone(), serde_json::from_str(model.schema.as_deref()?).ok()?)))
+        .filter_map(|model| {
+            Some((
+                model.name.clone(),
+                serde_json::from_str(model.schema.as_deref()?).ok()?,
+            ))
+        })
         .collect();
     let schema = schemas.get(model)?.clone();
-    jsonschema::options().with_draft(Draft::Draft4).with_retriever(Models(schemas)).build(&schema).ok()
+    jsonschema::options()
+        .with_draft(Draft::Draft4)
+        .with_retriever(Models(schemas))
+        .build(&schema)
+        .ok()
 }
 
 /// `https://apigateway.amazonaws.com/restapis/{id}/models/{name}` in a `$ref`.
 struct Models(HashMap<String, Value>);
 
 impl Retrieve for Models {
-    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        let name = uri.as_str().split_once("/models/").map(|(_, name)| name.trim_end_matches('#'));
+    fn retrieve(
+        &self,
+        uri: &Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let name = uri
+            .as_str()
+            .split_once("/models/")
+            .map(|(_, name)| name.trim_end_matches('#'));
         let schema = name.and_then(|name| self.0.get(name)).cloned();
         schema.ok_or_else(|| format!("no model stands at {uri}").into())
     }
@@ -126,7 +163,10 @@ fn violations(validator: &Validator, body: &Value) -> Vec<String> {
     }
     let missing = missing.into_iter().map(|(_, mut properties)| {
         properties.sort();
-        format!("object has missing required properties ([{}])", properties.join(","))
+        format!(
+            "object has missing required properties ([{}])",
+            properties.join(",")
+        )
     });
     missing.chain(found).collect()
 }
@@ -138,7 +178,9 @@ fn words(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::Type { kind } => {
             let allowed = allowed_types(kind);
             let found = type_name(instance);
-            format!("instance type ({found}) does not match any allowed primitive type (allowed: [{allowed}])")
+            format!(
+                "instance type ({found}) does not match any allowed primitive type (allowed: [{allowed}])"
+            )
         }
         ValidationErrorKind::MinLength { limit } => {
             format!("string {instance} is too short (length: {length}, required minimum: {limit})")
@@ -147,20 +189,30 @@ fn words(error: &ValidationError<'_>) -> String {
             format!("string {instance} is too long (length: {length}, maximum allowed: {limit})")
         }
         ValidationErrorKind::Minimum { limit } => {
-            format!("numeric instance is lower than the required minimum (minimum: {limit}, found: {instance})")
+            format!(
+                "numeric instance is lower than the required minimum (minimum: {limit}, found: {instance})"
+            )
         }
         ValidationErrorKind::Maximum { limit } => {
-            format!("numeric instance is greater than the required maximum (maximum: {limit}, found: {instance})")
+            format!(
+                "numeric instance is greater than the required maximum (maximum: {limit}, found: {instance})"
+            )
         }
         ValidationErrorKind::Enum { options } => {
             let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
             let options: Vec<String> = options.iter().map(Value::to_string).collect();
-            format!("instance value ({instance}) not found in enum (possible values: [{}])", options.join(","))
+            format!(
+                "instance value ({instance}) not found in enum (possible values: [{}])",
+                options.join(",")
+            )
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let unexpected: Vec<String> = unexpected.iter().map(|name| format!("{name:?}")).collect();
+            let unexpected: Vec<String> =
+                unexpected.iter().map(|name| format!("{name:?}")).collect();
             let unexpected = unexpected.join(",");
-            format!("object instance has properties which are not allowed by the schema: [{unexpected}]")
+            format!(
+                "object instance has properties which are not allowed by the schema: [{unexpected}]"
+            )
         }
         ValidationErrorKind::Pattern { pattern } => {
             format!("ECMA 262 regex {pattern:?} does not match input string {instance}")
@@ -179,7 +231,11 @@ fn allowed_types(kind: &TypeKind) -> String {
     }
     allowed.sort();
     allowed.dedup();
-    allowed.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(",")
+    allowed
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn type_name(instance: &Value) -> &'static str {
@@ -205,8 +261,14 @@ mod tests {
             schema: Some(schema.to_owned()),
             ..Model::default()
         };
-        let models = [("Note".to_owned(), model("Note", schema)), ("Text".to_owned(), model("Text", r#"{"type":"string"}"#))];
-        let definition = Definition { models: models.into(), ..Definition::default() };
+        let models = [
+            ("Note".to_owned(), model("Note", schema)),
+            ("Text".to_owned(), model("Text", r#"{"type":"string"}"#)),
+        ];
+        let definition = Definition {
+            models: models.into(),
+            ..Definition::default()
+        };
         let validator = compile(&definition, "Note").expect("the schema compiles");
         violations(&validator, &serde_json::from_str(body).expect("JSON")).join("; ")
     }
@@ -216,7 +278,10 @@ mod tests {
         let schema = r#"{"$schema":"http://json-schema.org/draft-04/schema#","type":"object","required":["id","price"],
             "properties":{"id":{"type":"string","minLength":1,"maxLength":3},"price":{"type":"number","minimum":0}}}"#;
         assert_eq!(check(schema, r#"{"id":"a","price":0}"#), "");
-        assert_eq!(check(schema, "{}"), r#"object has missing required properties (["id","price"])"#);
+        assert_eq!(
+            check(schema, "{}"),
+            r#"object has missing required properties (["id","price"])"#
+        );
         assert_eq!(
             check(schema, r#"{"id":"","price":-1}"#),
             r#"string "" is too short (length: 0, required minimum: 1); numeric instance is lower than the required minimum (minimum: 0, found: -1)"#

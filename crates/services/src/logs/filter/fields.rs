@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::value::{Operand, Operator, Scanner};
 
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(in crate::logs) struct Fields {
     before: Vec<Field>,
     /// The fields after `...`, which stands for any number of fields; none where it is absent.
     after: Option<Vec<Field>>,
@@ -33,7 +33,11 @@ pub(super) fn parse(text: &str) -> Option<Fields> {
             }
         } else {
             let field = field(&mut scanner)?;
-            fields.after.as_mut().unwrap_or(&mut fields.before).push(field);
+            fields
+                .after
+                .as_mut()
+                .unwrap_or(&mut fields.before)
+                .push(field);
         }
         if !scanner.take(",") {
             break;
@@ -79,8 +83,12 @@ fn operand(scanner: &mut Scanner<'_>) -> Option<Operand> {
 }
 
 fn name(scanner: &mut Scanner<'_>) -> String {
-    let is_name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '$');
-    let end = scanner.rest.find(|character| !is_name(character)).unwrap_or(scanner.rest.len());
+    let is_name =
+        |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '$');
+    let end = scanner
+        .rest
+        .find(|character| !is_name(character))
+        .unwrap_or(scanner.rest.len());
     let (name, after) = scanner.rest.split_at(end);
     scanner.rest = after.trim_start();
     name.to_owned()
@@ -89,20 +97,30 @@ fn name(scanner: &mut Scanner<'_>) -> String {
 impl Field {
     fn accepts(&self, found: &str) -> bool {
         let holds = |(operator, operand): &(Operator, Operand)| operand.compare(*operator, found);
-        self.alternatives.is_empty() || self.alternatives.iter().any(|group| group.iter().all(holds))
+        self.alternatives.is_empty()
+            || self
+                .alternatives
+                .iter()
+                .any(|group| group.iter().all(holds))
     }
 }
 
 impl Fields {
     pub(super) fn matches(&self, message: &str) -> bool {
         let found = cut(message);
-        let Some(paired) = self.paired(&found) else { return false };
+        let Some(paired) = self.paired(&found) else {
+            return false;
+        };
         paired.into_iter().all(|(field, text)| field.accepts(text))
     }
 
     pub(super) fn extracted(&self, message: &str) -> BTreeMap<String, String> {
         let found = cut(message);
-        let paired = self.paired(&found).unwrap_or_default().into_iter().enumerate();
+        let paired = self
+            .paired(&found)
+            .unwrap_or_default()
+            .into_iter()
+            .enumerate();
         paired
             .map(|(position, (field, text))| {
                 let name = match field.name.as_str() {

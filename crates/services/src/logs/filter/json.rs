@@ -9,14 +9,14 @@ use super::value::{Operand, Operator, Scanner, quoted};
 const DEPTH_MAX: usize = 32;
 
 #[derive(Debug)]
-pub(super) enum Condition {
+pub(in crate::logs) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Test(Selector, Test),
 }
 
 #[derive(Debug)]
-pub(super) enum Test {
+pub(in crate::logs) enum Test {
     Compare(Operator, Operand),
     IsNull,
     IsTrue,
@@ -27,7 +27,7 @@ pub(super) enum Test {
 
 /// `$.a["b"][0][*]`.
 #[derive(Debug)]
-pub(super) struct Selector {
+pub(in crate::logs) struct Selector {
     text: String,
     steps: Vec<Step>,
 }
@@ -73,7 +73,11 @@ fn one(scanner: &mut Scanner<'_>, depth: usize) -> Option<Condition> {
 
 fn test(scanner: &mut Scanner<'_>) -> Option<Test> {
     if scanner.take_word("IS") {
-        let kinds = [("NULL", Test::IsNull), ("TRUE", Test::IsTrue), ("FALSE", Test::IsFalse)];
+        let kinds = [
+            ("NULL", Test::IsNull),
+            ("TRUE", Test::IsTrue),
+            ("FALSE", Test::IsFalse),
+        ];
         let kind = kinds.into_iter().find(|(word, _)| scanner.take_word(word));
         return kind.map(|(_, test)| test);
     }
@@ -96,8 +100,11 @@ fn selector(scanner: &mut Scanner<'_>) -> Option<Selector> {
             steps.push(Step::Any);
             rest = after;
         } else if let Some(after) = rest.strip_prefix('.') {
-            let is_name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
-            let end = after.find(|character| !is_name(character)).unwrap_or(after.len());
+            let is_name =
+                |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+            let end = after
+                .find(|character| !is_name(character))
+                .unwrap_or(after.len());
             let (name, after) = after.split_at(end);
             if name.is_empty() {
                 return None;
@@ -135,7 +142,10 @@ impl Selector {
     fn select<'v>(&self, document: &'v Value) -> Vec<&'v Value> {
         let mut found = vec![document];
         for step in &self.steps {
-            found = found.into_iter().flat_map(|value| step.from(value)).collect();
+            found = found
+                .into_iter()
+                .flat_map(|value| step.from(value))
+                .collect();
         }
         found
     }
@@ -145,7 +155,9 @@ impl Step {
     fn from<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         match (self, value) {
             (Self::Member(name), Value::Object(members)) => members.get(name).into_iter().collect(),
-            (Self::Element(position), Value::Array(elements)) => elements.get(*position).into_iter().collect(),
+            (Self::Element(position), Value::Array(elements)) => {
+                elements.get(*position).into_iter().collect()
+            }
             (Self::Any, Value::Array(elements)) => elements.iter().collect(),
             (Self::Any, Value::Object(members)) => members.values().collect(),
             _ => Vec::new(),
@@ -156,8 +168,12 @@ impl Step {
 impl Condition {
     pub(super) fn matches(&self, document: &Value) -> bool {
         match self {
-            Self::All(conditions) => conditions.iter().all(|condition| condition.matches(document)),
-            Self::Any(conditions) => conditions.iter().any(|condition| condition.matches(document)),
+            Self::All(conditions) => conditions
+                .iter()
+                .all(|condition| condition.matches(document)),
+            Self::Any(conditions) => conditions
+                .iter()
+                .any(|condition| condition.matches(document)),
             Self::Test(selector, test) => test.passes(&selector.select(document)),
         }
     }
@@ -165,9 +181,10 @@ impl Condition {
     /// The values that the selectors point at, by selector.
     pub(super) fn extracted(&self, document: &Value) -> BTreeMap<String, String> {
         match self {
-            Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().flat_map(|condition| condition.extracted(document)).collect()
-            }
+            Self::All(conditions) | Self::Any(conditions) => conditions
+                .iter()
+                .flat_map(|condition| condition.extracted(document))
+                .collect(),
             Self::Test(selector, _) => {
                 let first = selector.select(document).into_iter().next();
                 let pair = first.map(|value| (selector.text.clone(), plain(value)));

@@ -5,7 +5,11 @@ use super::Pattern;
 /// Which of the messages the pattern matches.
 fn matched<'m>(pattern: &str, messages: &[&'m str]) -> Vec<&'m str> {
     let pattern = Pattern::parse(pattern).unwrap_or_else(|| panic!("{pattern} is a pattern"));
-    messages.iter().copied().filter(|message| pattern.matches(message)).collect()
+    messages
+        .iter()
+        .copied()
+        .filter(|message| pattern.matches(message))
+        .collect()
 }
 
 const ERRORS: [&str; 4] = [
@@ -25,7 +29,10 @@ fn terms_as_the_guide_has_them() {
     assert_eq!(matched("\"INVALID ARGUMENTS\"", &ERRORS), [invalid]);
     assert_eq!(matched("?BAD ?MISSING", &ERRORS), [bad, missing]);
     assert_eq!(matched("ERROR -ARGUMENTS", &ERRORS), [bad, unauthorized]);
-    assert_eq!(matched("-\"BAD REQUEST\"", &ERRORS), [unauthorized, missing, invalid]);
+    assert_eq!(
+        matched("-\"BAD REQUEST\"", &ERRORS),
+        [unauthorized, missing, invalid]
+    );
     assert_eq!(matched("%4[0-9]0%", &ERRORS), [bad, invalid]);
     assert_eq!(matched("ERROR -%4[01][0-9]%", &ERRORS), [invalid]);
     // With anything required, what is optional says nothing.
@@ -82,7 +89,8 @@ fn conditions_on_json_as_the_guide_has_them() {
 
 #[test]
 fn conditions_on_fields_as_the_guide_has_them() {
-    let line = r#"127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534"#;
+    let line =
+        r#"127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534"#;
     let yes = [
         "[ip, server, username, timestamp, request, status_code, bytes]",
         "[ip, server, username, timestamp, request, status_code = 4*, bytes > 1000]",
@@ -112,9 +120,26 @@ fn conditions_on_fields_as_the_guide_has_them() {
 fn what_is_no_pattern_is_refused() {
     let deep = format!("{{ {}$.a = 1{} }}", "(".repeat(100), ")".repeat(100));
     let texts = [
-        "{ $.a }", "{ $.a = }", "{ $.a = 1", "{ a = 1 }", "{ $.a = 1 && }", "{ ($.a = 1 }", "{ $. = 1 }",
-        "{ $.a = %(% }", "[a, b", "[a = ]", "[a, ..., b, ...]", "[a = 1 || b = 2]", "\"open", "%open",
-        "-", "?", "%(?i)x%", "{ $.a = %a{1000}{1000}{1000}% }", "{ $.a[x] = 1 }", &deep,
+        "{ $.a }",
+        "{ $.a = }",
+        "{ $.a = 1",
+        "{ a = 1 }",
+        "{ $.a = 1 && }",
+        "{ ($.a = 1 }",
+        "{ $. = 1 }",
+        "{ $.a = %(% }",
+        "[a, b",
+        "[a = ]",
+        "[a, ..., b, ...]",
+        "[a = 1 || b = 2]",
+        "\"open",
+        "%open",
+        "-",
+        "?",
+        "%(?i)x%",
+        "{ $.a = %a{1000}{1000}{1000}% }",
+        "{ $.a[x] = 1 }",
+        &deep,
     ];
     for text in texts {
         assert!(Pattern::parse(text).is_none(), "{text} was taken");

@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(in crate::logs) enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -17,7 +17,7 @@ pub(super) enum Operator {
 
 /// The right side of a comparison.
 #[derive(Debug)]
-pub(super) enum Operand {
+pub(in crate::logs) enum Operand {
     Number(f64),
     /// Pieces between asterisks.
     Text(Vec<String>),
@@ -40,10 +40,12 @@ impl Operand {
     /// Whether `found` stands to this operand as the operator says. Only numbers have an order.
     pub(super) fn compare(&self, operator: Operator, found: &str) -> bool {
         match (self, operator) {
-            (Self::Number(wanted), _) => found
-                .parse()
-                .is_ok_and(|found: f64| compare_numbers(found, operator, *wanted))
-                || (operator == Operator::NotEqual && found.parse::<f64>().is_err()),
+            (Self::Number(wanted), _) => {
+                found
+                    .parse()
+                    .is_ok_and(|found: f64| compare_numbers(found, operator, *wanted))
+                    || (operator == Operator::NotEqual && found.parse::<f64>().is_err())
+            }
             (Self::Text(pieces), Operator::Equal) => matches_wildcards(pieces, found),
             (Self::Text(pieces), Operator::NotEqual) => !matches_wildcards(pieces, found),
             (Self::Regex(regex), Operator::Equal) => regex.is_match(found),
@@ -53,7 +55,10 @@ impl Operand {
     }
 }
 
-#[expect(clippy::float_cmp, reason = "the pattern asks for equality of the numbers as written")]
+#[expect(
+    clippy::float_cmp,
+    reason = "the pattern asks for equality of the numbers as written"
+)]
 fn compare_numbers(found: f64, operator: Operator, wanted: f64) -> bool {
     match operator {
         Operator::Equal => found == wanted,
@@ -139,7 +144,9 @@ impl<'a> Scanner<'a> {
         let Some((begin, after)) = self.rest.split_at_checked(word.len()) else {
             return false;
         };
-        if !begin.eq_ignore_ascii_case(word) || after.starts_with(|next: char| next.is_alphanumeric()) {
+        if !begin.eq_ignore_ascii_case(word)
+            || after.starts_with(|next: char| next.is_alphanumeric())
+        {
             return false;
         }
         self.rest = after.trim_start();
