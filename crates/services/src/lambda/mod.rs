@@ -29,6 +29,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod transition;
+mod unpacked;
 mod version;
 
 use bytes::Bytes;

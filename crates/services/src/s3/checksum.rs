@@ -338,9 +338,9 @@ mod tests {
             [
                 "y/Q5Jg==",
                 "4waSgw==",
-                "rosUhgp5lIg=",
+                "rosUhgp5mIg=",
                 "98O8HYCOBHMq32eZZczDTKeuNEE=",
-                "FeKw08M4kec1ngmwEhMHdMUkFJDx+MPPYfZWPA6Dq+U="
+                "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="
             ]
         );
     }

@@ -1,4 +1,8 @@
 //! Lambda through its operations: states, permissions, limits, retries, and what a crash leaves.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the unpacked files"
+)]
 
 mod asynchronous;
 mod hostile_zips;
