@@ -23,11 +23,11 @@ mod operations;
 mod operator;
 mod page;
 mod policy;
-mod role;
 pub(crate) mod resource;
 mod service_linked;
 mod simulate;
 
+mod role;
 mod standing;
 mod state;
 mod tags;

@@ -641,23 +641,6 @@ fn name_denial(error: Error) -> Error {
     }
 }
 
-/// Whether a function exists and its policy lets S3 invoke it for a bucket of an account.
-pub fn accepts_events(
-    tx: &Tx<'_>,
-    context: &Context,
-    function_arn: &str,
-    bucket_arn: &str,
-    account: &str,
-) -> Result<bool> {
-    let context = context.as_service("s3.amazonaws.com", bucket_arn, account);
-    let name = FunctionName::parse(&context, function_arn)?;
-    match invoke::authorise(tx, &context, &name) {
-        Ok(()) => Ok(true),
-        Err(error) if error.status >= 500 => Err(error),
-        Err(_) => Ok(false),
-    }
-}
-
 /// Invokes a function for a bucket notification. Where the function's policy does not let S3, the
 /// notification is dropped and the trace says so, as S3 does.
 pub async fn deliver_object_change(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
