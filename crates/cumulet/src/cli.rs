@@ -7,7 +7,12 @@ use clap::{Args, Parser, Subcommand};
 
 /// Run AWS serverless stacks for real, on a machine you own.
 #[derive(Debug, Parser)]
-#[command(name = "cumulet", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "cumulet",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -41,7 +46,7 @@ const UP_EXAMPLES: &str = "Examples:
   cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
 const OUTPUTS_EXAMPLES: &str = "Examples:
   cumulet outputs                        every stack, for people
-  cumulet outputs upload-api-dev --json  one stack, for programs
+  cumulet outputs UploadApi-dev --json  one stack, for programs
   cumulet outputs --json | jq -r .ApiGatewayUrlLocal";
 const ENV_EXAMPLES: &str = "Examples:
   eval $(cumulet env)                    this shell talks to the engine
@@ -98,7 +103,11 @@ pub(crate) struct OperatorKey {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Endpoint {
     /// The engine's URL
-    #[arg(long, env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:4566")]
+    #[arg(
+        long,
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4566"
+    )]
     pub(crate) endpoint: String,
 }
 
@@ -153,17 +162,26 @@ pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";
 
 fn account_id(text: &str) -> Result<String, String> {
     let well_formed = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    well_formed.then(|| text.to_owned()).ok_or_else(|| "an account id has 12 digits".to_owned())
+    well_formed
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an account id has 12 digits".to_owned())
 }
 
 fn operator(text: &str) -> Result<OperatorKey, String> {
     let mut parts = text.splitn(3, ':');
-    let (key, secret) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (key, secret) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     if key.is_empty() || secret.is_empty() {
         return Err("expected KEY:SECRET or KEY:SECRET:ACCOUNT".to_owned());
     }
     let account = parts.next().map(account_id).transpose()?;
-    Ok(OperatorKey { access_key_id: key.into(), secret_access_key: secret.into(), account })
+    Ok(OperatorKey {
+        access_key_id: key.into(),
+        secret_access_key: secret.into(),
+        account,
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! What a person sees: progress and refusals on stderr, data on stdout.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the one place that prints"
+)]
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -64,7 +68,10 @@ impl LiveLines {
         if std::io::stderr().is_terminal() {
             self.redraw(&lines);
         } else {
-            lines.iter().filter(|line| !self.drawn.contains(line)).for_each(|line| say(line));
+            lines
+                .iter()
+                .filter(|line| !self.drawn.contains(line))
+                .for_each(|line| say(line));
         }
         self.drawn = lines;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cumulet_functions::{AwsConnection, Functions};
 use cumulet_kernel::blob::Blobs;
+use cumulet_kernel::root_key::RootKeyError;
 use cumulet_kernel::store::PageKey;
 use cumulet_kernel::{Clock, Context, Ids, Store, StoreError};
 use cumulet_services::iam::{self, Operator};
@@ -20,10 +21,14 @@ use crate::server::ProcessRunner;
 pub(crate) enum OpenError {
     #[error("{0}; stop that process, or name another folder with --data-dir")]
     InUse(StoreError),
-    #[error("{0}; if root.key is not the one this folder was made with, put that one back; otherwise restore a backup, or start afresh with another --data-dir")]
+    #[error(
+        "{0}; if root.key is not the one this folder was made with, put that one back; otherwise restore a backup, or start afresh with another --data-dir"
+    )]
     Corrupt(StoreError),
     #[error("the installation cannot be opened: {0}")]
     Store(StoreError),
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
     #[error("the folder {0} cannot be made: {1}")]
     Folder(String, std::io::Error),
     #[error("functions cannot run here: {0}; `cumulet doctor` says what this machine enforces")]
@@ -52,19 +57,33 @@ pub(crate) struct OperatorFile {
 }
 
 /// Opens the installation in `directory`, making it if it is new.
-pub(crate) async fn open(directory: &Path) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
+pub(crate) async fn open(
+    directory: &Path,
+) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
     make_private(directory)?;
     let directory = directory
         .canonicalize()
         .map_err(|error| OpenError::Folder(directory.display().to_string(), error))?;
-    let root_key = cumulet_kernel::root_key::load_or_create(&directory)?;
+    let ids = Ids::random();
+    let root_key = cumulet_kernel::root_key::load_or_create(&directory, &ids)?;
     let store = Store::open(&directory, &PageKey::new(root_key.derive("pages")))?;
-    let blobs = Blobs::open(&directory.join("blobs"), &store, &Ids::random())?;
-    let clock = Clock::wall(store.read(cumulet_kernel::clock::load_offset)?);
+    make_private(&directory.join("blobs"))?;
+    let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
+    let clock = Clock::wall(store.read(|tx| cumulet_kernel::clock::load_offset(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
     let (functions, connections) = start_functions(&directory, &cache_directory).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
-    Ok((Engine { store, blobs, clock, root_key, functions, cache_directory }, connections))
+    Ok((
+        Engine {
+            store,
+            blobs,
+            clock,
+            root_key,
+            functions,
+            cache_directory,
+        },
+        connections,
+    ))
 }
 
 async fn start_functions(
@@ -77,14 +96,19 @@ async fn start_functions(
         make_private(folder)?;
     }
     let config = cumulet_functions::Config::new(sandboxes, code, sender);
-    let functions = Functions::start(config).await.map_err(|error| OpenError::Functions(error.to_string()))?;
+    let functions = Functions::start(config)
+        .await
+        .map_err(|error| OpenError::Functions(error.to_string()))?;
     Ok((functions, connections))
 }
 
-fn make_private(directory: &Path) -> Result<(), OpenError> {
+pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::DirBuilderExt;
 
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
     made.map_err(|error| OpenError::Folder(directory.display().to_string(), error))
 }
 
@@ -103,10 +127,17 @@ pub(crate) async fn seed_operators(
     ];
     for key in further {
         let account = key.account.as_deref().unwrap_or(account);
-        operators.push(operator(&key.access_key_id, &key.secret_access_key, account, false));
+        operators.push(operator(
+            &key.access_key_id,
+            &key.secret_access_key,
+            account,
+            false,
+        ));
     }
     let seeded = engine.write(move |tx| {
-        operators.iter().try_for_each(|operator| iam::seed_operator(tx, &context, operator))
+        operators
+            .iter()
+            .try_for_each(|operator| iam::seed_operator(tx, &context, operator))
     });
     seeded.await.map_err(OpenError::Operator)?;
     Ok(own)
@@ -147,7 +178,12 @@ fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
 
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text)?;
     file.sync_all()
 }

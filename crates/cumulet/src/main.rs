@@ -18,7 +18,10 @@ fn main() -> ExitCode {
     if matches!(cli.command, Command::SandboxInit) {
         cumulet_functions::sandbox_init_main();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return console::fail(&format!("no threads can be started: {error}")),
     };

@@ -126,3 +126,86 @@ fn set_runtime(variables: &mut Variables, function: &FunctionVersion) {
         variables.set_all(&[("PWD", "/var/task"), ("SHLVL", "0")]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn names_and_values(runtime: &str) -> Vec<(String, String)> {
+        let function = FunctionVersion {
+            key: String::new(),
+            function_name: "one".to_owned(),
+            version: "$LATEST".to_owned(),
+            function_arn: String::new(),
+            account_id: String::new(),
+            region: "eu-west-1".to_owned(),
+            runtime: runtime.to_owned(),
+            handler: "app.handler".to_owned(),
+            memory_size_mb: 128,
+            timeout_s: 3,
+            ephemeral_storage_mb: 512,
+            code_dir: PathBuf::new(),
+            layers: Vec::new(),
+            log_group_name: "/aws/lambda/one".to_owned(),
+            environment: vec![("AWS_ENDPOINT_URL".to_owned(), "http://mine".to_owned())],
+            tracing_active: false,
+            environment_source: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
+        };
+        let facts = SandboxFacts {
+            log_stream_name: "stream",
+            runtime_api: "169.254.100.1:9001",
+            aws_endpoint: "http://127.0.0.1:4566",
+            task_root: "/var/task",
+            sandbox_variables: &[],
+            trace_id: None,
+        };
+        variables(&function, &facts)
+    }
+
+    fn value(runtime: &str, name: &str) -> Option<String> {
+        names_and_values(runtime)
+            .into_iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value)
+    }
+
+    #[test]
+    fn each_runtime_has_what_aws_gives_it_and_no_more() {
+        assert_eq!(
+            value("python3.13", "AWS_EXECUTION_ENV").as_deref(),
+            Some("AWS_Lambda_python3.13")
+        );
+        assert_eq!(
+            value("python3.13", "PYTHONPATH").as_deref(),
+            Some("/var/runtime")
+        );
+        assert_eq!(value("nodejs22.x", "PYTHONPATH"), None);
+        let modules = value("nodejs22.x", "NODE_PATH").unwrap_or_default();
+        assert!(modules.starts_with("/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:"));
+        for name in [
+            "AWS_EXECUTION_ENV",
+            "PYTHONPATH",
+            "LC_CTYPE",
+            "PWD",
+            "SHLVL",
+        ] {
+            assert_eq!(value("provided.al2023", name), None, "{name}");
+        }
+        assert_eq!(
+            value("provided.al2", "_AWS_XRAY_DAEMON_ADDRESS").as_deref(),
+            Some("169.254.79.129")
+        );
+        assert_eq!(value("provided.al2", "PATH").as_deref(), Some(PATH));
+    }
+
+    #[test]
+    fn what_the_function_sets_itself_wins() {
+        assert_eq!(
+            value("provided.al2023", "AWS_ENDPOINT_URL").as_deref(),
+            Some("http://mine")
+        );
+    }
+}

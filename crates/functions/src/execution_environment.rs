@@ -6,10 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use crate::environment::{self, SandboxFacts};
 use crate::log_pipe::LogPipe;
@@ -21,6 +22,9 @@ use crate::sandbox::protocol::{Exit, Launch, Notice, Order};
 use crate::vacant_sandbox::{SandboxProcess, VacantSandbox, random_hex, remove_tmp_dir};
 use crate::{AwsConnection, Config, FunctionVersion, InvokeError, platform_log};
 
+/// A process that waits for a broken disk cannot be killed; its sandbox is then given up.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub(crate) struct ExecutionEnvironment {
     pub(crate) function: Arc<FunctionVersion>,
@@ -30,12 +34,36 @@ pub(crate) struct ExecutionEnvironment {
     pub(crate) memory: MemoryGauge,
     /// Whether a runtime process is there that has asked for work.
     pub(crate) initialised: bool,
+    pub(crate) born: Instant,
     process: SandboxProcess,
     events: mpsc::UnboundedReceiver<RuntimeEvent>,
     launch: Launch,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
     namespaces: bool,
     host_tmp_dir: PathBuf,
+}
+
+/// What serves the sandbox's listeners and its log: it ends with the sandbox, however that ends.
+#[derive(Debug)]
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    async fn end(mut self) {
+        let tasks = std::mem::take(&mut self.0);
+        for task in tasks {
+            task.abort();
+            // An aborted task has nothing to say; waiting for it closes its sockets.
+            drop(task.await);
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
 }
 
 /// What can happen while one waits for a runtime.
@@ -84,7 +112,7 @@ impl ExecutionEnvironment {
         )?);
         let (exchange, events) = Exchange::new();
         let exchange = Arc::new(exchange);
-        let tasks = vec![
+        let tasks = Tasks(vec![
             tokio::spawn(runtime_api::serve(
                 vacant.runtime_listener,
                 exchange.clone(),
@@ -96,7 +124,7 @@ impl ExecutionEnvironment {
                 config.aws_connections.clone(),
             )),
             tokio::spawn(logs.clone().keep_reading()),
-        ];
+        ]);
         Ok(ExecutionEnvironment {
             function: function.clone(),
             log_stream_name,
@@ -104,6 +132,7 @@ impl ExecutionEnvironment {
             exchange,
             memory: MemoryGauge::new(vacant.process.guard_pid),
             initialised: false,
+            born: Instant::now(),
             process: vacant.process,
             events,
             launch,
@@ -184,13 +213,16 @@ impl ExecutionEnvironment {
     /// Kills all that runs inside. The sandbox and its `/tmp` stay.
     pub(crate) async fn kill_runtime(&mut self) -> Result<(), InvokeError> {
         self.initialised = false;
-        self.process
-            .channel
-            .send(&Order::Kill)
-            .await
-            .map_err(lost)?;
+        match timeout(KILL_TIMEOUT, self.killed()).await {
+            Ok(result) => result.map_err(lost),
+            Err(_) => Err(InvokeError::Sandbox("its processes do not die".to_owned())),
+        }
+    }
+
+    async fn killed(&mut self) -> io::Result<()> {
+        self.process.channel.send(&Order::Kill).await?;
         loop {
-            match self.process.channel.receive().await.map_err(lost)?.0 {
+            match self.process.channel.receive().await?.0 {
                 Notice::Killed { peak_memory_kb } => {
                     self.memory.note_peak_kb(peak_memory_kb);
                     return Ok(());
@@ -202,43 +234,18 @@ impl ExecutionEnvironment {
     }
 
     /// Ends the sandbox for good.
-    pub(crate) async fn close(mut self) {
-        let tasks = std::mem::take(&mut self.tasks);
-        for task in &tasks {
-            task.abort();
-        }
-        let Parts {
-            process,
-            namespaces,
-            host_tmp_dir,
-        } = self.into_parts();
-        process.close().await;
-        for task in tasks {
-            // An aborted task has nothing to say; waiting for it closes its sockets.
-            drop(task.await);
-        }
-        remove_tmp_dir(namespaces, host_tmp_dir).await;
-    }
-
-    fn into_parts(self) -> Parts {
+    pub(crate) async fn close(self) {
         let ExecutionEnvironment {
             process,
+            tasks,
             namespaces,
             host_tmp_dir,
             ..
         } = self;
-        Parts {
-            process,
-            namespaces,
-            host_tmp_dir,
-        }
+        tasks.end().await;
+        process.close().await;
+        remove_tmp_dir(namespaces, host_tmp_dir).await;
     }
-}
-
-struct Parts {
-    process: SandboxProcess,
-    namespaces: bool,
-    host_tmp_dir: PathBuf,
 }
 
 #[expect(
@@ -265,6 +272,12 @@ fn launch(
         return Err(io::Error::other(
             "layers need a mount namespace, which this host does not give",
         ));
+    }
+    if let Some(layer) = function.layers.iter().find(|layer| has_extensions(layer)) {
+        return Err(io::Error::other(format!(
+            "extensions are not built yet: {}",
+            layer.display()
+        )));
     }
     let task_root = if vacant.namespaces {
         PathBuf::from("/var/task")
@@ -309,6 +322,14 @@ fn launch(
         environment: Vec::new(),
         task_root,
     })
+}
+
+/// Whether AWS would start something of this layer beside the runtime. Leaving it out silently would be a lie.
+fn has_extensions(layer: &Path) -> bool {
+    layer
+        .join("extensions")
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// AWS's interpreters lie below `/var/lang`, and so does one that this host has outside its system directories.

@@ -32,6 +32,9 @@ pub struct FunctionVersion {
     pub timeout_s: u32,
     pub ephemeral_storage_mb: u32,
     /// The unpacked package, below [`crate::Config::code_root`]. Bound read-only to `/var/task`.
+    ///
+    /// As on AWS, all of it must be readable by anyone (folders and programs 0755, files 0644): the function runs under
+    /// an id of its own.
     pub code_dir: PathBuf,
     /// Unpacked layers in their order, each below [`crate::Config::code_root`]; the last one wins. Bound to `/opt`.
     pub layers: Vec<PathBuf>,

@@ -60,6 +60,8 @@ pub struct Config {
     /// All sandboxes together, idle ones included.
     pub sandboxes_max: usize,
     pub idle_timeout: Duration,
+    /// A sandbox of this age takes no further invocation, so that its keys never expire while it is in use.
+    pub lifetime_max: Duration,
     pub egress: Egress,
     pub require: RequiredIsolation,
     /// False to run functions as on a host that forbids namespaces.
@@ -85,6 +87,7 @@ impl Config {
             pool_size: 2,
             sandboxes_max: 1000,
             idle_timeout: Duration::from_secs(300),
+            lifetime_max: Duration::from_secs(2 * 60 * 60),
             egress: Egress::Deny,
             require: RequiredIsolation::BestAvailable,
             use_namespaces: true,

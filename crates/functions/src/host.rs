@@ -20,6 +20,8 @@ use crate::{invoke, probe};
 
 /// How often idle sandboxes are looked through, at most.
 const REAP_INTERVAL: Duration = Duration::from_secs(30);
+/// Building costs as much as a cold start; what was just taken shall run first.
+const REFILL_DELAY: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -239,6 +241,7 @@ impl Host {
             let holding = Holding::new(self);
             tokio::spawn(async move {
                 let host = &holding.0;
+                tokio::time::sleep(REFILL_DELAY).await;
                 let built = host.builder.build().await;
                 host.building.fetch_sub(1, Ordering::SeqCst);
                 match built {
@@ -252,9 +255,10 @@ impl Host {
 
     fn give_back(self: &Arc<Host>, pool: &VersionPool, mut environment: Occupied) {
         let environment = environment.take();
+        let old = environment.born.elapsed() >= self.config.lifetime_max;
         let mut idle = lock(&pool.idle);
         // Under the lock that `retire` takes after it has set the flag: no sandbox can slip in behind it.
-        if pool.retired.load(Ordering::SeqCst) || self.is_closed() {
+        if old || pool.retired.load(Ordering::SeqCst) || self.is_closed() {
             drop(idle);
             self.dispose(environment);
         } else {

@@ -18,6 +18,9 @@ use crate::{FunctionVersion, LateLog, LogLine, LogLineKind};
 /// CloudWatch Logs takes events up to this size; a longer line becomes several.
 const LINE_BYTES_MAX: usize = 256 * 1024 - 26;
 
+/// What one invocation may log before the rest is dropped: the lines are kept in memory until it ends.
+const LOG_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct LogPipe {
     pipe: AsyncFd<OwnedFd>,
@@ -29,6 +32,9 @@ struct State {
     /// Bytes after the last newline.
     partial: Vec<u8>,
     lines: Vec<LogLine>,
+    /// In `lines`, by the function.
+    collected_bytes: usize,
+    dropped_lines: u64,
     /// Whether an invocation collects the lines.
     collecting: bool,
     late: Late,
@@ -57,6 +63,8 @@ impl LogPipe {
         let state = State {
             partial: Vec::new(),
             lines: Vec::new(),
+            collected_bytes: 0,
+            dropped_lines: 0,
             collecting: false,
             late,
         };
@@ -91,6 +99,7 @@ impl LogPipe {
         state.read_now(self.pipe.get_ref());
         state.finish_line();
         state.collecting = true;
+        state.collected_bytes = 0;
     }
 
     /// Adds a line of the platform, after all that the function has written so far.
@@ -109,6 +118,17 @@ impl LogPipe {
     pub(crate) fn end(&self) -> Vec<LogLine> {
         let mut state = self.lock();
         state.collecting = false;
+        let dropped = std::mem::take(&mut state.dropped_lines);
+        if dropped > 0 {
+            let text = format!(
+                "LOGS_DROPPED {dropped} lines: more than {LOG_BYTES_MAX} bytes in one invocation\n"
+            );
+            state.lines.push(LogLine {
+                timestamp_ms: now_ms(),
+                text,
+                kind: LogLineKind::Platform,
+            });
+        }
         std::mem::take(&mut state.lines)
     }
 }
@@ -158,7 +178,10 @@ impl State {
             text,
             kind: LogLineKind::Function,
         };
-        if self.collecting {
+        if self.collecting && self.collected_bytes > LOG_BYTES_MAX {
+            self.dropped_lines += 1;
+        } else if self.collecting {
+            self.collected_bytes += line.text.len();
             self.lines.push(line);
         } else {
             self.late.send(line);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,6 +62,9 @@ fn check(config: &Config, report: &IsolationReport) -> Result<(), StartError> {
 async fn builder(config: &Config) -> io::Result<Builder> {
     let (mount_point, tmp_root) = (mount_point(&config.root_dir), config.root_dir.join("tmp"));
     let client_dir = config.root_dir.join("clients");
+    fs::create_dir_all(&config.root_dir)?;
+    // It holds the temporary files of functions where there is no mount namespace.
+    fs::set_permissions(&config.root_dir, fs::Permissions::from_mode(0o700))?;
     for directory in [&mount_point, &tmp_root, &client_dir] {
         fs::create_dir_all(directory)?;
     }

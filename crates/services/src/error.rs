@@ -25,6 +25,8 @@ pub struct Error {
     pub fault: Fault,
     /// Further members of the error shape, by wire name: `BucketName`, `Item`, `CancellationReasons`.
     pub members: Map<String, Value>,
+    /// HTTP headers beside the envelope, where AWS sends some: `x-amz-delete-marker`.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -39,7 +41,14 @@ impl Error {
             status: 400,
             fault: Fault::Sender,
             members: Map::new(),
+            headers: Vec::new(),
         }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     #[must_use]

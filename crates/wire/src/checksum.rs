@@ -91,7 +91,7 @@ pub struct Hasher {
 }
 
 enum State {
-    Crc(Crc),
+    Crc(Box<Crc>),
     Md5(Box<Md5>),
     Sha1(Box<Sha1>),
     Sha256(Box<Sha256>),
@@ -99,10 +99,11 @@ enum State {
 
 impl Hasher {
     pub fn new(algorithm: Algorithm) -> Self {
+        let crc = |algorithm| State::Crc(Box::new(Crc::new(algorithm)));
         let state = match algorithm {
-            Algorithm::Crc32 => State::Crc(Crc::new(CrcAlgorithm::Crc32IsoHdlc)),
-            Algorithm::Crc32C => State::Crc(Crc::new(CrcAlgorithm::Crc32Iscsi)),
-            Algorithm::Crc64Nvme => State::Crc(Crc::new(CrcAlgorithm::Crc64Nvme)),
+            Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            Algorithm::Crc32C => crc(CrcAlgorithm::Crc32Iscsi),
+            Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
             Algorithm::Sha1 => State::Sha1(Box::default()),
             Algorithm::Sha256 => State::Sha256(Box::default()),
             Algorithm::Md5 => State::Md5(Box::default()),

@@ -31,6 +31,7 @@ pub struct Service {
     operations: IndexMap<&'static str, &'static Operation>,
     errors: HashMap<&'static str, &'static Shape>,
     routes: Vec<crate::route::rest::Pattern>,
+    shapes: &'static [OnceLock<Shape>],
 }
 
 impl Service {
@@ -51,6 +52,11 @@ impl Service {
     /// The error shape by its name or by the code it has on the wire (`QueueDoesNotExist` or its query code).
     pub fn error(&self, code: &str) -> Option<&'static Shape> {
         self.errors.get(code).copied()
+    }
+
+    /// Every type of the service.
+    pub fn shapes(&self) -> impl Iterator<Item = &'static Shape> {
+        self.shapes.iter().filter_map(OnceLock::get)
     }
 
     pub(crate) fn routes(&self) -> &[crate::route::rest::Pattern] {
@@ -235,11 +241,24 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// Java's `matches` is anchored, and Java spells characters beyond the basic plane as surrogate pairs.
+/// Brings Java's dialect to ours: `matches` is anchored, characters beyond the basic plane are surrogate pairs, word and digit
+/// classes are ASCII, a hyphen after them stands for itself, and counts may be any number. (Lengths beyond what an automaton
+/// can count are constraints of their own.)
 fn compile(source: &str) -> Option<fancy_regex::Regex> {
-    let source = source
-        .replace("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}")
-        .replace("\\ud800\\udc00-\\udbff\\udfff", "\\x{10000}-\\x{10FFFF}");
+    const DIALECT: [(&str, &str); 8] = [
+        ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
+        ("\\ud800\\udc00-\\udbff\\udfff", "\\x{10000}-\\x{10FFFF}"),
+        ("\\w-", "\\w\\-"),
+        ("\\d-", "\\d\\-"),
+        ("\\w", "[a-zA-Z0-9_]"),
+        ("\\d", "[0-9]"),
+        ("\\s", "[ \\t\\n\\x0B\\f\\r]"),
+        ("{1,100000}", "+"),
+    ];
+    let mut source = source.to_owned();
+    for (java, ours) in DIALECT {
+        source = source.replace(java, ours);
+    }
     fancy_regex::Regex::new(&format!("^(?:{source})\\z")).ok()
 }
 
@@ -311,6 +330,14 @@ impl Member {
     /// The name in the query protocol.
     pub fn query(&self) -> &'static str {
         self.query_name.unwrap_or_else(|| self.wire())
+    }
+
+    /// Whether it stands in an answer's body; labels and parameters are meant for requests only.
+    pub fn is_in_answer(&self) -> bool {
+        matches!(
+            self.location,
+            Location::Body | Location::Uri | Location::QueryString
+        )
     }
 
     pub fn timestamp_format(&self) -> Option<TimestampFormat> {

@@ -15,8 +15,11 @@ pub(crate) mod scalar;
 pub(crate) mod xml;
 mod xml_value;
 
+use std::borrow::Cow;
+use std::io::Read as _;
+
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode, request};
 use serde_json::{Map, Value};
 
@@ -60,13 +63,47 @@ pub fn decode(
     let Some(shape) = operation.input else {
         return Ok(Value::Object(Map::new()));
     };
-    match protocol {
+    let body = if operation.request_compression.is_empty() {
+        body.into()
+    } else {
+        inflate(head, body)?
+    };
+    let body = body.as_ref();
+    let decoded = match protocol {
         Protocol::Json => json::decode(operation, shape, body),
         Protocol::RestJson => rest_json::decode(operation, shape, head, labels, body),
         Protocol::RestXml => rest_xml::decode(operation, shape, head, labels, body),
         Protocol::Query => query::decode(operation, shape, head, labels, body),
         Protocol::Cbor => cbor::decode(operation, shape, body),
+    };
+    decoded.map_err(|mut error| {
+        if protocol != Protocol::RestXml {
+            error.members.clear();
+        }
+        error
+    })
+}
+
+/// What a compressed body may grow to; metrics are at most 1 MB.
+const INFLATED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Undoes `Content-Encoding: gzip`, which clients apply to large requests of some operations (`PutMetricData`).
+pub(crate) fn inflate<'a>(head: &request::Parts, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
+    let encoding = head
+        .headers
+        .get(CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    if encoding.rsplit(',').next().map(str::trim) != Some("gzip") {
+        return Ok(Cow::Borrowed(body));
     }
+    let mut inflated = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(body).take(INFLATED_BYTES_MAX + 1);
+    let read = decoder.read_to_end(&mut inflated);
+    if read.is_err() || inflated.len() as u64 > INFLATED_BYTES_MAX {
+        return Err(serialization("The body can not be decompressed"));
+    }
+    Ok(Cow::Owned(inflated))
 }
 
 /// The response of an operation that succeeded. Where [`Operation::streaming_output`] names a member, the body is empty and
@@ -98,13 +135,34 @@ pub fn encode_error(
         shape: service.error(&error.code),
         error,
     };
+    encode_for(&refusal, protocol, request_id)
+}
+
+fn encode_for(refusal: &Refusal<'_>, protocol: Protocol, request_id: &str) -> Response<Bytes> {
     match protocol {
-        Protocol::Json => json::encode_error(&refusal, request_id),
-        Protocol::RestJson => rest_json::encode_error(&refusal, request_id),
-        Protocol::RestXml => rest_xml::encode_error(&refusal, request_id),
-        Protocol::Query => query::encode_error(&refusal, request_id),
-        Protocol::Cbor => cbor::encode_error(&refusal, request_id),
+        Protocol::Json => json::encode_error(refusal, request_id),
+        Protocol::RestJson => rest_json::encode_error(refusal, request_id),
+        Protocol::RestXml => rest_xml::encode_error(refusal, request_id),
+        Protocol::Query => query::encode_error(refusal, request_id),
+        Protocol::Cbor => cbor::encode_error(refusal, request_id),
     }
+}
+
+/// The response to a request for a service that is not in the models.
+pub fn encode_refusal(protocol: Protocol, error: &Error, request_id: &str) -> Response<Bytes> {
+    let metadata = Metadata {
+        message_member: "message",
+        ..Metadata::default()
+    };
+    encode_for(
+        &Refusal {
+            metadata: &metadata,
+            shape: None,
+            error,
+        },
+        protocol,
+        request_id,
+    )
 }
 
 /// An error beside what the model knows of it.
@@ -197,3 +255,6 @@ fn set_header(response: &mut Response<Bytes>, name: HeaderName, value: &str) {
 fn serialization(message: impl Into<String>) -> Error {
     Error::sender("SerializationException", message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -245,6 +245,15 @@ fn rest_route(service: &'static Service, head: &request::Parts) -> Route {
     }
 }
 
+/// The operation of a REST service and the labels of its path, by the service's URI templates. For S3, whose hosts and queries
+/// say more, ask [`route`].
+pub fn match_rest(
+    service: &'static Service,
+    head: &request::Parts,
+) -> Option<(&'static Operation, Labels)> {
+    rest::find(service, head)
+}
+
 /// An unsigned form, such as `AssumeRoleWithWebIdentity`; or a queue's own URL.
 fn action(head: &request::Parts, parameters: &Parameters) -> Option<Route> {
     if queue_path(head.uri.path()) {
@@ -426,7 +435,8 @@ struct Parameters {
 impl Parameters {
     fn read(head: &request::Parts, body: Option<&[u8]>) -> Self {
         let query = form::parse(head.uri.query().unwrap_or("").as_bytes());
-        let form = form::parse(body.unwrap_or(b""));
+        let body = crate::protocol::inflate(head, body.unwrap_or(b"")).unwrap_or_default();
+        let form = form::parse(&body);
         let find = |name| {
             form::get(&form, name)
                 .or_else(|| form::get(&query, name))

@@ -156,7 +156,7 @@ impl Presented {
         let canonical = canonical::request(head, &self.signed_headers, style, &payload_hash)?;
         let text = canonical::string_to_sign(&self.timestamp, &self.scope, &canonical);
         let signing_key = keys.get(&self.access_key, verification.secret_key, &self.scope);
-        let expected = signing_key.sign_hex(text.as_bytes());
+        let expected = signing_key.sign(text.as_bytes());
         if !same(expected.as_bytes(), self.signature.as_bytes()) {
             return Err(self.mismatch(text, canonical));
         }

@@ -281,11 +281,11 @@ fn broken_text(constraints: &Constraints, text: &str) -> Vec<String> {
     if !enumeration.is_empty() && !enumeration.iter().any(|known| known == text) {
         broken.push(render::enumeration(enumeration));
     }
-    if let Some(pattern) = &constraints.pattern {
-        if pattern.matches(text) == Some(false) {
-            broken.push(render::pattern(pattern));
-        }
-    }
+    let unmatched = constraints
+        .pattern
+        .as_ref()
+        .filter(|pattern| pattern.matches(text) == Some(false));
+    broken.extend(unmatched.map(render::pattern));
     broken.extend(broken_size(
         constraints,
         "length",

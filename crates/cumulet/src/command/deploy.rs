@@ -67,7 +67,10 @@ impl App {
     pub(crate) fn name(&self) -> String {
         let (Self::Cargo(path) | Self::Assembly(path)) = self;
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-        path.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
+        path.file_name().map_or_else(
+            || "app".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        )
     }
 
     /// Compiles the app; cargo shows its own progress.
@@ -99,10 +102,15 @@ impl App {
                     .stdin(Stdio::null())
                     .output()
                     .await
-                    .map_err(|error| Failure::Failed(format!("{} cannot run: {error}", binary.display())))?;
+                    .map_err(|error| {
+                        Failure::Failed(format!("{} cannot run: {error}", binary.display()))
+                    })?;
                 if !synthesis.status.success() {
                     let why = String::from_utf8_lossy(&synthesis.stderr);
-                    return Err(Failure::Failed(format!("the app does not synthesise:\n{}", why.trim_end())));
+                    return Err(Failure::Failed(format!(
+                        "the app does not synthesise:\n{}",
+                        why.trim_end()
+                    )));
                 }
                 out.to_owned()
             }
@@ -115,47 +123,87 @@ impl App {
 async fn cargo_build(path: &Path) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = tokio::process::Command::new(cargo)
-        .args(["build", "--release", "--message-format=json-render-diagnostics", "--manifest-path"])
+        .args([
+            "build",
+            "--release",
+            "--message-format=json-render-diagnostics",
+            "--manifest-path",
+        ])
         .arg(path.join("Cargo.toml"))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .await
-        .map_err(|error| Failure::Failed(format!("cargo cannot run: {error}; install Rust from https://rustup.rs")))?;
+        .map_err(|error| {
+            Failure::Failed(format!(
+                "cargo cannot run: {error}; install Rust from https://rustup.rs"
+            ))
+        })?;
     if !build.status.success() {
-        return Err(Failure::Failed(format!("{} does not compile; see above", path.display())));
+        return Err(Failure::Failed(format!(
+            "{} does not compile; see above",
+            path.display()
+        )));
     }
-    let executables = build.stdout.split(|&byte| byte == b'\n').filter_map(|line| {
-        let message: Value = serde_json::from_slice(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    executables.last().ok_or_else(|| Failure::Failed(format!("{} builds no binary", path.display())))
+    let executables = build
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| {
+            let message: Value = serde_json::from_slice(line).ok()?;
+            message["executable"].as_str().map(PathBuf::from)
+        });
+    executables
+        .last()
+        .ok_or_else(|| Failure::Failed(format!("{} builds no binary", path.display())))
 }
 
 impl Assembly {
     fn read(directory: PathBuf) -> Result<Self, Failure> {
         let manifest = read_json(&directory.join("manifest.json"))?;
-        Ok(Self { directory, manifest })
+        Ok(Self {
+            directory,
+            manifest,
+        })
     }
 
     /// The stacks, in the manifest's order, dependencies first.
     fn stacks(&self, account: &str, region: &str) -> Result<Vec<Stack>, Failure> {
-        let artifacts = self.manifest["artifacts"].as_object().cloned().unwrap_or_default();
-        let mut waiting: Vec<&String> =
-            artifacts.keys().filter(|id| artifacts[*id]["type"] == "aws:cloudformation:stack").collect();
+        let artifacts = self.manifest["artifacts"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        let mut waiting: Vec<&String> = artifacts
+            .keys()
+            .filter(|id| artifacts[*id]["type"] == "aws:cloudformation:stack")
+            .collect();
         let mut ordered: Vec<&String> = Vec::new();
         while !waiting.is_empty() {
             let ready = waiting.iter().position(|id| {
-                let needs = artifacts[*id]["dependencies"].as_array().cloned().unwrap_or_default();
-                needs.iter().filter_map(Value::as_str).all(|needed| !waiting.iter().any(|id| *id == needed))
+                let needs = artifacts[*id]["dependencies"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default();
+                needs
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .all(|needed| !waiting.iter().any(|id| *id == needed))
             });
             // A circle cannot be put in order; its stacks go as they come.
             ordered.push(waiting.remove(ready.unwrap_or(0)));
         }
-        ordered.into_iter().map(|id| self.stack(id, &artifacts[id], account, region)).collect()
+        ordered
+            .into_iter()
+            .map(|id| self.stack(id, &artifacts[id], account, region))
+            .collect()
     }
 
-    fn stack(&self, id: &str, artifact: &Value, account: &str, region: &str) -> Result<Stack, Failure> {
+    fn stack(
+        &self,
+        id: &str,
+        artifact: &Value,
+        account: &str,
+        region: &str,
+    ) -> Result<Stack, Failure> {
         let properties = &artifact["properties"];
         let file = properties["templateFile"].as_str().unwrap_or_default();
         let template = read_text(&self.directory.join(file))?;
@@ -164,24 +212,42 @@ impl Assembly {
         let assets = self.directory.join(format!("{id}.assets.json"));
         Ok(Stack {
             name: properties["stackName"].as_str().unwrap_or(id).to_owned(),
-            example: parsed.pointer("/Metadata/Cumulet/Try").and_then(Value::as_str).map(str::to_owned),
+            example: parsed
+                .pointer("/Metadata/Cumulet/Try")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             template,
-            assets: if assets.is_file() { self.assets(&read_json(&assets)?, file, account, region) } else { Vec::new() },
-            tags: tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect(),
+            assets: if assets.is_file() {
+                self.assets(&read_json(&assets)?, file, account, region)
+            } else {
+                Vec::new()
+            },
+            tags: tags
+                .into_iter()
+                .map(|(key, value)| json!({ "Key": key, "Value": value }))
+                .collect(),
         })
     }
 
     fn assets(&self, list: &Value, template: &str, account: &str, region: &str) -> Vec<Asset> {
         let place = |text: &Value| {
             let text = text.as_str().unwrap_or_default();
-            text.replace("${AWS::AccountId}", account).replace("${AWS::Region}", region)
+            text.replace("${AWS::AccountId}", account)
+                .replace("${AWS::Region}", region)
         };
         let files = list["files"].as_object().cloned().unwrap_or_default();
-        let wanted = files.values().filter(|file| file["source"]["path"] != template);
+        let wanted = files
+            .values()
+            .filter(|file| file["source"]["path"] != template);
         wanted
             .flat_map(|file| {
-                let source = self.directory.join(file["source"]["path"].as_str().unwrap_or_default());
-                let destinations = file["destinations"].as_object().cloned().unwrap_or_default();
+                let source = self
+                    .directory
+                    .join(file["source"]["path"].as_str().unwrap_or_default());
+                let destinations = file["destinations"]
+                    .as_object()
+                    .cloned()
+                    .unwrap_or_default();
                 destinations.into_values().map(move |destination| Asset {
                     file: source.clone(),
                     bucket: place(&destination["bucketName"]),
@@ -206,7 +272,10 @@ pub(crate) async fn run(
         if changed {
             watch(client, &stack.name).await?;
         } else {
-            say(&format!("{} is up to date", paint(&stack.name, Colour::Bold)));
+            say(&format!(
+                "{} is up to date",
+                paint(&stack.name, Colour::Bold)
+            ));
         }
         report(client, &stack, json).await?;
     }
@@ -222,7 +291,9 @@ async fn publish(client: &Client, assets: &[Asset]) -> Result<(), Failure> {
             continue;
         }
         say(&format!("publishing {}", asset.key));
-        client.put_object(&asset.bucket, &asset.key, &asset.file).await?;
+        client
+            .put_object(&asset.bucket, &asset.key, &asset.file)
+            .await?;
     }
     Ok(())
 }
@@ -237,12 +308,34 @@ async fn ensure_bucket(client: &Client, bucket: &str) -> Result<(), Failure> {
 }
 
 /// Creates or updates the stack; `false` where there is nothing to change.
-async fn submit(client: &Client, stack: &Stack, account: &str, region: &str) -> Result<bool, Failure> {
-    let existing = client.call("cloudformation", "DescribeStacks", json!({ "StackName": stack.name })).await;
-    let status = existing.ok().and_then(|found| Some(found["Stacks"][0]["StackStatus"].as_str()?.to_owned()));
+async fn submit(
+    client: &Client,
+    stack: &Stack,
+    account: &str,
+    region: &str,
+) -> Result<bool, Failure> {
+    let existing = client
+        .call(
+            "cloudformation",
+            "DescribeStacks",
+            json!({ "StackName": stack.name }),
+        )
+        .await;
+    let status = existing
+        .ok()
+        .and_then(|found| Some(found["Stacks"][0]["StackStatus"].as_str()?.to_owned()));
     if status.as_deref() == Some("ROLLBACK_COMPLETE") {
-        say(&format!("{} was rolled back; deleting what is left of it", stack.name));
-        client.call("cloudformation", "DeleteStack", json!({ "StackName": stack.name })).await?;
+        say(&format!(
+            "{} was rolled back; deleting what is left of it",
+            stack.name
+        ));
+        client
+            .call(
+                "cloudformation",
+                "DeleteStack",
+                json!({ "StackName": stack.name }),
+            )
+            .await?;
         drop(watch(client, &stack.name).await);
     }
     let operation = match status.as_deref() {
@@ -257,7 +350,9 @@ async fn submit(client: &Client, stack: &Stack, account: &str, region: &str) -> 
     if stack.template.len() <= TEMPLATE_BODY_BYTES_MAX {
         input["TemplateBody"] = stack.template.as_str().into();
     } else {
-        input["TemplateURL"] = upload_template(client, stack, account, region).await?.into();
+        input["TemplateURL"] = upload_template(client, stack, account, region)
+            .await?
+            .into();
     }
     match client.call("cloudformation", operation, input).await {
         Ok(_) => Ok(true),
@@ -266,11 +361,18 @@ async fn submit(client: &Client, stack: &Stack, account: &str, region: &str) -> 
     }
 }
 
-async fn upload_template(client: &Client, stack: &Stack, account: &str, region: &str) -> Result<String, Failure> {
+async fn upload_template(
+    client: &Client,
+    stack: &Stack,
+    account: &str,
+    region: &str,
+) -> Result<String, Failure> {
     let bucket = format!("cdk-hnb659fds-assets-{account}-{region}");
     ensure_bucket(client, &bucket).await?;
     let key = format!("{}.template.json", stack.name);
-    client.put_bytes(&bucket, &key, stack.template.clone().into()).await?;
+    client
+        .put_bytes(&bucket, &key, stack.template.clone().into())
+        .await?;
     Ok(format!("{}/{bucket}/{key}", client.endpoint()))
 }
 
@@ -278,9 +380,24 @@ async fn upload_template(client: &Client, stack: &Stack, account: &str, region: 
 async fn watch(client: &Client, stack: &str) -> Result<(), Failure> {
     let mut table = LiveLines::default();
     loop {
-        let described = client.call("cloudformation", "DescribeStacks", json!({ "StackName": stack })).await?;
-        let status = described["Stacks"][0]["StackStatus"].as_str().unwrap_or_default().to_owned();
-        let resources = client.call("cloudformation", "DescribeStackResources", json!({ "StackName": stack })).await?;
+        let described = client
+            .call(
+                "cloudformation",
+                "DescribeStacks",
+                json!({ "StackName": stack }),
+            )
+            .await?;
+        let status = described["Stacks"][0]["StackStatus"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let resources = client
+            .call(
+                "cloudformation",
+                "DescribeStackResources",
+                json!({ "StackName": stack }),
+            )
+            .await?;
         table.show(resource_lines(stack, &status, &resources));
         if !status.ends_with("IN_PROGRESS") {
             return finish(client, stack, &status).await;
@@ -291,11 +408,19 @@ async fn watch(client: &Client, stack: &str) -> Result<(), Failure> {
 
 fn resource_lines(stack: &str, status: &str, resources: &Value) -> Vec<String> {
     let heading = format!("{} {}", paint(stack, Colour::Bold), paint_status(status));
-    let resources = resources["StackResources"].as_array().cloned().unwrap_or_default();
+    let resources = resources["StackResources"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let rows = resources.iter().map(|resource| {
         let text = |name: &str| resource[name].as_str().unwrap_or_default().to_owned();
         let status = text("ResourceStatus");
-        format!("  {:<32} {:<34} {}", text("LogicalResourceId"), text("ResourceType"), paint_status(&status))
+        format!(
+            "  {:<32} {:<34} {}",
+            text("LogicalResourceId"),
+            text("ResourceType"),
+            paint_status(&status)
+        )
     });
     std::iter::once(heading).chain(rows).collect()
 }
@@ -310,19 +435,38 @@ fn paint_status(status: &str) -> String {
 }
 
 async fn finish(client: &Client, stack: &str, status: &str) -> Result<(), Failure> {
-    if matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE") {
+    if matches!(
+        status,
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE"
+    ) {
         return Ok(());
     }
-    let events = client.call("cloudformation", "DescribeStackEvents", json!({ "StackName": stack })).await?;
-    let events = events["StackEvents"].as_array().cloned().unwrap_or_default();
+    let events = client
+        .call(
+            "cloudformation",
+            "DescribeStackEvents",
+            json!({ "StackName": stack }),
+        )
+        .await?;
+    let events = events["StackEvents"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     // Newest first: the first failure is the last one here that is not a consequence of another.
     let failed = events.iter().rev().find(|event| {
-        let failed = event["ResourceStatus"].as_str().is_some_and(|status| status.ends_with("FAILED"));
+        let failed = event["ResourceStatus"]
+            .as_str()
+            .is_some_and(|status| status.ends_with("FAILED"));
         failed && event["ResourceStatusReason"] != "Resource creation cancelled"
     });
     let failed = failed.map_or_else(String::new, |event| {
         let text = |name: &str| event[name].as_str().unwrap_or_default();
-        format!(": {} ({}): {}", text("LogicalResourceId"), text("ResourceType"), text("ResourceStatusReason"))
+        format!(
+            ": {} ({}): {}",
+            text("LogicalResourceId"),
+            text("ResourceType"),
+            text("ResourceStatusReason")
+        )
     });
     Err(Failure::Failed(format!(
         "{stack} ended in {status}{failed}\nsee what happened with: cumulet trace --last, or aws cloudformation describe-stack-events --stack-name {stack}"
@@ -356,9 +500,11 @@ fn fill(example: &str, outputs: &StackOutputs) -> String {
 
 fn read_json(path: &Path) -> Result<Value, Failure> {
     let text = read_text(path)?;
-    serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }

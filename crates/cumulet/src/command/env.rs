@@ -26,17 +26,24 @@ pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
     let settings = [
         ("AWS_ACCESS_KEY_ID", operator.access_key_id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", operator.secret_access_key.as_str()),
-        ("AWS_ENDPOINT_URL", arguments.endpoint.endpoint.trim_end_matches('/')),
+        (
+            "AWS_ENDPOINT_URL",
+            arguments.endpoint.endpoint.trim_end_matches('/'),
+        ),
         ("AWS_REGION", arguments.region.as_str()),
         ("AWS_DEFAULT_REGION", arguments.region.as_str()),
     ];
     if arguments.json {
-        let settings: serde_json::Map<_, _> =
-            settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let settings: serde_json::Map<_, _> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
         print(&serde_json::to_string_pretty(&settings).unwrap_or_default());
         return Ok(());
     }
-    settings.iter().for_each(|(name, value)| print(&format!("export {name}={}", quote(value))));
+    settings
+        .iter()
+        .for_each(|(name, value)| print(&format!("export {name}={}", quote(value))));
     // A token or profile left over from elsewhere would be sent along, or win.
     print("unset AWS_SESSION_TOKEN AWS_PROFILE");
     Ok(())
@@ -45,17 +52,28 @@ pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
 /// The operator's credentials, from the engine's folder: whoever may read the file may have them.
 async fn operator(endpoint: &str) -> Result<OperatorFile, Failure> {
     let health = Client::anonymous(endpoint).get("/_cumulet/health").await?;
-    let directory = health["dataDirectory"].as_str().unwrap_or_default().to_owned();
+    let directory = health["dataDirectory"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let path = operator_path(std::path::Path::new(&directory));
     let text = std::fs::read(&path).map_err(|error| {
-        Failure::Failed(format!("{} cannot be read: {error}; ask the engine's owner for credentials", path.display()))
+        Failure::Failed(format!(
+            "{} cannot be read: {error}; ask the engine's owner for credentials",
+            path.display()
+        ))
     })?;
-    serde_json::from_slice(&text).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+    serde_json::from_slice(&text)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }
 
 fn quote(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:+=".contains(&byte);
-    if value.bytes().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+    if value.bytes().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

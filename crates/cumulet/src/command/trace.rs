@@ -9,7 +9,9 @@ use crate::console::{Colour, paint, print};
 
 pub(crate) async fn run(arguments: &Trace) -> Result<(), Failure> {
     let id = arguments.id.as_deref().unwrap_or("last");
-    let found = Client::anonymous(&arguments.endpoint.endpoint).get(&format!("/_cumulet/traces/{id}")).await?;
+    let found = Client::anonymous(&arguments.endpoint.endpoint)
+        .get(&format!("/_cumulet/traces/{id}"))
+        .await?;
     if arguments.json {
         print(&serde_json::to_string_pretty(&found).unwrap_or_default());
         return Ok(());
@@ -28,12 +30,25 @@ pub(crate) async fn run(arguments: &Trace) -> Result<(), Failure> {
 fn show(span: &Value, spans: &[Value], depth: usize) {
     let indent = "  ".repeat(depth);
     let duration_us = span["end_us"].as_i64().unwrap_or(0) - span["start_us"].as_i64().unwrap_or(0);
-    let error = span["error"].as_str().map(|code| format!("  {}", paint(code, Colour::Red))).unwrap_or_default();
-    print(&format!("{:>9}.{:03} ms  {indent}{}{error}", duration_us / 1000, duration_us % 1000, text(span, "name")));
+    let error = span["error"]
+        .as_str()
+        .map(|code| format!("  {}", paint(code, Colour::Red)))
+        .unwrap_or_default();
+    print(&format!(
+        "{:>9}.{:03} ms  {indent}{}{error}",
+        duration_us / 1000,
+        duration_us % 1000,
+        text(span, "name")
+    ));
     for (key, value) in span["attributes"].as_object().into_iter().flatten() {
-        notes(key, value).iter().for_each(|note| print(&format!("{:>16}  {indent}  {note}", "")));
+        notes(key, value)
+            .iter()
+            .for_each(|note| print(&format!("{:>16}  {indent}  {note}", "")));
     }
-    for child in spans.iter().filter(|child| child["parent_span_id"] == span["span_id"]) {
+    for child in spans
+        .iter()
+        .filter(|child| child["parent_span_id"] == span["span_id"])
+    {
         show(child, spans, depth + 1);
     }
 }
@@ -49,9 +64,21 @@ fn notes(key: &str, value: &Value) -> Vec<String> {
 
 fn decision(decision: &Value) -> String {
     let verdict = text(decision, "verdict");
-    let colour = if verdict == "allow" { Colour::Green } else { Colour::Red };
-    let reason = decision["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} {} on {}{reason}", paint(&verdict, colour), text(decision, "action"), text(decision, "resource"))
+    let colour = if verdict == "allow" {
+        Colour::Green
+    } else {
+        Colour::Red
+    };
+    let reason = decision["reason"]
+        .as_str()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    format!(
+        "{} {} on {}{reason}",
+        paint(&verdict, colour),
+        text(decision, "action"),
+        text(decision, "resource")
+    )
 }
 
 fn text(value: &Value, name: &str) -> String {

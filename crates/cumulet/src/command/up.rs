@@ -16,7 +16,11 @@ use crate::server::{RequestLine, RequestLog, Server, Settings};
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     refuse_open_doors(&arguments)?;
     // A missing app is told before anything starts, a broken one before anything is deployed.
-    let app = arguments.app.as_deref().map(deploy::App::find).transpose()?;
+    let app = arguments
+        .app
+        .as_deref()
+        .map(deploy::App::find)
+        .transpose()?;
     if let Some(app) = &app {
         app.build().await?;
     }
@@ -39,7 +43,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let watching = tokio::spawn(show_requests(server.requests.clone(), arguments.json));
     let served = serving.await;
     watching.abort();
-    server.engine.functions_shutdown().await;
+    server.engine.shut_down_functions().await;
     say("stopped; everything is kept, `cumulet up` goes on with it");
     served.map_err(|error| Failure::Failed(format!("the engine broke: {error}")))
 }
@@ -67,14 +71,20 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 async fn seed(server: &Server, arguments: &Up) -> Result<OperatorFile, Failure> {
     let context = server.start_context();
     let directory = &server.settings.data_directory;
-    let seeded =
-        installation::seed_operators(&server.engine, context, directory, &arguments.account, &arguments.operator);
+    let seeded = installation::seed_operators(
+        &server.engine,
+        context,
+        directory,
+        &arguments.account,
+        &arguments.operator,
+    );
     Ok(seeded.await?)
 }
 
 /// Resolves on Ctrl-C or SIGTERM.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send, Failure> {
-    let failed = |error: std::io::Error| Failure::Failed(format!("signals cannot be caught: {error}"));
+    let failed =
+        |error: std::io::Error| Failure::Failed(format!("signals cannot be caught: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     Ok(async move {
@@ -89,17 +99,33 @@ fn welcome(server: &Server, arguments: &Up) {
     let endpoint = server.endpoint();
     if arguments.json {
         let data = &server.settings.data_directory;
-        print(&serde_json::json!({ "event": "ready", "endpoint": endpoint, "dataDirectory": data }).to_string());
+        print(
+            &serde_json::json!({ "event": "ready", "endpoint": endpoint, "dataDirectory": data })
+                .to_string(),
+        );
         return;
     }
     let data = server.settings.data_directory.display();
-    say(&format!("{} {}", paint("cumulet", Colour::Bold), env!("CARGO_PKG_VERSION")));
+    say(&format!(
+        "{} {}",
+        paint("cumulet", Colour::Bold),
+        env!("CARGO_PKG_VERSION")
+    ));
     say(&format!("  endpoint   {endpoint}"));
-    say(&format!("  account    {}   region {}", arguments.account, arguments.region));
+    say(&format!(
+        "  account    {}   region {}",
+        arguments.account, arguments.region
+    ));
     say(&format!("  data       {data}"));
     say("  identity   signatures verified, IAM enforced");
-    say(&format!("  functions  {}", server.engine.functions.isolation()));
-    say(&paint("  eval $(cumulet env) points this shell's AWS clients here", Colour::Faint));
+    say(&format!(
+        "  functions  {}",
+        server.engine.functions.isolation()
+    ));
+    say(&paint(
+        "  eval $(cumulet env) points this shell's AWS clients here",
+        Colour::Faint,
+    ));
 }
 
 async fn deploy_app(
@@ -113,9 +139,27 @@ async fn deploy_app(
         secret_access_key: operator.secret_access_key.clone(),
     };
     let client = Client::new(&server.endpoint(), credentials, &arguments.region);
-    let out = server.settings.data_directory.join("assemblies").join(app.name());
-    let assembly: Assembly = app.synthesise(&out, &arguments.suffix, &arguments.account, &arguments.region).await?;
-    deploy::run(&client, &assembly, &arguments.account, &arguments.region, arguments.json).await
+    let out = server
+        .settings
+        .data_directory
+        .join("assemblies")
+        .join(app.name());
+    let assembly: Assembly = app
+        .synthesise(
+            &out,
+            &arguments.suffix,
+            &arguments.account,
+            &arguments.region,
+        )
+        .await?;
+    deploy::run(
+        &client,
+        &assembly,
+        &arguments.account,
+        &arguments.region,
+        arguments.json,
+    )
+    .await
 }
 
 /// Prints a line for every request, until aborted.
@@ -125,7 +169,9 @@ async fn show_requests(requests: RequestLog, json: bool) {
         match lines.recv().await {
             Ok(line) if json => print(&serde_json::to_string(&line).unwrap_or_default()),
             Ok(line) => say(&request_text(&line)),
-            Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => say(&format!("  ({missed} more)")),
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
+                say(&format!("  ({missed} more)"))
+            }
             Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
         }
     }
@@ -138,12 +184,22 @@ fn request_text(line: &RequestLine) -> String {
         _ => Colour::Red,
     };
     let status = paint(&line.status.to_string(), colour);
-    let milliseconds = format!("{}.{:01}", line.duration_us / 1000, line.duration_us % 1000 / 100);
+    let milliseconds = format!(
+        "{}.{:01}",
+        line.duration_us / 1000,
+        line.duration_us % 1000 / 100
+    );
     let depth = if line.from_function { "    " } else { "  " };
     let error = line.error.as_deref().unwrap_or_default();
-    format!("{depth}{status} {milliseconds:>7} ms  {}  {error}  {}", line.what, paint(&line.request_id, Colour::Faint))
+    format!(
+        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}",
+        line.what,
+        paint(&line.request_id, Colour::Faint)
+    )
 }
 
 fn absolute(directory: &std::path::Path) -> std::path::PathBuf {
-    directory.canonicalize().unwrap_or_else(|_| directory.to_owned())
+    directory
+        .canonicalize()
+        .unwrap_or_else(|_| directory.to_owned())
 }

@@ -9,13 +9,13 @@ use cumulet_services::Error;
 use cumulet_services::body::Body;
 use futures_util::stream::{BoxStream, StreamExt};
 use futures_util::{Stream, TryStreamExt};
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use sha2::{Digest, Sha256};
 
 /// What the listener sends: bytes at once, or a stream.
-pub(super) type ReplyBody = BoxBody<Bytes, Error>;
+pub(super) type ReplyBody = UnsyncBoxBody<Bytes, Error>;
 
 /// What is read of a refused request's body before its connection is given up.
 const DRAIN_BYTES_MAX: usize = 1 << 20;
@@ -43,7 +43,9 @@ pub(super) fn chunks(body: Incoming) -> BoxStream<'static, Result<Bytes, Error>>
 }
 
 pub(super) fn bytes(body: impl Into<Bytes>) -> ReplyBody {
-    Full::new(body.into()).map_err(|never| match never {}).boxed()
+    Full::new(body.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 pub(super) fn reply(body: Body) -> ReplyBody {
@@ -51,18 +53,9 @@ pub(super) fn reply(body: Body) -> ReplyBody {
         Body::Empty => bytes(Bytes::new()),
         Body::Bytes(whole) => bytes(whole),
         // A stream that fails breaks the connection off: the client sees a cut body, never a wrong one.
-        stream @ Body::Stream { .. } => BodyExt::boxed(StreamBody::new(Synced(stream.into_chunks()).map_ok(Frame::data))),
-    }
-}
-
-/// hyper wants bodies that may be shared between threads; a stream is only ever polled by one.
-struct Synced(BoxStream<'static, Result<Bytes, Error>>);
-
-impl Stream for Synced {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(context)
+        stream @ Body::Stream { .. } => {
+            StreamBody::new(stream.into_chunks().map_ok(Frame::data)).boxed_unsync()
+        }
     }
 }
 
@@ -71,7 +64,12 @@ pub(super) fn bound_to_hash(
     chunks: BoxStream<'static, Result<Bytes, Error>>,
     signed_sha256_hex: String,
 ) -> BoxStream<'static, Result<Bytes, Error>> {
-    HashBound { chunks, hash: Some(Sha256::new()), signed_sha256_hex }.boxed()
+    HashBound {
+        chunks,
+        hash: Some(Sha256::new()),
+        signed_sha256_hex,
+    }
+    .boxed()
 }
 
 struct HashBound {
@@ -83,7 +81,10 @@ struct HashBound {
 impl Stream for HashBound {
     type Item = Result<Bytes, Error>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
         let next = ready!(self.chunks.poll_next_unpin(context));
         if let (Some(Ok(chunk)), Some(hash)) = (&next, &mut self.hash) {
             hash.update(chunk);

@@ -14,16 +14,22 @@ pub(super) fn decode(
     verified: Option<&Verified>,
     chunks: BoxStream<'static, Result<Bytes, Error>>,
 ) -> Result<Body, cumulet_wire::Error> {
-    let decoder = AwsChunkedDecoder::new(head, payload, verified).map_err(|fault| fault.to_error())?;
+    let decoder =
+        AwsChunkedDecoder::new(head, payload, verified).map_err(|fault| fault.to_error())?;
     let length = head.headers.get("x-amz-decoded-content-length");
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let trailers = Trailers::default();
+    let announced = head.headers.get("x-amz-trailer").and_then(|names| names.to_str().ok());
+    let trailers = Trailers::announced(announced.unwrap_or_default());
     let state = Decoding { decoder: Some(decoder), chunks, trailers: trailers.clone() };
     let decoded = stream::unfold(state, |mut state| async move {
         let next = state.next().await?;
         Some((next, state))
     });
-    Ok(Body::Stream { length, chunks: decoded.boxed(), trailers: Some(trailers) })
+    Ok(Body::Stream {
+        length,
+        chunks: decoded.boxed(),
+        trailers: Some(trailers),
+    })
 }
 
 struct Decoding {

@@ -50,7 +50,11 @@ struct Outbound {
 }
 
 /// Answers one request, whatever it is.
-pub(super) async fn answer(server: Server, origin: Origin, request: http::Request<Incoming>) -> Response<ReplyBody> {
+pub(super) async fn answer(
+    server: Server,
+    origin: Origin,
+    request: http::Request<Incoming>,
+) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
     if is_management(&head) {
         return management_answer(&server, &origin, &head);
@@ -59,7 +63,12 @@ pub(super) async fn answer(server: Server, origin: Origin, request: http::Reques
     let request_id = server.ids.uuid();
     let (trace, span) = begin_trace(&server, &head, &origin, &request_id);
     let from_function = origin.function_arn.is_some();
-    let inbound = Inbound { head, origin, request_id: request_id.clone(), trace: trace.clone() };
+    let inbound = Inbound {
+        head,
+        origin,
+        request_id: request_id.clone(),
+        trace: trace.clone(),
+    };
     let outbound = go_through(&server, inbound, body).await;
     note_outcome(&trace, &outbound);
     drop(span);
@@ -83,7 +92,11 @@ fn is_management(head: &request::Parts) -> bool {
     path.starts_with("/_cumulet/") && !path.starts_with(api::CANONICAL)
 }
 
-fn management_answer(server: &Server, origin: &Origin, head: &request::Parts) -> Response<ReplyBody> {
+fn management_answer(
+    server: &Server,
+    origin: &Origin,
+    head: &request::Parts,
+) -> Response<ReplyBody> {
     if !origin.is_local() {
         return bodies::status(403);
     }
@@ -104,7 +117,11 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     };
     match route::route(&inbound.head, form, &Hosts::default()) {
         Route::Api(api) => api::answer(server, inbound, &api, body).await,
-        Route::Refused { service, protocol, error } => {
+        Route::Refused {
+            service,
+            protocol,
+            error,
+        } => {
             drain(body).await;
             refused(&inbound, "unknown operation", service, protocol, error)
         }
@@ -117,7 +134,13 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Unread, Erro
         return Ok(Unread::Stream(body));
     }
     let read = bodies::collect(body, FORM_BYTES_MAX).await?;
-    let too_large = || Error::new("RequestEntityTooLarge", "Request size exceeded 2097152 bytes").status(413);
+    let too_large = || {
+        Error::new(
+            "RequestEntityTooLarge",
+            "Request size exceeded 2097152 bytes",
+        )
+        .status(413)
+    };
     read.map(Unread::Read).ok_or_else(too_large)
 }
 
@@ -137,17 +160,31 @@ fn refused(
 ) -> Outbound {
     let code = error.code.clone();
     let response = match service.or_else(|| model::service("s3")) {
-        Some(service) => encode_error(service, protocol, &error, &inbound.request_id).map(bodies::bytes),
+        Some(service) => {
+            encode_error(service, protocol, &error, &inbound.request_id).map(bodies::bytes)
+        }
         None => Response::new(bodies::bytes(error.message)),
     };
-    Outbound { response, what: what.to_owned(), principal: String::new(), error: Some(code) }
+    Outbound {
+        response,
+        what: what.to_owned(),
+        principal: String::new(),
+        error: Some(code),
+    }
 }
 
 /// Opens the request's span; a function's calls go on with the trace of its invocation.
-fn begin_trace(server: &Server, head: &request::Parts, origin: &Origin, request_id: &str) -> (Trace, SpanGuard) {
+fn begin_trace(
+    server: &Server,
+    head: &request::Parts,
+    origin: &Origin,
+    request_id: &str,
+) -> (Trace, SpanGuard) {
     let continued = trace_header(&head.headers);
     let name = format!("{} {}", head.method, head.uri.path());
-    let continued = continued.as_ref().map(|(trace_id, parent)| (trace_id.as_str(), parent.as_str()));
+    let continued = continued
+        .as_ref()
+        .map(|(trace_id, parent)| (trace_id.as_str(), parent.as_str()));
     let (trace, span) = Trace::begin(&name, request_id, &server.ids, continued);
     if let Some(function) = &origin.function_arn {
         trace.note("caller", function.as_ref());
@@ -159,11 +196,16 @@ fn begin_trace(server: &Server, head: &request::Parts, origin: &Origin, request_
 fn trace_header(headers: &HeaderMap) -> Option<(String, String)> {
     let header = headers.get("x-amzn-trace-id")?.to_str().ok()?;
     let field = |name: &str| {
-        header.split(';').filter_map(|field| field.split_once('=')).find(|(key, _)| key.trim() == name)
+        header
+            .split(';')
+            .filter_map(|field| field.split_once('='))
+            .find(|(key, _)| key.trim() == name)
     };
     let trace_id = field("Root")?.1.strip_prefix("1-")?.replace('-', "");
     let parent = field("Parent")?.1.to_owned();
-    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
     (is_hex(&trace_id, 32) && is_hex(&parent, 16)).then_some((trace_id, parent))
 }
 
@@ -189,8 +231,15 @@ mod tests {
             headers.insert("x-amzn-trace-id", http::HeaderValue::from_static(text));
             trace_header(&headers)
         };
-        let whole = read("Root=1-5f84c7a1-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1");
-        assert_eq!(whole, Some(("5f84c7a10123456789abcdef01234567".into(), "53995c3f42cd8ad8".into())));
+        let whole =
+            read("Root=1-5f84c7a1-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1");
+        assert_eq!(
+            whole,
+            Some((
+                "5f84c7a10123456789abcdef01234567".into(),
+                "53995c3f42cd8ad8".into()
+            ))
+        );
         assert_eq!(read("Root=1-5f84c7a1-0123456789abcdef01234567"), None);
         assert_eq!(read("Root=1-xyz-0123;Parent=1"), None);
     }

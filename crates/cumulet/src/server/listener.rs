@@ -58,7 +58,9 @@ pub(super) async fn run(
             },
             Some(connection) = sandboxes.recv() => (connection.stream, from_sandbox(&connection.function_arn)),
         };
-        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let Ok(place) = places.clone().acquire_owned().await else {
+            break;
+        };
         let (server, stopped) = (server.clone(), stopped.clone());
         tokio::spawn(async move {
             serve(server, stream, origin, stopped).await;
@@ -70,10 +72,18 @@ pub(super) async fn run(
 }
 
 fn from_sandbox(function_arn: &str) -> Origin {
-    Origin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), function_arn: Some(function_arn.into()) }
+    Origin {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        function_arn: Some(function_arn.into()),
+    }
 }
 
-async fn serve(server: Server, stream: TcpStream, origin: Origin, mut stopped: watch::Receiver<bool>) {
+async fn serve(
+    server: Server,
+    stream: TcpStream,
+    origin: Origin,
+    mut stopped: watch::Receiver<bool>,
+) {
     // Head and body leave in one segment or two, but never wait for an acknowledgement in between.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set");
@@ -92,7 +102,7 @@ async fn serve(server: Server, stream: TcpStream, origin: Origin, mut stopped: w
     tokio::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        _ = stopped.wait_for(|stopped| *stopped) => {
+        () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -19,7 +19,10 @@ pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> 
         (&Method::GET, path) if path.starts_with("/traces/") => {
             traces(server, path.trim_start_matches("/traces/"))
         }
-        _ => reply(StatusCode::NOT_FOUND, &json!({ "message": "there is nothing here" })),
+        _ => reply(
+            StatusCode::NOT_FOUND,
+            &json!({ "message": "there is nothing here" }),
+        ),
     }
 }
 
@@ -37,30 +40,49 @@ fn health(server: &Server) -> Value {
 
 fn traces(server: &Server, id: &str) -> Response<Bytes> {
     let spans = server.engine.read(|tx| match id {
-        "last" => Ok(trace::recent(tx, 1)?.first().map_or_else(Vec::new, |span| vec![span.clone()])),
+        "last" => Ok(trace::recent(tx, 1)?
+            .first()
+            .map_or_else(Vec::new, |span| vec![span.clone()])),
         id => Ok(trace::load(tx, id)?),
     });
     let spans = spans.and_then(|spans| match (id, spans.first()) {
-        ("last", Some(root)) => server.engine.read(|tx| Ok(trace::load(tx, &root.trace_id)?)),
+        ("last", Some(root)) => server
+            .engine
+            .read(|tx| Ok(trace::load(tx, &root.trace_id)?)),
         _ => Ok(spans),
     });
     match spans {
-        Ok(spans) if spans.is_empty() => {
-            reply(StatusCode::NOT_FOUND, &json!({ "message": format!("no trace of {id}") }))
-        }
+        Ok(spans) if spans.is_empty() => reply(
+            StatusCode::NOT_FOUND,
+            &json!({ "message": format!("no trace of {id}") }),
+        ),
         Ok(spans) => reply(StatusCode::OK, &json!({ "spans": spans })),
-        Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "message": error.message })),
+        Err(error) => reply(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &json!({ "message": error.message }),
+        ),
     }
 }
 
 /// A page in a browser can make its visitor's machine send requests here, under a name of its own that
 /// resolves to 127.0.0.1. Such requests name that host, or an origin; a program's name neither.
 fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
-    let host = head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = head
+        .headers
+        .get(http::header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+        if port.bytes().all(|byte| byte.is_ascii_digit()) {
+            name
+        } else {
+            host
+        }
     });
-    let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    let is_address = name
+        .trim_matches(['[', ']'])
+        .parse::<std::net::IpAddr>()
+        .is_ok();
     let is_web_page = head.headers.contains_key(http::header::ORIGIN);
     (is_address || name == "localhost") && !is_web_page
 }
@@ -68,6 +90,9 @@ fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
 fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
     response
 }

@@ -90,7 +90,10 @@ impl Server {
     fn internal_context(&self, span: &str) -> (Context, SpanGuard) {
         let request_id = self.ids.uuid();
         let (trace, guard) = Trace::begin(span, &request_id, &self.ids, None);
-        (self.context(Principal::service("cumulet.internal"), &request_id, trace), guard)
+        (
+            self.context(Principal::service("cumulet.internal"), &request_id, trace),
+            guard,
+        )
     }
 
     fn context(&self, principal: Principal, request_id: &str, trace: Trace) -> Context {

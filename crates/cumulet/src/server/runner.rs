@@ -27,7 +27,9 @@ impl FunctionRunner for ProcessRunner {
         let functions = self.functions.clone();
         Box::pin(async move {
             let version = Arc::new(sandbox_version(&function));
-            let outcome = functions.invoke(&version, sandbox_invocation(invocation)).await;
+            let outcome = functions
+                .invoke(&version, sandbox_invocation(invocation))
+                .await;
             outcome.map(service_outcome).map_err(service_error)
         })
     }
@@ -40,8 +42,22 @@ impl FunctionRunner for ProcessRunner {
         cumulet_functions::runtime_available(runtime)
     }
 
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        let functions = self.functions.clone();
+        Box::pin(async move { functions.shutdown().await })
+    }
+
     fn isolation(&self) -> String {
-        self.functions.report().to_string()
+        let report = self.functions.report();
+        let missing: Vec<&str> = report.missing().map(|layer| layer.name.as_str()).collect();
+        if missing.is_empty() {
+            return format!("isolation {}", report.grade);
+        }
+        format!(
+            "isolation {}, without: {}",
+            report.grade,
+            missing.join(", ")
+        )
     }
 }
 
@@ -87,7 +103,11 @@ fn service_outcome(outcome: cumulet_functions::InvocationOutcome) -> Outcome {
         payload: outcome.payload,
         function_error: outcome.function_error,
         log_stream_name: outcome.log_stream_name,
-        log_lines: outcome.log_lines.into_iter().map(|line| (line.timestamp_ms, line.text)).collect(),
+        log_lines: outcome
+            .log_lines
+            .into_iter()
+            .map(|line| (line.timestamp_ms, line.text))
+            .collect(),
         cold_start: outcome.cold,
         init_duration_ms: outcome.init_duration_ms,
         duration_ms: outcome.duration_ms,

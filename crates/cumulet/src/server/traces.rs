@@ -57,14 +57,16 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
             tokio::time::sleep(GATHER).await;
         }
         while spans.len() < GROUP_MAX {
-            let Ok(message) = waiting.try_recv() else { break };
+            let Ok(message) = waiting.try_recv() else {
+                break;
+            };
             sort(message, &mut spans, &mut flushed);
         }
         let stored: Result<(), StoreError> = store.write(move |tx| trace::save(tx, &spans)).await;
         if let Err(error) = stored {
             tracing::warn!(%error, "spans cannot be stored");
         }
-        flushed.into_iter().for_each(|done| drop(done.send(())));
+        flushed.into_iter().for_each(|done| _ = done.send(()));
     }
 }
 

@@ -62,24 +62,32 @@ async fn start_due(
     let now = server.engine.clock.now();
     let (due, next) = server.engine.store.read(|tx| {
         let due = outbox::due(tx, now, BATCH)?;
-        Ok::<_, StoreError>((due, outbox::next_due(tx, now)?))
+        Ok::<_, StoreError>((due, outbox::next_due_after(tx, now)?))
     })?;
     for entry in due {
-        let Some(claim) = Claim::take(in_flight, finished, &entry) else { continue };
-        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let Some(claim) = Claim::take(in_flight, finished, &entry) else {
+            continue;
+        };
+        let Ok(place) = places.clone().acquire_owned().await else {
+            break;
+        };
         let server = server.clone();
         tokio::spawn(async move {
             deliver(&server, entry).await;
             drop((claim, place));
         });
     }
-    Ok(next.and_then(|due| server.engine.clock.wait_until(due)).unwrap_or(IDLE).min(IDLE))
+    Ok(next
+        .and_then(|due| server.engine.clock.wait_until(due))
+        .unwrap_or(IDLE)
+        .min(IDLE))
 }
 
 async fn deliver(server: &Server, entry: Entry) {
     let name = entry.event.name();
     let (context, span) = server.internal_context(&format!("deliver {name}"));
-    let outcome = cumulet_services::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
+    let outcome =
+        cumulet_services::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
     if let Err(error) = outcome {
         context.trace.fail(&error.code);
         tracing::warn!(%error, event = name, attempts = entry.attempts, "a delivery failed");
@@ -92,14 +100,22 @@ async fn deliver(server: &Server, entry: Entry) {
 /// Leaves a failed event for later, unless its handler already took it out.
 async fn put_back(engine: &Engine, context: &Context, entry: Entry) {
     let due = engine.clock.now().plus_ms(retry_delay_ms(entry.attempts));
-    let put_back = engine.write(move |tx| Ok(outbox::retry(tx, entry, due)?)).await;
+    let put_back = engine.write(move |tx| {
+        let is_waiting = outbox::holds(tx, entry.id)?;
+        Ok(if is_waiting {
+            outbox::retry(tx, entry, due).map(drop)?
+        })
+    });
+    let put_back = put_back.await;
     if let Err(error) = put_back {
         context.trace.fail(&error.code);
     }
 }
 
 fn retry_delay_ms(attempts: u32) -> i64 {
-    RETRY_FIRST_MS.saturating_mul(1 << attempts.min(16)).min(RETRY_MAX_MS)
+    RETRY_FIRST_MS
+        .saturating_mul(1 << attempts.min(16))
+        .min(RETRY_MAX_MS)
 }
 
 /// The right to deliver an entry; given back when dropped.
@@ -111,7 +127,11 @@ struct Claim {
 }
 
 impl Claim {
-    fn take(in_flight: &Arc<Mutex<InFlight>>, finished: &Arc<Notify>, entry: &Entry) -> Option<Self> {
+    fn take(
+        in_flight: &Arc<Mutex<InFlight>>,
+        finished: &Arc<Notify>,
+        entry: &Entry,
+    ) -> Option<Self> {
         let (id, key) = (entry.id, entry.event.order_key());
         let mut taken = in_flight.lock().ok()?;
         if taken.entries.contains(&id) || !taken.keys.insert(key.clone()) {
@@ -119,7 +139,12 @@ impl Claim {
         }
         taken.entries.insert(id);
         drop(taken);
-        Some(Self { in_flight: in_flight.clone(), finished: finished.clone(), id, key })
+        Some(Self {
+            in_flight: in_flight.clone(),
+            finished: finished.clone(),
+            id,
+            key,
+        })
     }
 }
 
@@ -132,4 +157,3 @@ impl Drop for Claim {
         self.finished.notify_one();
     }
 }
-

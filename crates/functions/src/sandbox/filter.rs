@@ -59,7 +59,15 @@ const DENIED: &[libc::c_long] = &[
 
 /// Calls whose x32 number is not the plain one: without these, the x32 entry would be a way round the list.
 #[cfg(target_arch = "x86_64")]
-const X32_ONLY: &[i64] = &[521, 528, 539, 540];
+const X32_ONLY: &[i64] = &[
+    521,
+    528,
+    539,
+    540,
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_socket,
+];
 #[cfg(target_arch = "x86_64")]
 const X32_BIT: i64 = 0x4000_0000;
 
@@ -83,6 +91,7 @@ pub(super) fn programs() -> Result<[BpfProgram; 2], String> {
         rules.insert(X32_BIT | number, Vec::new());
     }
     rules.insert(libc::SYS_clone, namespace_flags()?);
+    rules.insert(libc::SYS_socket, vec![other_socket_families()?]);
     let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     Ok([compile(clone3, libc::ENOSYS)?, compile(rules, libc::EPERM)?])
 }
@@ -106,6 +115,25 @@ fn namespace_flags() -> Result<Vec<SeccompRule>, String> {
         rules.push(rule.map_err(|error| error.to_string())?);
     }
     Ok(rules)
+}
+
+/// Any socket but local, internet and netlink ones (which C libraries need to resolve names). Above all no vsock: those
+/// reach the host of a virtual machine past every network namespace.
+fn other_socket_families() -> Result<SeccompRule, String> {
+    let allowed = [
+        libc::AF_UNIX,
+        libc::AF_INET,
+        libc::AF_INET6,
+        libc::AF_NETLINK,
+    ];
+    let differs = |family: i32| {
+        let family = u64::from(family.unsigned_abs());
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+    };
+    let conditions: Result<Vec<_>, _> = allowed.into_iter().map(differs).collect();
+    conditions
+        .and_then(SeccompRule::new)
+        .map_err(|error| error.to_string())
 }
 
 fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<BpfProgram, String> {

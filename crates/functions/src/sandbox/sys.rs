@@ -144,8 +144,13 @@ pub(super) fn drop_groups() -> io::Result<()> {
     check(unsafe { libc::setgroups(0, std::ptr::null()) }).map(drop)
 }
 
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// Sets a limit, never above the hard limit this process already has.
-pub(super) fn limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<()> {
+pub(super) fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     // SAFETY: both pointers are to a local struct.
     unsafe {
         let mut current: libc::rlimit = std::mem::zeroed();
@@ -364,7 +369,7 @@ pub(super) fn interface(name: &str) -> libc::ifreq {
         .take(libc::IFNAMSIZ - 1)
         .zip(name.bytes())
     {
-        *place = byte.cast_signed();
+        *place = libc::c_char::from_ne_bytes([byte]);
     }
     request
 }

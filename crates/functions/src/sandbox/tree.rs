@@ -162,9 +162,13 @@ fn interpreter_place(index: usize) -> PathBuf {
     Path::new("lang").join(index.to_string())
 }
 
+/// The store is a mount of its own, so that taking it away with all that is bound in it is a single call.
 fn fill_store(root: &Path, plan: &Plan) -> Result<(), Failure> {
+    let store = root.join(STORE);
+    fs::create_dir(&store).step("store")?;
+    sys::mount("tmpfs", &store, "tmpfs", PRIVATE_FLAGS, "size=64k,mode=755").step("store")?;
     for (source, place) in stored(plan) {
-        bind_read_only(&source, &root.join(STORE).join(place)).step("store")?;
+        bind_read_only(&source, &store.join(place)).step("store")?;
     }
     Ok(())
 }
@@ -196,10 +200,8 @@ pub(super) fn bind_function(plan: &Plan, launch: &Launch) -> Result<(), Failure>
     }
     let options = format!("size={}m,mode=1777", launch.ephemeral_storage_mb);
     sys::mount("tmpfs", Path::new("/tmp"), "tmpfs", PRIVATE_FLAGS, &options).step("/tmp")?;
-    for (_, place) in stored(plan) {
-        sys::detach(&store.join(place)).step("store")?;
-    }
-    fs::remove_dir_all(&store).step("store")?;
+    sys::detach(&store).step("store")?;
+    fs::remove_dir(&store).step("store")?;
     sys::add_mount_attributes(Path::new("/"), READ_ONLY, false).step("read-only root")
 }
 

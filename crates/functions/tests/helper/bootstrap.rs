@@ -161,6 +161,10 @@ fn initialise(api: &mut Api) {
             exit(1);
         }
         Ok("exit") => exit(7),
+        Ok("slow") if !fs::exists("/tmp/tried").unwrap() => {
+            fs::write("/tmp/tried", "").unwrap();
+            sleep(Duration::from_secs(60));
+        }
         Ok("once") if !fs::exists("/tmp/tried").unwrap() => {
             fs::write("/tmp/tried", "").unwrap();
             exit(0);
@@ -187,6 +191,13 @@ fn perform(verb: &str, argument: &str) -> String {
             }
             sleep(Duration::from_secs(100));
         }
+        "shout" => {
+            let line = "x".repeat(1023);
+            let mut out = std::io::stdout().lock();
+            for _ in 0..argument.parse::<u32>().unwrap() {
+                writeln!(out, "{line}").unwrap();
+            }
+        }
         "eat" => {
             let mut eaten = Vec::new();
             for _ in 0..argument.parse::<usize>().unwrap() {
@@ -203,7 +214,10 @@ fn perform(verb: &str, argument: &str) -> String {
             return format!("{:?}", [read("first"), read("second"), read("both")]);
         }
         "aws" => {
-            let mut stream = TcpStream::connect("127.0.0.1:4566").unwrap();
+            let mut stream = {
+                let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
+                TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).unwrap()
+            };
             stream.write_all(b"hello").unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
@@ -378,6 +392,23 @@ mod breakout {
                 libc::_exit(0);
             }
             note("clone user", call(child));
+            let stream = libc::SOCK_STREAM;
+            note(
+                "vsock",
+                call(libc::socket(libc::AF_VSOCK, stream, 0).into()),
+            );
+            note(
+                "crypto socket",
+                call(libc::socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0).into()),
+            );
+            note(
+                "packet socket",
+                call(libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0).into()),
+            );
+            note(
+                "x32 ptrace",
+                call(libc::syscall(0x4000_0000 | 521, 0, 0, 0)),
+            );
             note("setuid 0", call(libc::setresuid(0, 0, 0).into()));
             note("kill 1", call(libc::kill(1, libc::SIGKILL).into()));
         }

@@ -140,6 +140,12 @@ async fn a_failing_initialisation_is_tried_again_inside_the_invocation() {
         &host.invoke(&with("exit"), "echo").await,
         "with error: exit status 7",
     );
+    let slow = host.invoke(&with("slow"), "count").await;
+    assert_eq!(
+        (payload(&slow), slow.function_error.as_deref()),
+        ("1", None)
+    );
+    assert!(platform_line(&slow, "INIT_REPORT").ends_with(" ms\tPhase: init\tStatus: timeout\n"));
     let once = host.invoke(&with("once"), "count").await;
     assert_eq!(
         (payload(&once), once.function_error.as_deref()),
@@ -162,6 +168,15 @@ async fn a_package_without_bootstrap_says_so() {
         outcome.error_type.as_deref(),
         Some("Runtime.InvalidEntrypoint")
     );
+
+    let mut function = host.function();
+    function.key = "extended".to_owned();
+    function.layers = vec![host.package("layer", &[("extensions/agent", "#!/bin/sh")])];
+    let refused = host
+        .functions
+        .invoke(&Arc::new(function), crate::host::invocation("echo"))
+        .await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("extensions are not built yet")));
 
     let code_dir = host.package("text", &[("bootstrap", "no program")]);
     let function = Arc::new(FunctionVersion {

@@ -1,6 +1,7 @@
 //! Python and Node.js functions with our own runtime clients. A host without the interpreter says which one is missing,
 //! and then there is nothing to test.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use cumulet_functions::{FunctionVersion, runtime_available};
@@ -225,4 +226,69 @@ async fn node_functions_run() {
         error("bad.handler").await["errorType"],
         json!("Runtime.UserCodeSyntaxError")
     );
+}
+
+const IMPORTS: &str = "
+import supplied, layered, both
+
+def handler(event, context):
+    return [supplied.name, layered.name, both.name]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn modules_are_found_in_the_package_then_layers_then_the_runtime() {
+    let Some(runtime) = first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
+    else {
+        return;
+    };
+    let supplied = tempfile::tempdir().expect("temporary directory");
+    std::fs::set_permissions(supplied.path(), PermissionsExt::from_mode(0o755))
+        .expect("permissions");
+    for name in ["supplied", "both"] {
+        std::fs::write(
+            supplied.path().join(format!("{name}.py")),
+            "name = 'runtime'",
+        )
+        .expect("module");
+    }
+    let host = TestHost::start_with(|config| {
+        config
+            .runtime_dirs
+            .insert(runtime.to_owned(), supplied.path().to_owned());
+    })
+    .await;
+    let layer = [
+        ("python/layered.py", "name = 'layer'"),
+        ("python/both.py", "name = 'layer'"),
+    ];
+    let function = Arc::new(FunctionVersion {
+        runtime: runtime.to_owned(),
+        handler: "app.handler".to_owned(),
+        code_dir: host.package("imports", &[("app.py", IMPORTS)]),
+        layers: vec![host.package("python-layer", &layer)],
+        ..host.function()
+    });
+    assert_eq!(
+        payload(&host.invoke(&function, "x").await),
+        r#"["runtime", "layer", "layer"]"#
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interpreters_run_without_namespaces_too() {
+    let Some(runtime) = first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
+    else {
+        return;
+    };
+    let host = TestHost::start_with(|config| config.use_namespaces = false).await;
+    let function = Arc::new(FunctionVersion {
+        runtime: runtime.to_owned(),
+        handler: "app.handler".to_owned(),
+        code_dir: host.package(
+            "plain",
+            &[("app.py", "def handler(event, context):\n    return event\n")],
+        ),
+        ..host.function()
+    });
+    assert_eq!(payload(&host.invoke(&function, "x").await), r#""x""#);
 }

@@ -130,6 +130,23 @@ async fn what_is_written_after_the_answer_reaches_the_sink() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn endless_output_is_cut_and_says_so() {
+    let host = TestHost::start().await;
+    let function = Arc::new(host.function());
+    let outcome = host.invoke(&function, "shout 70000").await;
+    let dropped = platform_line(&outcome, "LOGS_DROPPED");
+    assert!(
+        dropped.ends_with(" lines: more than 67108864 bytes in one invocation\n"),
+        "{dropped}"
+    );
+    assert!(function_lines(&outcome).len() > 65_000);
+    assert_eq!(
+        function_lines(&host.invoke(&function, "print x").await).len(),
+        3
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_layer_wins() {
     let host = TestHost::start().await;
     let mut function = host.function();

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::store::flush_directory;
+
 pub(super) trait Disk: std::fmt::Debug + Send + Sync {
     /// The files and their lengths.
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
@@ -36,7 +38,7 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => made?,
         }
-        File::open(path.parent().unwrap_or(path))?.sync_all()?;
+        flush_directory(path.parent().unwrap_or(path))?;
         Ok(Self {
             path: path.to_owned(),
         })
@@ -49,6 +51,10 @@ impl Directory {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "blobs are what everybody else shall use instead"
+)]
 impl Disk for Directory {
     fn list(&self) -> io::Result<Vec<(String, u64)>> {
         let mut files = Vec::new();
@@ -68,7 +74,7 @@ impl Disk for Directory {
         let file = Self::options()
             .create_new(true)
             .open(self.path.join(name))?;
-        File::open(&self.path)?.sync_all()?;
+        flush_directory(&self.path)?;
         Ok(Box::new(file))
     }
 

@@ -1,5 +1,10 @@
 //! Bodies come back as they went in, or not at all; space is used once, and again when it is free.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests damage the files behind the blobs' back"
+)]
+
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -22,10 +27,10 @@ impl Fixture {
         Self { directory, blobs }
     }
 
-    fn reopen(self) -> Self {
+    async fn reopen(self) -> Self {
         let Self { directory, blobs } = self;
         while blobs.0.preparing.load(std::sync::atomic::Ordering::Acquire) {
-            std::thread::yield_now();
+            tokio::task::yield_now().await;
         }
         drop(blobs);
         let blobs = open(directory.path());
@@ -40,8 +45,9 @@ impl Fixture {
     /// Flips a bit of the body, `offset` bytes into it.
     fn damage(&self, blob: &BlobRef, offset: u64) {
         use std::os::unix::fs::FileExt;
-        let options = std::fs::OpenOptions::new().read(true).write(true).clone();
-        let file = options.open(self.segment(blob)).expect("the segment opens");
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.read(true).write(true).open(self.segment(blob));
+        let file = file.expect("the segment opens");
         let at = blob.extents[0].offset_bytes() + offset;
         let mut byte = [0];
         file.read_exact_at(&mut byte, at).expect("read");
@@ -96,9 +102,9 @@ fn key() -> SealKey {
 }
 
 fn body(size: usize) -> Vec<u8> {
-    let mut bytes = vec![0; size];
-    Ids::seeded([3; 32]).fill(&mut bytes);
-    bytes
+    // Blocks that differ, so that none can stand in another's place.
+    let blocks = (0..size.div_ceil(8) as u64).flat_map(|block| (block * 0x9E37_79B9).to_le_bytes());
+    blocks.take(size).collect()
 }
 
 #[tokio::test]
@@ -152,7 +158,7 @@ async fn what_was_kept_outlives_reopening_and_what_was_not_is_free() {
     let fixture = Fixture::new();
     let kept = fixture.write_kept(&body(MIB)).await;
     fixture.write(&body(2 * MIB)).await;
-    let fixture = fixture.reopen();
+    let fixture = fixture.reopen().await;
     let usage = fixture.blobs.usage();
     assert!(
         (MIB as u64..MIB as u64 + 70_000).contains(&usage.used_bytes),
@@ -188,7 +194,7 @@ async fn released_space_is_reused_after_its_last_reader() {
         matches!(late, Err(StoreError::BodyGone(_)) | Ok(_)),
         "{late:?}"
     );
-    let usage = fixture.reopen().blobs.usage();
+    let usage = fixture.reopen().await.blobs.usage();
     assert!(usage.used_bytes < 3 * MIB as u64, "{usage:?}");
 }
 
@@ -208,7 +214,7 @@ async fn an_unfinished_body_leaves_nothing_and_an_unkept_one_is_given_up() {
     assert!(matches!(late, Err(StoreError::BodyGone(_))), "{late:?}");
     assert!(fixture.read(&kept, 0..u64::MAX).await.expect("read") == body(MIB));
     let used_bytes = fixture.blobs.usage().used_bytes;
-    assert_eq!(fixture.reopen().blobs.usage().used_bytes, used_bytes);
+    assert_eq!(fixture.reopen().await.blobs.usage().used_bytes, used_bytes);
 }
 
 #[tokio::test]
@@ -251,7 +257,7 @@ async fn another_key_a_shorter_size_and_a_lost_file_are_errors() {
     );
     drop(reader);
     let segment = fixture.segment(&blob);
-    let fixture = fixture.reopen();
+    let fixture = fixture.reopen().await;
     std::fs::remove_file(segment).expect("removed");
     let read = fixture.read(&blob, 0..10).await;
     let Err(StoreError::Corrupt(file, reason)) = read else {
@@ -262,7 +268,7 @@ async fn another_key_a_shorter_size_and_a_lost_file_are_errors() {
         ("00000001.segment", "the file is gone")
     );
     let other = fixture.write_kept(&body(MIB)).await;
-    let fixture = fixture.reopen();
+    let fixture = fixture.reopen().await;
     assert_eq!(
         fixture.read(&other, 0..u64::MAX).await.is_ok(),
         other.extents[0].segment != 1
@@ -286,8 +292,91 @@ async fn bodies_written_side_by_side_share_no_space() {
         let read = fixture.read(blob, 0..u64::MAX).await.expect("read");
         assert!(read == body(*size), "{size} bytes");
     }
-    let fixture = Arc::into_inner(fixture).expect("the last one").reopen();
+    let fixture = Arc::into_inner(fixture)
+        .expect("the last one")
+        .reopen()
+        .await;
     assert_eq!(fixture.blobs.verify().expect("verified").corrupt, []);
+}
+
+/// A disk on which the next flush fails.
+#[derive(Debug)]
+struct FailingDisk(Directory, Arc<AtomicBool>);
+
+#[derive(Debug)]
+struct FailingFile(Box<dyn disk::DiskFile>, Arc<AtomicBool>);
+
+impl Disk for FailingDisk {
+    fn list(&self) -> std::io::Result<Vec<(String, u64)>> {
+        self.0.list()
+    }
+
+    fn open(&self, name: &str) -> std::io::Result<Box<dyn disk::DiskFile>> {
+        Ok(Box::new(FailingFile(self.0.open(name)?, self.1.clone())))
+    }
+
+    fn create(&self, name: &str) -> std::io::Result<Box<dyn disk::DiskFile>> {
+        Ok(Box::new(FailingFile(self.0.create(name)?, self.1.clone())))
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.0.remove(name)
+    }
+}
+
+impl disk::DiskFile for FailingFile {
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+        self.0.read(offset, bytes)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        // The last mebibyte of a segment is beyond the end of this disk.
+        if offset >= 63 << 20 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.0.write(offset, bytes)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        if self.1.swap(false, std::sync::atomic::Ordering::AcqRel) {
+            return Err(std::io::Error::other("the flush failed"));
+        }
+        self.0.sync()
+    }
+}
+
+#[tokio::test]
+async fn a_failed_flush_is_never_tried_again_and_a_full_disk_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path(), &PageKey::new([7; 64])).expect("opens");
+    let real = Directory::open(&directory.path().join("segments")).expect("opens");
+    let fails = Arc::new(AtomicBool::default());
+    let disk = Box::new(FailingDisk(real, fails.clone()));
+    let blobs = Blobs::on_disk(disk, store, &Ids::random()).expect("opens");
+    // Nothing is prepared beside: the next flush shall be the body's.
+    blobs
+        .0
+        .preparing
+        .store(true, std::sync::atomic::Ordering::Release);
+    let fixture = Fixture { directory, blobs };
+    let kept = fixture.write_kept(&body(MIB)).await;
+    fails.store(true, std::sync::atomic::Ordering::Release);
+    let mut writer = fixture.blobs.writer(key());
+    let written = writer.write(Bytes::from(body(MIB))).await;
+    written.expect("written");
+    let failed = writer.finish().await;
+    assert!(matches!(failed, Err(StoreError::Disk(_))), "{failed:?}");
+    let elsewhere = fixture.write_kept(&body(MIB)).await;
+    assert_ne!(elsewhere.extents[0].segment, kept.extents[0].segment);
+    let mut writer = fixture.blobs.writer(key());
+    let mut full = writer.write(Bytes::from(body(70 * MIB))).await;
+    if full.is_ok() {
+        full = writer.finish().await.map(drop);
+    }
+    assert!(matches!(full, Err(StoreError::DiskFull(_))), "{full:?}");
+    for blob in [kept, elsewhere] {
+        assert!(fixture.read(&blob, 0..u64::MAX).await.expect("read") == body(MIB));
+    }
 }
 
 /// Allocates and frees at random, and checks that no unit is ever given out twice.

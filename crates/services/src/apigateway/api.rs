@@ -227,8 +227,6 @@ pub(super) struct CreateApiKeyInput {
     pub(super) description: Option<String>,
     #[serde(default)]
     pub(super) enabled: bool,
-    #[serde(default)]
-    pub(super) generate_distinct_id: bool,
     pub(super) value: Option<String>,
     pub(super) customer_id: Option<String>,
     #[serde(default)]

@@ -27,8 +27,16 @@ const ACCOUNTS: Table = Table::new(1307, "apigateway.accounts");
 /// (account, region, plan id, key id, period) -> requests made, big-endian
 pub(super) const USAGE: Table = Table::new(1308, "apigateway.usage");
 
-pub(crate) const TABLES: &[Table] =
-    &[APIS, OWNERS, DEPLOYMENTS, STAGES, USAGE_PLANS, API_KEYS, ACCOUNTS, USAGE];
+pub(crate) const TABLES: &[Table] = &[
+    APIS,
+    OWNERS,
+    DEPLOYMENTS,
+    STAGES,
+    USAGE_PLANS,
+    API_KEYS,
+    ACCOUNTS,
+    USAGE,
+];
 
 /// Text by text: parameters, templates, variables, tags.
 pub(super) type Texts = BTreeMap<String, String>;
@@ -374,7 +382,10 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn of(context: &'a cumulet_kernel::Context) -> Self {
-        Self { account: &context.account, region: &context.region }
+        Self {
+            account: &context.account,
+            region: &context.region,
+        }
     }
 
     fn key(self) -> Key {
@@ -383,11 +394,15 @@ impl<'a> Place<'a> {
 }
 
 pub(super) fn api(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<Api> {
-    tx.load(APIS, place.key().text(id))?.ok_or_else(|| errors::no_api(place.account, id))
+    tx.load(APIS, place.key().text(id))?
+        .ok_or_else(|| errors::no_api(place.account, id))
 }
 
 pub(super) fn save_api(tx: &mut Tx<'_>, place: Place<'_>, api: &Api) -> Result<()> {
-    let owner = Owner { account: place.account.to_owned(), region: place.region.to_owned() };
+    let owner = Owner {
+        account: place.account.to_owned(),
+        region: place.region.to_owned(),
+    };
     tx.save(OWNERS, Key::new().text(&api.settings.id), &owner)?;
     Ok(tx.save(APIS, place.key().text(&api.settings.id), api)?)
 }
@@ -415,8 +430,16 @@ pub(super) fn deployment(tx: &Tx<'_>, api_id: &str, id: &str) -> Result<Option<D
     Ok(tx.load(DEPLOYMENTS, Key::new().text(api_id).text(id))?)
 }
 
-pub(super) fn save_deployment(tx: &mut Tx<'_>, api_id: &str, deployment: &Deployment) -> Result<()> {
-    Ok(tx.save(DEPLOYMENTS, Key::new().text(api_id).text(&deployment.id), deployment)?)
+pub(super) fn save_deployment(
+    tx: &mut Tx<'_>,
+    api_id: &str,
+    deployment: &Deployment,
+) -> Result<()> {
+    Ok(tx.save(
+        DEPLOYMENTS,
+        Key::new().text(api_id).text(&deployment.id),
+        deployment,
+    )?)
 }
 
 pub(super) fn delete_deployment(tx: &mut Tx<'_>, api_id: &str, id: &str) -> Result<()> {
@@ -432,7 +455,11 @@ pub(super) fn stage(tx: &Tx<'_>, api_id: &str, name: &str) -> Result<Option<Stag
 }
 
 pub(super) fn save_stage(tx: &mut Tx<'_>, api_id: &str, stage: &Stage) -> Result<()> {
-    Ok(tx.save(STAGES, Key::new().text(api_id).text(&stage.stage_name), stage)?)
+    Ok(tx.save(
+        STAGES,
+        Key::new().text(api_id).text(&stage.stage_name),
+        stage,
+    )?)
 }
 
 pub(super) fn delete_stage(tx: &mut Tx<'_>, api_id: &str, name: &str) -> Result<()> {
@@ -444,10 +471,15 @@ pub(super) fn stages(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Stage>> {
 }
 
 pub(super) fn usage_plan(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<StoredPlan> {
-    tx.load(USAGE_PLANS, place.key().text(id))?.ok_or_else(|| errors::not_found("Invalid Usage Plan ID specified"))
+    tx.load(USAGE_PLANS, place.key().text(id))?
+        .ok_or_else(|| errors::not_found("Invalid Usage Plan ID specified"))
 }
 
-pub(super) fn save_usage_plan(tx: &mut Tx<'_>, place: Place<'_>, stored: &StoredPlan) -> Result<()> {
+pub(super) fn save_usage_plan(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    stored: &StoredPlan,
+) -> Result<()> {
     Ok(tx.save(USAGE_PLANS, place.key().text(&stored.plan.id), stored)?)
 }
 
@@ -485,7 +517,11 @@ pub(super) fn save_account(tx: &mut Tx<'_>, place: Place<'_>, account: &Account)
 }
 
 fn all<T: serde::de::DeserializeOwned>(tx: &Tx<'_>, table: Table, prefix: &Key) -> Result<Vec<T>> {
-    keys(tx, table, prefix)?.into_iter().filter_map(|key| tx.load(table, key).transpose()).map(|found| Ok(found?)).collect()
+    keys(tx, table, prefix)?
+        .into_iter()
+        .filter_map(|key| tx.load(table, key).transpose())
+        .map(|found| Ok(found?))
+        .collect()
 }
 
 fn keys(tx: &Tx<'_>, table: Table, prefix: &Key) -> Result<Vec<Vec<u8>>> {

@@ -37,6 +37,8 @@ mod ttl;
 mod value;
 mod write_item;
 
+pub(crate) mod resource;
+
 use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::{Context, Event, Table};
 

@@ -2,22 +2,132 @@
 //!
 //! Other services call in here as the caller, through themselves (`context.through("s3")`), so the key
 //! policy decides and the decision is on the trace.
+//!
+//! Key material is stored in the key's record, under the store's own encryption: every page on disk is
+//! encrypted under the installation's root key. So there is no second sealing here, and a key whose
+//! record is deleted is shredded, as far as the store no longer keeps the page it lay on.
+
+mod alias;
+mod api;
+mod ciphertext;
+mod data_key;
+mod encrypt;
+mod error;
+mod grant;
+mod grants;
+mod key;
+mod key_policy;
+mod keys;
+mod lifecycle;
+mod page;
+mod policies;
+pub(crate) mod resource;
+mod rotation;
+mod state;
+mod tags;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::seal::SealKey;
 use cumulet_kernel::{Context, Table, Tx};
 
-use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::access::Access;
+use crate::error::Result;
 use crate::operation::Operation;
 
-pub(crate) const TABLES: &[Table] = &[];
+pub use data_key::{decrypt_data_key, generate_data_key};
+pub use lifecycle::{aws_managed_key, deliver_deletion};
+pub use rotation::deliver_rotation;
+
+pub(crate) const TABLES: &[Table] = state::TABLES;
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
-    Vec::new()
+    let mut operations = key_operations();
+    operations.extend(cryptographic_operations());
+    operations.extend(grant_and_tag_operations());
+    operations
+}
+
+// Grants allow beside policies, so operations on a key ask for themselves once they have found it.
+fn on_key<I>(_: &Tx<'_>, _: &Context, _: &I) -> Result<Vec<Access>> {
+    Ok(Vec::new())
+}
+
+fn key_operations() -> Vec<Operation> {
+    vec![
+        Operation::write("CreateKey", keys::create_access, keys::create_key),
+        Operation::read("DescribeKey", on_key, keys::describe_key),
+        Operation::read(
+            "ListKeys",
+            |_, _, _| on_all("kms:ListKeys"),
+            keys::list_keys,
+        ),
+        Operation::write("EnableKey", on_key, keys::enable_key),
+        Operation::write("DisableKey", on_key, keys::disable_key),
+        Operation::write("UpdateKeyDescription", on_key, keys::update_key_description),
+        Operation::write("ScheduleKeyDeletion", on_key, keys::schedule_key_deletion),
+        Operation::write("CancelKeyDeletion", on_key, keys::cancel_key_deletion),
+        Operation::read("GetKeyPolicy", on_key, key_policy::get_key_policy),
+        Operation::write("PutKeyPolicy", on_key, key_policy::put_key_policy),
+        Operation::read("ListKeyPolicies", on_key, key_policy::list_key_policies),
+        Operation::write("CreateAlias", on_key, alias::create_alias),
+        Operation::write("UpdateAlias", on_key, alias::update_alias),
+        Operation::write("DeleteAlias", on_key, alias::delete_alias),
+        Operation::read("ListAliases", alias::list_access, alias::list_aliases),
+        Operation::write("EnableKeyRotation", on_key, rotation::enable_key_rotation),
+        Operation::write("DisableKeyRotation", on_key, rotation::disable_key_rotation),
+        Operation::read(
+            "GetKeyRotationStatus",
+            on_key,
+            rotation::get_key_rotation_status,
+        ),
+        Operation::write("RotateKeyOnDemand", on_key, rotation::rotate_key_on_demand),
+        Operation::read("ListKeyRotations", on_key, rotation::list_key_rotations),
+    ]
+}
+
+fn cryptographic_operations() -> Vec<Operation> {
+    vec![
+        Operation::read("Encrypt", on_key, encrypt::encrypt),
+        Operation::read("Decrypt", on_key, encrypt::decrypt),
+        Operation::read("ReEncrypt", on_key, encrypt::re_encrypt),
+        Operation::read("GenerateDataKey", on_key, encrypt::generate_data_key),
+        Operation::read(
+            "GenerateDataKeyWithoutPlaintext",
+            on_key,
+            encrypt::generate_data_key_without_plaintext,
+        ),
+        Operation::read(
+            "GenerateRandom",
+            |_, _, _| on_all("kms:GenerateRandom"),
+            encrypt::generate_random,
+        ),
+    ]
+}
+
+fn grant_and_tag_operations() -> Vec<Operation> {
+    vec![
+        Operation::write("CreateGrant", on_key, grants::create_grant),
+        Operation::read("ListGrants", on_key, grants::list_grants),
+        Operation::read(
+            "ListRetirableGrants",
+            |_, _, _| on_all("kms:ListRetirableGrants"),
+            grants::list_retirable_grants,
+        ),
+        Operation::write("RetireGrant", on_key, grants::retire_grant),
+        Operation::write("RevokeGrant", on_key, grants::revoke_grant),
+        Operation::write("TagResource", on_key, tags::tag_resource),
+        Operation::write("UntagResource", on_key, tags::untag_resource),
+        Operation::read("ListResourceTags", on_key, tags::list_resource_tags),
+    ]
+}
+
+fn on_all(action: &str) -> Result<Vec<Access>> {
+    Ok(vec![Access::new(action, "*")])
 }
 
 /// Additional data that must be given again to decrypt.
@@ -31,38 +141,7 @@ pub struct DataKey {
     pub key_arn: String,
 }
 
-/// kms:GenerateDataKey as the context's principal, through `context.via`. `key_id` is an id, an ARN, an
-/// alias or an alias' ARN.
-pub fn generate_data_key(
-    _tx: &mut Tx<'_>,
-    _context: &Context,
-    _key_id: &str,
-    _encryption_context: &EncryptionContext,
-) -> Result<DataKey> {
-    Err(Error::not_implemented("kms:GenerateDataKey"))
-}
-
-/// kms:Decrypt of a data key as the context's principal, through `context.via`.
-pub fn decrypt_data_key(
-    _tx: &Tx<'_>,
-    _context: &Context,
-    _ciphertext: &[u8],
-    _encryption_context: &EncryptionContext,
-) -> Result<SealKey> {
-    Err(Error::not_implemented("kms:Decrypt"))
-}
-
 /// The ARN of the key that an id, ARN or alias names; not authorised.
-pub fn resolve_key_arn(_tx: &Tx<'_>, _context: &Context, _key_id: &str) -> Result<String> {
-    Err(Error::not_implemented("KMS keys"))
-}
-
-/// The AWS managed key of a service (`s3`: `alias/aws/s3`), made on first use; its ARN.
-pub fn aws_managed_key(_tx: &mut Tx<'_>, _context: &Context, _service: &str) -> Result<String> {
-    Err(Error::not_implemented("AWS managed keys"))
-}
-
-/// Shreds a key whose deletion window has passed.
-pub async fn deliver_deletion(_engine: &Engine, _context: Context, _entry: Entry) -> Result<()> {
-    Err(Error::not_implemented("key deletion"))
+pub fn resolve_key_arn(tx: &Tx<'_>, context: &Context, key_id: &str) -> Result<String> {
+    Ok(key::find(tx, context, key_id)?.key.arn())
 }

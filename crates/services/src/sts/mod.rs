@@ -1,64 +1,110 @@
 //! Security Token Service: temporary credentials, and who an access key belongs to.
 
-use cumulet_kernel::{Context, Principal, Table, Timestamp, Tx};
+mod api;
+mod assume;
+mod identity;
+mod session;
+mod state;
+mod token;
 
+#[cfg(test)]
+mod tests;
+
+use cumulet_kernel::{Context, Principal, Table, Tx};
+
+use crate::access::Access;
 use crate::error::{Error, Result};
+use crate::iam;
 use crate::operation::Operation;
 
-pub(crate) const TABLES: &[Table] = &[];
+use api::{
+    GetAccessKeyInfoInput, GetAccessKeyInfoOutput, GetCallerIdentityInput, GetCallerIdentityOutput,
+    GetFederationTokenInput,
+};
+
+pub use assume::assume_role_as_service;
+pub use identity::{Identity, UnknownIdentity, identify};
+pub use session::SessionCredentials;
+
+pub(crate) const TABLES: &[Table] = state::TABLES;
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
-    Vec::new()
+    vec![
+        Operation::write("AssumeRole", assume::access, assume::assume_role),
+        Operation::read(
+            "GetAccessKeyInfo",
+            |_, _, _| on_all("sts:GetAccessKeyInfo"),
+            get_access_key_info,
+        ),
+        // Never denied, so nothing is asked.
+        Operation::read(
+            "GetCallerIdentity",
+            |_, _, _| Ok(Vec::new()),
+            get_caller_identity,
+        ),
+        Operation::write(
+            "GetFederationToken",
+            federation_access,
+            token::get_federation_token,
+        ),
+        // AWS lets every user have one of these.
+        Operation::write(
+            "GetSessionToken",
+            |_, _, _| Ok(Vec::new()),
+            token::get_session_token,
+        ),
+    ]
 }
 
-/// Whose key signed a request, and the secret to verify the signature with.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    pub secret_access_key: String,
-    pub principal: Principal,
+/// Who made a federated user's session.
+pub(crate) fn federating_user(tx: &Tx<'_>, access_key_id: &str) -> Result<Option<Principal>> {
+    Ok(session::load(tx, access_key_id)?.and_then(|session| session.maker))
 }
 
-/// Why an access key identifies nobody. The front words it as the protocol wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownIdentity {
-    /// No such key, or it is inactive, or not allowed from this address.
-    UnknownKey,
-    /// The session token is missing, foreign or malformed.
-    InvalidToken,
-    ExpiredToken,
+fn on_all(action: &str) -> Result<Vec<Access>> {
+    Ok(vec![Access::new(action, "*")])
 }
 
-/// Finds the holder of an access key. `now` is wall time; `loopback` says where the caller sits.
-pub fn identify(
+fn federation_access(
     _tx: &Tx<'_>,
-    _now: Timestamp,
-    _access_key_id: &str,
-    _session_token: Option<&str>,
-    _loopback: bool,
-) -> Result<std::result::Result<Identity, UnknownIdentity>> {
-    Err(Error::not_implemented("identities"))
+    context: &Context,
+    input: &GetFederationTokenInput,
+) -> Result<Vec<Access>> {
+    let account = &context.principal.account;
+    let resource = format!("arn:aws:sts::{account}:federated-user/{}", input.name);
+    let access = Access::new("sts:GetFederationToken", resource);
+    Ok(vec![assume::with_tags(access, &input.tags)])
 }
 
-/// Temporary credentials of a role.
-#[derive(Clone, Debug)]
-pub struct SessionCredentials {
-    pub access_key_id: String,
-    pub secret_access_key: String,
-    pub session_token: String,
-    pub expiration: Timestamp,
-    pub principal: Principal,
-}
-
-/// Credentials that a service (`lambda.amazonaws.com`) obtains for the role it was given; the role's
-/// trust policy must let it.
-pub fn assume_role_as_service(
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
+fn get_caller_identity(
     _tx: &mut Tx<'_>,
+    context: &Context,
+    _input: GetCallerIdentityInput,
+) -> Result<GetCallerIdentityOutput> {
+    let principal = &context.principal;
+    if principal.account.is_empty() {
+        let message = "Request is missing Authentication Token";
+        return Err(Error::new("MissingAuthenticationToken", message).status(403));
+    }
+    Ok(GetCallerIdentityOutput {
+        user_id: principal.user_id.clone(),
+        account: principal.account.clone(),
+        arn: principal.arn.clone(),
+    })
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html>
+fn get_access_key_info(
+    tx: &mut Tx<'_>,
     _context: &Context,
-    _role_arn: &str,
-    _service: &str,
-    _session_name: &str,
-    _duration_s: u32,
-) -> Result<SessionCredentials> {
-    Err(Error::not_implemented("sts:AssumeRole by a service"))
+    input: GetAccessKeyInfoInput,
+) -> Result<GetAccessKeyInfoOutput> {
+    let id = &input.access_key_id;
+    let known = iam::access_key(tx, id)?.map(|key| key.principal.account);
+    let account = known.or_else(|| iam::account_of_access_key(id));
+    let account = account
+        .ok_or_else(|| Error::new("ValidationError", format!("Invalid access key id: {id}")))?;
+    Ok(GetAccessKeyInfoOutput { account })
 }

@@ -26,6 +26,7 @@ impl std::fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// Each name with the place its shape will have.
 type Slots = HashMap<String, (&'static str, &'static OnceLock<Shape>)>;
 
 impl Service {
@@ -33,7 +34,14 @@ impl Service {
     pub fn load(name: &'static str, facts: &[u8]) -> Result<&'static Self, LoadError> {
         let raw: RawService =
             serde_json::from_slice(facts).map_err(|error| LoadError(error.to_string()))?;
-        let slots = allocate(&raw.shapes);
+        let shapes: &'static [OnceLock<Shape>] =
+            Vec::leak(raw.shapes.iter().map(|_| OnceLock::new()).collect());
+        let slots: Slots = raw
+            .shapes
+            .keys()
+            .zip(shapes)
+            .map(|(name, slot)| (name.clone(), (leak(name), slot)))
+            .collect();
         for (shape_name, raw_shape) in &raw.shapes {
             let shape = link_shape(name, slots[shape_name].0, raw_shape, &slots)?;
             drop(slots[shape_name].1.set(shape));
@@ -51,18 +59,9 @@ impl Service {
             operations,
             errors,
             routes,
+            shapes,
         })))
     }
-}
-
-fn allocate(shapes: &IndexMap<String, RawShape>) -> Slots {
-    let slots: &'static [OnceLock<Shape>] =
-        Vec::leak(shapes.iter().map(|_| OnceLock::new()).collect());
-    shapes
-        .keys()
-        .zip(slots)
-        .map(|(name, slot)| (name.clone(), (leak(name), slot)))
-        .collect()
 }
 
 fn leak(text: &str) -> &'static str {
@@ -133,7 +132,7 @@ fn link_shape(
         streaming: raw.streaming,
         event_stream: raw.eventstream,
         union: raw.union,
-        constraints: raw.constraints(),
+        constraints: raw.constraints(recorded_pattern(service, name)),
         timestamp_format: raw
             .timestamp_format
             .as_deref()
@@ -142,6 +141,14 @@ fn link_shape(
         xml_namespace: raw.xml_namespace.clone().map(XmlNamespace::from),
         error: raw.error_trait(service, name),
     })
+}
+
+/// Patterns that AWS prints otherwise than its model gives them. Recorded.
+fn recorded_pattern(service: &str, shape: &str) -> Option<&'static str> {
+    match (service, shape) {
+        ("cloudformation", "StackNameOrId") => Some("[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"),
+        _ => None,
+    }
 }
 
 fn optional_member(
@@ -465,11 +472,14 @@ impl RawShape {
         })
     }
 
-    fn constraints(&self) -> Constraints {
+    fn constraints(&self, recorded: Option<&str>) -> Constraints {
         Constraints {
             minimum: self.min,
             maximum: self.max,
-            pattern: self.pattern.clone().map(Pattern::new),
+            pattern: recorded
+                .map(str::to_owned)
+                .or_else(|| self.pattern.clone())
+                .map(Pattern::new),
             enumeration: self.enumeration.clone(),
         }
     }

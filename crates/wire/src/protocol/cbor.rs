@@ -15,7 +15,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{Refusal, json, respond, serialization, set_header};
 use crate::error::Error;
-use crate::model::{Kind, Location, Member, Operation, Shape};
+use crate::model::{Kind, Member, Operation, Shape};
 use crate::timestamp;
 
 const CONTENT_TYPE: &str = "application/cbor";
@@ -239,7 +239,7 @@ fn write_structure(shape: &Shape, value: &Value, out: &mut Output) -> Written {
     for (name, value) in value.as_object().into_iter().flatten() {
         let member = shape
             .member(name)
-            .filter(|member| member.location == Location::Body && !value.is_null());
+            .filter(|member| member.is_in_answer() && !value.is_null());
         if let Some(member) = member {
             out.str(member.wire())?;
             write_member(member, value, out)?;
@@ -256,9 +256,7 @@ fn write_member(member: &Member, value: &Value, out: &mut Output) -> Written {
         (Kind::Structure, Value::Object(_)) => write_structure(shape, value, out)?,
         (Kind::List, Value::Array(items)) => write_list(shape, items, out)?,
         (Kind::Map, Value::Object(entries)) => write_map(shape, entries, out)?,
-        (Kind::Blob, Value::String(text)) => {
-            drop(out.bytes(&STANDARD.decode(text).unwrap_or_default())?)
-        }
+        (Kind::Blob, Value::String(text)) => write_bytes(text, out)?,
         (Kind::Timestamp, value) => write_moment(value, out)?,
         (Kind::Float | Kind::Double, value) => drop(out.f64(number(value))?),
         (Kind::Boolean, value) => drop(out.bool(value.as_bool().unwrap_or_default())?),
@@ -266,6 +264,11 @@ fn write_member(member: &Member, value: &Value, out: &mut Output) -> Written {
         (_, Value::String(text)) => drop(out.str(text)?),
         (_, other) => drop(out.str(&other.to_string())?),
     }
+    Ok(())
+}
+
+fn write_bytes(base64: &str, out: &mut Output) -> Written {
+    out.bytes(&STANDARD.decode(base64).unwrap_or_default())?;
     Ok(())
 }
 

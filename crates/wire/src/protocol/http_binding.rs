@@ -70,11 +70,8 @@ fn read_query(
 
 /// All parameters that are no other member's.
 fn read_query_map(shape: &Shape, member: &Member, query: &form::Pairs<'_>) -> Value {
-    let lists = member
-        .shape()
-        .value
-        .as_ref()
-        .is_some_and(|value| value.shape().kind == Kind::List);
+    let value = member.shape().value.as_ref();
+    let lists = value.is_some_and(|value| value.shape().kind == Kind::List);
     let bound = |name: &str| {
         let mut others = shape
             .members
@@ -113,10 +110,9 @@ fn read_header(member: &Member, headers: &HeaderMap) -> Result<Option<Value>, Er
         let decoded = STANDARD
             .decode(&text)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        return decoded
-            .map(Some)
-            .ok_or_else(|| serialization(format!("Invalid JSON in header {}", member.wire())));
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let refusal = || serialization(format!("Invalid JSON in header {}", member.wire()));
+        return decoded.map(Value::String).map(Some).ok_or_else(refusal);
     }
     match &member.shape().element {
         Some(element) => read_list(element, &text).map(Some),
@@ -201,7 +197,7 @@ fn write_status(value: &Value, response: &mut Response<Bytes>) {
 
 fn write_header(member: &Member, value: &Value, response: &mut Response<Bytes>) {
     let text = match (&member.shape().element, value) {
-        _ if member.json_value => Some(STANDARD.encode(value.to_string())),
+        (_, Value::String(text)) if member.json_value => Some(STANDARD.encode(text)),
         (Some(element), Value::Array(items)) => {
             Some(join_list(element, items)).filter(|joined| !joined.is_empty())
         }

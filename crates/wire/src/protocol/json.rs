@@ -20,11 +20,8 @@ pub(super) fn decode(operation: &Operation, shape: &Shape, body: &[u8]) -> Resul
 
 pub(super) fn encode(operation: &Operation, output: &Value, request_id: &str) -> Response<Bytes> {
     let mut body = Vec::with_capacity(512);
-    match operation.output {
-        Some(shape) => json_value::write_structure(shape, output, &mut body),
-        // Operations without output answer an empty body, except where AWS's framework writes an empty structure.
-        None if operation.service.name == "secretsmanager" => body.extend_from_slice(b"{}"),
-        None => {}
+    if let Some(shape) = operation.output {
+        json_value::write_structure(shape, output, &mut body);
     }
     finish(operation.service, operation.status, request_id, body)
 }
@@ -66,26 +63,25 @@ pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<
 }
 
 /// `__type` first, then the members under their wire names.
-pub(super) fn error_document(refusal: &Refusal<'_>) -> Value {
+fn error_document(refusal: &Refusal<'_>) -> Value {
     let mut document = Map::new();
     document.insert("__type".to_owned(), Value::String(type_name(refusal)));
-    let members = refusal.value();
-    let (Some(shape), Value::Object(entries)) = (refusal.shape, &members) else {
-        if let Value::Object(entries) = members {
-            document.extend(entries);
-        }
-        return Value::Object(document);
+    document.extend(error_members(refusal, &refusal.value()));
+    Value::Object(document)
+}
+
+/// The body members of an error under their wire names; what the model does not know stays as it is.
+pub(super) fn error_members(refusal: &Refusal<'_>, value: &Value) -> Map<String, Value> {
+    let Some(shape) = refusal.shape else {
+        return value.as_object().cloned().unwrap_or_default();
     };
     let mut body = Vec::new();
-    json_value::write_structure(shape, &members, &mut body);
-    if let Ok(Value::Object(known)) = serde_json::from_slice(&body) {
-        document.extend(known);
-    }
-    let unknown = entries
-        .iter()
-        .filter(|(name, _)| shape.member(name).is_none());
+    json_value::write_structure(shape, value, &mut body);
+    let mut document: Map<String, Value> = serde_json::from_slice(&body).unwrap_or_default();
+    let entries = value.as_object().into_iter().flatten();
+    let unknown = entries.filter(|(name, _)| shape.member(name).is_none());
     document.extend(unknown.map(|(name, value)| (name.clone(), value.clone())));
-    Value::Object(document)
+    document
 }
 
 /// The framework's own refusals have another namespace than the service's.

@@ -203,9 +203,7 @@ pub(super) fn write_structure(shape: &Shape, value: &Value, out: &mut Vec<u8>) {
     out.push(b'{');
     let mut first = true;
     for (name, value) in value.as_object().into_iter().flatten() {
-        let member = shape
-            .member(name)
-            .filter(|member| member.location == crate::model::Location::Body);
+        let member = shape.member(name).filter(|member| member.is_in_answer());
         if let Some(member) = member.filter(|_| !value.is_null()) {
             separate(&mut first, out);
             write_string(member.wire(), out);

@@ -212,6 +212,10 @@ fn namespace(service: &Metadata) -> &str {
 }
 
 pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<Bytes> {
+    if refusal.error.code == "UnknownOperationException" {
+        let body = "<UnknownOperationException/>\n";
+        return respond(refusal.status(), Some(CONTENT_TYPE), request_id, body);
+    }
     let mut writer = Writer::new();
     let error = refusal.error;
     writer.open_with("ErrorResponse", &[("xmlns", namespace(refusal.metadata))]);
@@ -225,7 +229,9 @@ pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<
         },
     );
     writer.element("Code", refusal.wire_code());
-    writer.element("Message", &error.message);
+    if !error.message.is_empty() {
+        writer.element("Message", &error.message);
+    }
     write_error_members(refusal, &mut writer);
     if refusal.metadata.name == "sqs" {
         writer.empty("Detail");
@@ -243,7 +249,7 @@ pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<
 
 fn write_error_members(refusal: &Refusal<'_>, writer: &mut Writer) {
     let codec = xml_value::Codec::query(dialect::of(refusal.metadata.name).milliseconds);
-    for (name, value) in &refusal.error.members {
+    for (name, value) in refusal.error.members.iter() {
         match refusal.shape.and_then(|shape| shape.member(name)) {
             Some(member) => codec.write_member(member.wire(), member, value, writer),
             None => writer.element(name, value.as_str().unwrap_or(&value.to_string())),

@@ -6,7 +6,7 @@ use http::{Response, request};
 use serde_json::{Map, Value};
 
 use super::json_value::Reader;
-use super::{Refusal, http_binding, json_value, respond, set_header};
+use super::{Refusal, http_binding, json, json_value, respond, set_header};
 use crate::dialect;
 use crate::error::{Error, Fault};
 use crate::model::{Kind, Location, Member, Operation, Shape};
@@ -95,7 +95,9 @@ fn encode_payload(
             Some(JSON),
             written(|out| json_value::write_member(payload, value, out)),
         ),
-        None if payload.shape().kind == Kind::Structure => (Some(JSON), b"{}".to_vec()),
+        None if payload.shape().kind == Kind::Structure && !payload.shape().union => {
+            (Some(JSON), b"{}".to_vec())
+        }
         None => (None, Vec::new()),
     };
     let default = match (payload.shape().kind, value) {
@@ -112,14 +114,15 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// An output none of whose members travel in the body still answers `{}`; one without members nothing.
+/// An output whose members all travel in headers has no body; one without members has an empty structure.
 fn encode_body(
     operation: &Operation,
     shape: &Shape,
     output: &Value,
     request_id: &str,
 ) -> Response<Bytes> {
-    let bodiless = operation.status == 204 || operation.method == http::Method::HEAD;
+    let outside = !shape.members.is_empty() && !shape.members.iter().any(Member::is_in_answer);
+    let bodiless = outside || operation.status == 204 || operation.method == http::Method::HEAD;
     if bodiless {
         return respond(operation.status, None, request_id, Bytes::new());
     }
@@ -129,15 +132,7 @@ fn encode_body(
 
 pub(super) fn encode_error(refusal: &Refusal<'_>, request_id: &str) -> Response<Bytes> {
     let value = refusal.value();
-    let mut document = Map::new();
-    for (name, value) in value.as_object().into_iter().flatten() {
-        let member = refusal.shape.and_then(|shape| shape.member(name));
-        match member {
-            Some(member) if member.location != Location::Body => {}
-            Some(member) => drop(document.insert(member.wire().to_owned(), value.clone())),
-            None => drop(document.insert(name.clone(), value.clone())),
-        }
-    }
+    let mut document = json::error_members(refusal, &value);
     add_type(refusal, &mut document);
     let mut response = respond(
         refusal.status(),

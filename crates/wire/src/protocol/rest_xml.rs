@@ -116,16 +116,16 @@ fn malformed(_: Error) -> Error {
     )
 }
 
-/// A header or parameter of the wrong type.
-fn s3_argument(operation: &Operation, error: Error) -> Error {
-    if operation.service.name == "s3" {
-        Error {
-            code: "InvalidArgument".to_owned(),
-            ..error
-        }
-    } else {
-        error
+/// A header or parameter of the wrong type, which in S3 is nearly always a number.
+fn s3_argument(operation: &Operation, mut error: Error) -> Error {
+    if operation.service.name != "s3" {
+        return error;
     }
+    if let Some(name) = error.members.get("ArgumentName").and_then(Value::as_str) {
+        error.message = format!("Provided {name} not an integer or within integer range");
+    }
+    error.code = "InvalidArgument".to_owned();
+    error
 }
 
 pub(super) fn encode(operation: &Operation, output: &Value, request_id: &str) -> Response<Bytes> {
@@ -189,7 +189,7 @@ fn members_body(
     shape: &Shape,
     output: &Value,
 ) -> (Option<&'static str>, Vec<u8>) {
-    if shape.body_members().next().is_none() || operation.status == 204 {
+    if !shape.members.iter().any(Member::is_in_answer) || operation.status == 204 {
         return (None, Vec::new());
     }
     if operation.name == "GetBucketLocation" && operation.service.name == "s3" {

@@ -27,12 +27,14 @@ pub(super) fn read(member: &Member, text: &str) -> Result<Value, Error> {
     value.ok_or_else(|| malformed(member, text))
 }
 
+/// The members are S3's; other services do not show them.
 fn malformed(member: &Member, text: &str) -> Error {
+    let (name, kind) = (member.wire(), member.shape().kind);
     serialization(format!(
-        "Value '{text}' of {} can not be converted to {:?}",
-        member.wire(),
-        member.shape().kind
+        "Value '{text}' of {name} can not be converted to {kind:?}"
     ))
+    .with_member("ArgumentName", name)
+    .with_member("ArgumentValue", text)
 }
 
 fn read_integer(text: &str) -> Option<Value> {

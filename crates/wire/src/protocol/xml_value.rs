@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::scalar;
 use super::xml::{Node, Writer};
 use crate::error::Error;
-use crate::model::{Kind, Location, Member, Shape, XmlNamespace};
+use crate::model::{Kind, Member, Shape, XmlNamespace};
 use crate::timestamp::{Milliseconds, TimestampFormat};
 
 pub(super) struct Codec {
@@ -37,27 +37,14 @@ impl Codec {
         }
     }
 
-    /// What an element of a flattened list is called: by its own name where it has one.
-    fn element_name(&self, member: &Member) -> &'static str {
-        let own = member
-            .shape()
-            .element
-            .as_ref()
-            .and_then(|element| element.wire_name);
-        match own {
-            Some(name) if member.is_flattened() && member.query_name.is_none() => name,
-            _ => self.name(member),
-        }
-    }
-
     /// Writes a structure's body members, in the value's order.
     pub(super) fn write_members(&self, shape: &Shape, value: &Value, writer: &mut Writer) {
         for (name, value) in value.as_object().into_iter().flatten() {
             let member = shape
                 .member(name)
-                .filter(|member| member.location == Location::Body && !member.xml_attribute);
+                .filter(|member| member.is_in_answer() && !member.xml_attribute);
             if let Some(member) = member.filter(|_| !value.is_null()) {
-                self.write_member(self.element_name(member), member, value, writer);
+                self.write_member(self.name(member), member, value, writer);
             }
         }
     }
@@ -171,7 +158,7 @@ impl Codec {
                 .map(|text| scalar::read(member, text))
                 .transpose();
         }
-        let name = self.element_name(member);
+        let name = self.name(member);
         if !member.is_flattened() {
             return node
                 .child(name)

@@ -371,7 +371,7 @@ impl Signing {
             "{algorithm}\n{timestamp}\n{scope}\n{}\n{hashes}",
             self.previous
         );
-        let expected = signing_key.sign_hex(text.as_bytes());
+        let expected = signing_key.sign(text.as_bytes());
         if !same(expected.as_bytes(), presented.unwrap_or("").as_bytes()) {
             return Err(ChunkFault::Signature);
         }

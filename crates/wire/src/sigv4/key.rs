@@ -14,7 +14,8 @@ use super::{Scope, TERMINATOR, same};
 pub struct SigningKey([u8; 32]);
 
 impl SigningKey {
-    pub(super) fn sign_hex(&self, text: &[u8]) -> String {
+    /// HMAC of a text, in hexadecimal digits.
+    pub fn sign(&self, text: &[u8]) -> String {
         hex::encode(hmac(&self.0, text))
     }
 }
@@ -60,10 +61,11 @@ const KEYS_MAX: usize = 4096;
 impl SigningKeys {
     pub(super) fn get(&self, access_key: &str, secret_key: &str, scope: &Scope) -> SigningKey {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = keys.get(access_key) {
-            if entry.scope == *scope && same(entry.secret_key.as_bytes(), secret_key.as_bytes()) {
-                return entry.key.clone();
-            }
+        let known = keys.get(access_key).filter(|entry| entry.scope == *scope);
+        if let Some(entry) =
+            known.filter(|entry| same(entry.secret_key.as_bytes(), secret_key.as_bytes()))
+        {
+            return entry.key.clone();
         }
         if keys.len() >= KEYS_MAX {
             keys.clear();

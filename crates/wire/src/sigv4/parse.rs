@@ -15,6 +15,10 @@ pub fn parse(head: &request::Parts) -> Result<Option<Presented>, SignatureFault>
     let in_query = query.iter().any(|(name, _)| is_signature_parameter(name));
     let mut headers = head.headers.get_all(header::AUTHORIZATION).iter();
     match (headers.next(), in_query) {
+        (None, false) if is_version_2(&query) => Err(SignatureFault::Algorithm {
+            found: "AWS".to_owned(),
+            presigned: false,
+        }),
         (None, false) => Ok(None),
         (None, true) => parse_query(head, &query).map(Some),
         (Some(_), true) => Err(SignatureFault::TwoSignatures),
@@ -26,6 +30,11 @@ pub fn parse(head: &request::Parts) -> Result<Option<Presented>, SignatureFault>
             parse_header(head, value).map(Some)
         }
     }
+}
+
+/// Version 2 of presigned URLs, which some old clients still make: refused, not taken for anonymous.
+fn is_version_2(query: &form::Pairs<'_>) -> bool {
+    form::get(query, "AWSAccessKeyId").is_some() && form::get(query, "Signature").is_some()
 }
 
 fn is_signature_parameter(name: &str) -> bool {

@@ -112,7 +112,7 @@ impl Signer<'_> {
     ) -> Result<String, SignatureFault> {
         let canonical = canonical::request(head, names, PathStyle::of(self.service), payload_hash)?;
         let text = canonical::string_to_sign(timestamp, scope, &canonical);
-        Ok(derive(&self.credentials.secret_key, scope).sign_hex(text.as_bytes()))
+        Ok(derive(&self.credentials.secret_key, scope).sign(text.as_bytes()))
     }
 }
 

@@ -51,8 +51,8 @@ fn recorded_texts() {
     assert_eq!(
         refusal(
             "cloudformation",
-            "CreateStack",
-            json!({"StackName": "*@da591fa3_$"})
+            "CreateChangeSet",
+            json!({"StackName": "*@da591fa3_$", "ChangeSetName": "c"})
         ),
         "ValidationError: 1 validation error detected: Value '*@da591fa3_$' at 'stackName' failed to satisfy constraint: \
          Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"

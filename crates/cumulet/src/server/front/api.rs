@@ -10,7 +10,6 @@ use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
 use cumulet_wire::{Error, Protocol, model};
-use futures_util::StreamExt;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -34,10 +33,18 @@ pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: U
     let what = format!("{}:{}", api.service.name(), api.operation.name);
     let mut caller_arn = String::new();
     match serve(server, &inbound, api, body, &mut caller_arn).await {
-        Ok(response) => Outbound { response, what, principal: caller_arn, error: None },
+        Ok(response) => Outbound {
+            response,
+            what,
+            principal: caller_arn,
+            error: None,
+        },
         Err(error) => {
             let outbound = refused(&inbound, &what, Some(api.service), api.protocol, error);
-            Outbound { principal: caller_arn, ..outbound }
+            Outbound {
+                principal: caller_arn,
+                ..outbound
+            }
         }
     }
 }
@@ -52,12 +59,29 @@ async fn serve(
     let received = receive(server, inbound, api, body).await?;
     caller_arn.clone_from(&received.caller.principal.arn);
     let head_body = received.collected.as_deref().unwrap_or_default();
-    let input = cumulet_wire::decode(api.operation, api.protocol, &inbound.head, &api.labels, head_body)?;
+    let input = cumulet_wire::decode(
+        api.operation,
+        api.protocol,
+        &inbound.head,
+        &api.labels,
+        head_body,
+    )?;
     cumulet_wire::validate(api.operation, &input)?;
     let context = context(server, inbound, &received.caller);
-    let request = Request { input, body: received.stream };
-    let reply = server.engine.call(context, api.service.name(), api.operation.name, request).await?;
-    Ok(respond(api.operation, api.protocol, reply, &inbound.request_id))
+    let request = Request {
+        input,
+        body: received.stream,
+    };
+    let reply = server
+        .engine
+        .call(context, api.service.name(), api.operation.name, request)
+        .await?;
+    Ok(respond(
+        api.operation,
+        api.protocol,
+        reply,
+        &inbound.request_id,
+    ))
 }
 
 /// A request whose sender is proven and whose body is at hand, or proven on its way.
@@ -67,7 +91,12 @@ struct Received {
     stream: Body,
 }
 
-async fn receive(server: &Server, inbound: &Inbound, api: &Api, body: Unread) -> Result<Received, Error> {
+async fn receive(
+    server: &Server,
+    inbound: &Inbound,
+    api: &Api,
+    body: Unread,
+) -> Result<Received, Error> {
     let unproven = |error: Unproven| refusal(&error, api.service, api.protocol);
     let claim = match identity::claim(server, inbound).map_err(unproven) {
         Ok(claim) => claim,
@@ -78,14 +107,22 @@ async fn receive(server: &Server, inbound: &Inbound, api: &Api, body: Unread) ->
     };
     if claim.is_none() && !may_be_anonymous(api) {
         super::drain(body).await;
-        return Err(refusal(&SignatureFault::Missing.into(), api.service, api.protocol));
+        return Err(refusal(
+            &SignatureFault::Missing.into(),
+            api.service,
+            api.protocol,
+        ));
     }
     let signing_name = &api.service.metadata.signing_name;
     let streams = api.operation.streaming_input().is_some();
-    let chunked = claim.as_ref().is_some_and(|claim| claim.payload().is_streaming());
+    let chunked = claim
+        .as_ref()
+        .is_some_and(|claim| claim.payload().is_streaming());
     if streams || chunked {
         let caller = match claim {
-            Some(claim) => claim.prove(server, inbound, signing_name, None).map_err(unproven)?,
+            Some(claim) => claim
+                .prove(server, inbound, signing_name, None)
+                .map_err(unproven)?,
             None => Caller::anonymous(),
         };
         let stream = proven_stream(inbound, &caller, body)?;
@@ -94,10 +131,16 @@ async fn receive(server: &Server, inbound: &Inbound, api: &Api, body: Unread) ->
     let collected = collect(body, api.service).await?;
     let hash = hex::encode(Sha256::digest(&collected));
     let caller = match claim {
-        Some(claim) => claim.prove(server, inbound, signing_name, Some(&hash)).map_err(unproven)?,
+        Some(claim) => claim
+            .prove(server, inbound, signing_name, Some(&hash))
+            .map_err(unproven)?,
         None => Caller::anonymous(),
     };
-    Ok(Received { caller, collected: Some(collected), stream: Body::Empty })
+    Ok(Received {
+        caller,
+        collected: Some(collected),
+        stream: Body::Empty,
+    })
 }
 
 /// S3 leaves it to policies; elsewhere only the operations that hand out identities.
@@ -113,34 +156,63 @@ fn proven_stream(inbound: &Inbound, caller: &Caller, body: Unread) -> Result<Bod
         Unread::Read(read) => Body::from(read).into_chunks(),
     };
     match &caller.payload {
-        Payload::Sha256(signed) => {
-            Ok(Body::Stream { length, chunks: bodies::bound_to_hash(chunks, signed.clone()), trailers: None })
-        }
+        Payload::Sha256(signed) => Ok(Body::Stream {
+            length,
+            chunks: bodies::bound_to_hash(chunks, signed.clone()),
+            trailers: None,
+        }),
         payload if payload.is_streaming() => {
             chunked::decode(&inbound.head, payload, caller.verified.as_ref(), chunks)
         }
-        _ => Ok(Body::Stream { length, chunks, trailers: None }),
+        _ => Ok(Body::Stream {
+            length,
+            chunks,
+            trailers: None,
+        }),
     }
 }
 
 fn declared_length(inbound: &Inbound) -> Option<u64> {
-    inbound.head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    inbound
+        .head
+        .headers
+        .get(http::header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// An operation that takes no stream wants even a chunked body whole.
 async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result<Received, Error> {
     if streams {
-        return Ok(Received { caller, collected: None, stream });
+        return Ok(Received {
+            caller,
+            collected: None,
+            stream,
+        });
     }
-    let collected = stream.collect(BODY_BYTES_MAX, || too_large(BODY_BYTES_MAX)).await?;
-    Ok(Received { caller, collected: Some(collected), stream: Body::Empty })
+    let collected = stream
+        .collect(BODY_BYTES_MAX, || too_large(BODY_BYTES_MAX))
+        .await?;
+    Ok(Received {
+        caller,
+        collected: Some(collected),
+        stream: Body::Empty,
+    })
 }
 
 async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
-    let limit = if service.name() == "lambda" { LAMBDA_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
+    let limit = if service.name() == "lambda" {
+        LAMBDA_BODY_BYTES_MAX
+    } else {
+        BODY_BYTES_MAX
+    };
     match body {
         Unread::Read(read) => Ok(read),
-        Unread::Stream(body) => bodies::collect(body, limit).await?.ok_or_else(|| too_large(limit).into()),
+        Unread::Stream(body) => bodies::collect(body, limit)
+            .await?
+            .ok_or_else(|| too_large(limit).into()),
     }
 }
 
@@ -159,10 +231,22 @@ fn refusal(unproven: &Unproven, service: &Service, protocol: Protocol) -> Error 
 /// The context of a call by `caller`.
 pub(super) fn context(server: &Server, inbound: &Inbound, caller: &Caller) -> Context {
     let principal = caller.principal.clone();
-    let account = if principal.account.is_empty() { &server.settings.account } else { &principal.account };
+    let account = if principal.account.is_empty() {
+        &server.settings.account
+    } else {
+        &principal.account
+    };
     let region = caller.region.as_ref().unwrap_or(&server.settings.region);
-    let base = server.context(principal.clone(), &inbound.request_id, inbound.trace.clone());
-    let user_agent = inbound.head.headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let base = server.context(
+        principal.clone(),
+        &inbound.request_id,
+        inbound.trace.clone(),
+    );
+    let user_agent = inbound
+        .head
+        .headers
+        .get(http::header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
     Context {
         source_ip: Some(inbound.origin.address),
         user_agent: user_agent.map(Arc::from),
@@ -171,10 +255,18 @@ pub(super) fn context(server: &Server, inbound: &Inbound, caller: &Caller) -> Co
     }
 }
 
-fn respond(operation: &Operation, protocol: Protocol, reply: Reply, request_id: &str) -> Response<ReplyBody> {
+fn respond(
+    operation: &Operation,
+    protocol: Protocol,
+    reply: Reply,
+    request_id: &str,
+) -> Response<ReplyBody> {
     let encoded = cumulet_wire::encode(operation, protocol, &reply.output, request_id);
     let (mut head, body) = encoded.into_parts();
-    if let Some(status) = reply.status.and_then(|status| StatusCode::from_u16(status).ok()) {
+    if let Some(status) = reply
+        .status
+        .and_then(|status| StatusCode::from_u16(status).ok())
+    {
         head.status = status;
     }
     if operation.streaming_output().is_none() {
@@ -184,24 +276,40 @@ fn respond(operation: &Operation, protocol: Protocol, reply: Reply, request_id: 
 }
 
 /// Answers a call in the plain form: signed like any other, members as JSON both ways.
-pub(super) async fn answer_canonical(server: &Server, inbound: Inbound, body: Incoming) -> Outbound {
-    let path = inbound.head.uri.path().trim_start_matches(CANONICAL).to_owned();
+pub(super) async fn answer_canonical(
+    server: &Server,
+    inbound: Inbound,
+    body: Incoming,
+) -> Outbound {
+    let path = inbound
+        .head
+        .uri
+        .path()
+        .trim_start_matches(CANONICAL)
+        .to_owned();
     let what = path.replacen('/', ":", 1);
     let mut principal = String::new();
-    let (status, document, error) = match serve_canonical(server, &inbound, &path, body, &mut principal).await {
-        Ok(output) => (StatusCode::OK, output, None),
-        Err(error) => {
-            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut document = json!({ "code": error.code, "message": error.message });
-            if let Value::Object(document) = &mut document {
-                document.extend(error.members);
+    let (status, document, error) =
+        match serve_canonical(server, &inbound, &path, body, &mut principal).await {
+            Ok(output) => (StatusCode::OK, output, None),
+            Err(error) => {
+                let status =
+                    StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let mut document = json!({ "code": error.code, "message": error.message });
+                if let Value::Object(document) = &mut document {
+                    document.extend(error.members);
+                }
+                (status, document, Some(error.code))
             }
-            (status, document, Some(error.code))
-        }
-    };
+        };
     let mut response = Response::new(bodies::bytes(document.to_string()));
     *response.status_mut() = status;
-    Outbound { response, what, principal, error }
+    Outbound {
+        response,
+        what,
+        principal,
+        error,
+    }
 }
 
 async fn serve_canonical(
@@ -212,10 +320,20 @@ async fn serve_canonical(
     caller_arn: &mut String,
 ) -> Result<Value, Error> {
     let (service, operation) = path.split_once('/').unwrap_or((path, ""));
-    let not_found = || Error::sender("UnknownOperationException", format!("there is no operation {path}"));
+    let not_found = || {
+        Error::sender(
+            "UnknownOperationException",
+            format!("there is no operation {path}"),
+        )
+    };
     let service = model::service(service).ok_or_else(not_found)?;
     let operation = service.operation(operation).ok_or_else(not_found)?;
-    let api = Api { service, operation, protocol: Protocol::RestJson, labels: Default::default() };
+    let api = Api {
+        service,
+        operation,
+        protocol: Protocol::RestJson,
+        labels: Default::default(),
+    };
     let received = receive(server, inbound, &api, Unread::Stream(body)).await?;
     caller_arn.clone_from(&received.caller.principal.arn);
     let body = received.collected.unwrap_or_default();
@@ -223,7 +341,17 @@ async fn serve_canonical(
         .map_err(|error| Error::sender("SerializationException", error.to_string()))?;
     cumulet_wire::validate(operation, &input)?;
     let context = context(server, inbound, &received.caller);
-    let request = Request { input, body: received.stream };
-    let reply = server.engine.call(context, service.name(), operation.name, request).await?;
-    Ok(if reply.output.is_null() { json!({}) } else { reply.output })
+    let request = Request {
+        input,
+        body: received.stream,
+    };
+    let reply = server
+        .engine
+        .call(context, service.name(), operation.name, request)
+        .await?;
+    Ok(if reply.output.is_null() {
+        json!({})
+    } else {
+        reply.output
+    })
 }

@@ -14,9 +14,18 @@ use crate::server::bodies::{self, ReplyBody};
 /// API Gateway takes at most 10 MB.
 const API_BODY_BYTES_MAX: usize = 10 << 20;
 
-pub(super) async fn answer(server: &Server, inbound: Inbound, route: Route, body: Unread) -> Outbound {
+pub(super) async fn answer(
+    server: &Server,
+    inbound: Inbound,
+    route: Route,
+    body: Unread,
+) -> Outbound {
     match route {
-        Route::ExecuteApi { api_id, stage, path } => {
+        Route::ExecuteApi {
+            api_id,
+            stage,
+            path,
+        } => {
             let path = stage.map_or_else(|| path.clone(), |stage| format!("/{stage}{path}"));
             execute_api(server, inbound, &api_id, path, body).await
         }
@@ -27,7 +36,13 @@ pub(super) async fn answer(server: &Server, inbound: Inbound, route: Route, body
     }
 }
 
-async fn execute_api(server: &Server, inbound: Inbound, api_id: &str, path: String, body: Unread) -> Outbound {
+async fn execute_api(
+    server: &Server,
+    inbound: Inbound,
+    api_id: &str,
+    path: String,
+    body: Unread,
+) -> Outbound {
     let what = format!("{} {path}", inbound.head.method);
     let reply = match read(body).await {
         Ok(Some(body)) => {
@@ -36,10 +51,18 @@ async fn execute_api(server: &Server, inbound: Inbound, api_id: &str, path: Stri
             apigateway::execute(&server.engine, context, api_id, request).await
         }
         Ok(None) => apigateway::too_large(),
-        Err(error) => HttpReply::json(400, &serde_json::json!({ "message": error.message }).to_string()),
+        Err(error) => HttpReply::json(
+            400,
+            &serde_json::json!({ "message": error.message }).to_string(),
+        ),
     };
     let error = (reply.status >= 400).then(|| error_type(&reply));
-    Outbound { response: respond(reply, &inbound.request_id), what, principal: String::new(), error }
+    Outbound {
+        response: respond(reply, &inbound.request_id),
+        what,
+        principal: String::new(),
+        error,
+    }
 }
 
 async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_services::Error> {
@@ -56,11 +79,19 @@ fn http_request(inbound: &Inbound, path: String, body: bytes::Bytes) -> HttpRequ
         method: head.method.to_string(),
         path,
         query: head.uri.query().map(str::to_owned),
-        headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
         body,
         source_ip: inbound.origin.address.to_string(),
         protocol: format!("{:?}", head.version),
-        host: head.headers.get(http::header::HOST).map(text).unwrap_or_default(),
+        host: head
+            .headers
+            .get(http::header::HOST)
+            .map(text)
+            .unwrap_or_default(),
     }
 }
 
@@ -75,13 +106,19 @@ fn respond(reply: HttpReply, request_id: &str) -> Response<ReplyBody> {
         }
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().entry("x-amzn-requestid").or_insert(id);
+        response
+            .headers_mut()
+            .entry("x-amzn-requestid")
+            .or_insert(id);
     }
     response
 }
 
 fn error_type(reply: &HttpReply) -> String {
-    let named = reply.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-errortype"));
+    let named = reply
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-errortype"));
     named.map_or_else(|| reply.status.to_string(), |(_, value)| value.clone())
 }
 
@@ -92,9 +129,18 @@ fn not_built(inbound: &Inbound, route: &Route) -> Outbound {
         Route::S3PostForm { .. } => "s3:PostObject",
         Route::S3Preflight { .. } => "CORS preflights",
         Route::S3Website { .. } => "S3 websites",
-        Route::Api(_) | Route::Refused { .. } | Route::ExecuteApi { .. } | Route::Management { .. } => "this address",
+        Route::Api(_)
+        | Route::Refused { .. }
+        | Route::ExecuteApi { .. }
+        | Route::Management { .. } => "this address",
     };
     let message = format!("{what} is not implemented by Cumulet");
     let error = Error::sender("NotImplemented", message).with_status(501);
-    refused(inbound, what, model::service("s3"), Protocol::RestXml, error)
+    refused(
+        inbound,
+        what,
+        model::service("s3"),
+        Protocol::RestXml,
+        error,
+    )
 }

@@ -39,16 +39,28 @@ impl From<SignatureFault> for Unproven {
 
 impl Caller {
     pub(super) fn anonymous() -> Self {
-        Self { principal: Principal::anonymous(), region: None, payload: Payload::Undeclared, verified: None }
+        Self {
+            principal: Principal::anonymous(),
+            region: None,
+            payload: Payload::Undeclared,
+            verified: None,
+        }
     }
 }
 
 /// Reads the claim and finds its secret; `None` where a request bears no signature.
 pub(super) fn claim(server: &Server, inbound: &Inbound) -> Result<Option<Claim>, Unproven> {
-    let Some(presented) = sigv4::parse(&inbound.head)? else { return Ok(None) };
-    let (key, token) = (presented.access_key.as_str(), presented.session_token.as_deref());
+    let Some(presented) = sigv4::parse(&inbound.head)? else {
+        return Ok(None);
+    };
+    let (key, token) = (
+        presented.access_key.as_str(),
+        presented.session_token.as_deref(),
+    );
     let loopback = inbound.origin.is_local();
-    let found = server.engine.read(|tx| sts::identify(tx, wall_now(), key, token, loopback));
+    let found = server
+        .engine
+        .read(|tx| sts::identify(tx, wall_now(), key, token, loopback));
     match found.map_err(Unproven::Internal)? {
         Ok(identity) => Ok(Some(Claim {
             secret_access_key: identity.secret_access_key,
@@ -61,7 +73,9 @@ pub(super) fn claim(server: &Server, inbound: &Inbound) -> Result<Option<Claim>,
 
 fn fault_of(unknown: UnknownIdentity, access_key: &str) -> SignatureFault {
     match unknown {
-        UnknownIdentity::UnknownKey => SignatureFault::UnknownKey { access_key: access_key.to_owned() },
+        UnknownIdentity::UnknownKey => SignatureFault::UnknownKey {
+            access_key: access_key.to_owned(),
+        },
         UnknownIdentity::InvalidToken => SignatureFault::InvalidToken,
         UnknownIdentity::ExpiredToken => SignatureFault::ExpiredToken,
     }
@@ -88,7 +102,9 @@ impl Claim {
             body_sha256,
             skew_max_s: sigv4::SKEW_MAX_S,
         };
-        let verified = self.presented.verify(&inbound.head, &verification, &server.signing_keys)?;
+        let verified = self
+            .presented
+            .verify(&inbound.head, &verification, &server.signing_keys)?;
         Ok(Caller {
             principal: self.principal,
             region: Some(self.presented.scope.region),
