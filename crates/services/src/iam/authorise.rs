@@ -69,7 +69,7 @@ fn decide_one(context: &Context, standing: &Standing, access: &Access) -> Decisi
             principal: &context.principal,
             region: &context.region,
         },
-        resource_account: &access.resource_account,
+        resource_account: owner(context, access),
         resource_policy_decides: access.resource_policy_decides,
         facts: &facts,
     };
@@ -81,6 +81,14 @@ fn decide_one(context: &Context, standing: &Standing, access: &Access) -> Decisi
         resource: resource.map(|document| standing::sourced("resource policy", document)),
     };
     decide(&question, &policies)
+}
+
+/// A resource whose owner is not named lies in the account that the call is about.
+fn owner<'a>(context: &'a Context, access: &'a Access) -> &'a str {
+    match access.resource_account.as_str() {
+        "" => &context.account,
+        account => account,
+    }
 }
 
 /// Keeps the decision where `cumulet why` finds it.
@@ -149,8 +157,7 @@ pub(crate) fn principal_name(context: &Context) -> &str {
 /// The refusal in AWS's words of January 2026, which name the policy that denies.
 pub(crate) fn denial(context: &Context, access: &Access, reason: &Reason) -> String {
     let is_s3 = access.action.starts_with("s3:");
-    let foreign =
-        !["", context.principal.account.as_str()].contains(&access.resource_account.as_str());
+    let foreign = owner(context, access) != context.principal.account;
     // S3 tells its reasons only to callers of the bucket's own account.
     if is_s3 && (foreign || context.principal.account.is_empty()) {
         return "Access Denied".into();

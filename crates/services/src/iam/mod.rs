@@ -30,6 +30,8 @@ mod simulate;
 mod standing;
 mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod user;
 
