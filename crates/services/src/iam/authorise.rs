@@ -19,6 +19,7 @@ pub fn authorise(tx: &Tx<'_>, context: &Context, needed: &[Access]) -> Result<()
     if needed.is_empty() {
         return Ok(());
     }
+    refuse_tokens(context, needed)?;
     let standing = standing::of(tx, &context.principal)?;
     for access in needed
         .iter()
@@ -33,6 +34,31 @@ pub fn authorise(tx: &Tx<'_>, context: &Context, needed: &[Access]) -> Result<()
                 &decision.reason,
             )));
         }
+    }
+    Ok(())
+}
+
+/// What GetSessionToken and GetFederationToken give without MFA opens nothing of IAM, and of STS only
+/// AssumeRole, and that not to federated users.
+fn refuse_tokens(context: &Context, needed: &[Access]) -> Result<()> {
+    let principal = &context.principal;
+    let is_session = principal
+        .access_key_id
+        .as_deref()
+        .is_some_and(|key| key.starts_with("ASIA"));
+    let closed: &[&str] = match principal.kind {
+        PrincipalKind::User { .. } | PrincipalKind::Root if is_session => &["iam:"],
+        PrincipalKind::FederatedUser { .. } => &["iam:", "sts:"],
+        _ => return Ok(()),
+    };
+    let is_closed = |access: &Access| {
+        closed
+            .iter()
+            .any(|service| access.action.starts_with(service))
+    };
+    if context.via.is_none() && needed.iter().any(is_closed) {
+        let message = "The security token included in the request is invalid";
+        return Err(Error::new("InvalidClientTokenId", message).status(403));
     }
     Ok(())
 }

@@ -52,6 +52,7 @@ const RESOURCES: &str = r#"
     Resource | "arn:aws:s3:::b/${$}x" | "arn:aws:s3:::b/$x" | true
     NotResource | "arn:aws:s3:::b/*" | "arn:aws:s3:::b/k" | false
     NotResource | "arn:aws:s3:::b/*" | "arn:aws:s3:::c/k" | true
+    NotResource | "arn:aws:s3:::b/${aws:PrincipalTag/x}" | "arn:aws:s3:::c/k" | false
 "#;
 
 /// Whether one identity statement allows a user the action on the resource.
