@@ -7,18 +7,20 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flate2::{Compression, GzBuilder};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
-type Wheel = ZipArchive<fs::File>;
+type Wheel = ZipArchive<Cursor<Vec<u8>>>;
 
 const VERSION: &str = "1.58.0";
+const WHEEL_SHA256: &str = "9d9f06043160756a6158f5c3f92a44ce38254b1c578127461608305bc8262987";
 const DATA: &str = "crates/schemas/data/types.json.gz";
 const FOLDER: &str = "cfnlint/data/schemas";
 
@@ -70,15 +72,13 @@ const PROSE: [&str; 12] = [
 ];
 
 /// Reads the wheel named on the command line, or the pinned one through pip, and writes the data file.
-pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
-    let path = match arguments.first() {
-        Some(path) => PathBuf::from(path),
-        None => download()?,
-    };
-    if !path.to_string_lossy().contains(VERSION) {
-        return Err(format!("{} is not cfn-lint {VERSION}", path.display()).into());
+pub(crate) fn run(from: Option<PathBuf>) -> Outcome<()> {
+    let path = from.map_or_else(download, Ok)?;
+    let bytes = fs::read(&path)?;
+    if hex::encode(Sha256::digest(&bytes)) != WHEEL_SHA256 {
+        return Err(format!("{} is not the wheel of cfn-lint {VERSION}", path.display()).into());
     }
-    let mut wheel = ZipArchive::new(fs::File::open(&path)?)?;
+    let mut wheel = ZipArchive::new(Cursor::new(bytes))?;
     let types = wanted_types(&mut wheel)?;
     let document =
         json!({ "source": format!("cfn-lint {VERSION}, us-east-1 (MIT-0)"), "types": types });

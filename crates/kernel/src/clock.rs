@@ -9,6 +9,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::{StoreError, Table, Tx};
+
+const CLOCK: Table = Table::new(7, "kernel.clock");
+const OFFSET: &[u8] = b"offset_ms";
+
 /// A point in time, in milliseconds since the Unix epoch.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -72,7 +77,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let state_ms = self.state_ms.load(Ordering::Relaxed);
         let now_ms = if self.wall {
-            wall_ms() + state_ms
+            wall_ms().saturating_add(state_ms)
         } else {
             state_ms
         };
@@ -84,9 +89,26 @@ impl Clock {
     }
 
     /// Moves the clock forward by so many milliseconds.
-    pub fn advance_ms(&self, milliseconds: u32) {
-        self.state_ms
-            .fetch_add(i64::from(milliseconds), Ordering::Relaxed);
+    pub fn advance_ms(&self, milliseconds: u64) {
+        let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+        let mut state_ms = self.state_ms.load(Ordering::Relaxed);
+        while let Err(meanwhile_ms) = self.state_ms.compare_exchange_weak(
+            state_ms,
+            state_ms.saturating_add(milliseconds),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            state_ms = meanwhile_ms;
+        }
+    }
+
+    /// How far a wall clock was moved forward: what [`save_offset`] keeps over a restart.
+    pub fn offset_ms(&self) -> i64 {
+        if self.wall {
+            self.state_ms.load(Ordering::Relaxed)
+        } else {
+            0
+        }
     }
 
     /// Real time to wait until the clock shows `due`; `None` where only `advance_ms` gets there.
@@ -95,6 +117,16 @@ impl Clock {
         self.wall
             .then(|| std::time::Duration::from_millis(wait_ms.unsigned_abs()))
     }
+}
+
+/// The offset kept by the last [`save_offset`], in milliseconds; 0 where there was none.
+pub fn load_offset(tx: &Tx<'_>) -> Result<i64, StoreError> {
+    Ok(tx.load(CLOCK, OFFSET)?.unwrap_or_default())
+}
+
+/// Keeps the clock's offset, so that after a restart what is past stays past.
+pub fn save_offset(tx: &mut Tx<'_>, offset_ms: i64) -> Result<(), StoreError> {
+    tx.save(CLOCK, OFFSET, &offset_ms)
 }
 
 /// Wall time, for signatures: never moved.
@@ -129,5 +161,28 @@ mod tests {
         clock.advance_ms(500);
         assert_eq!(clock.now(), Timestamp(10_500));
         assert_eq!(clock.wait_until(Timestamp(11_000)), None);
+        clock.advance_ms(u64::MAX);
+        assert_eq!(clock.now(), Timestamp(i64::MAX));
+    }
+
+    #[tokio::test]
+    async fn the_offset_outlives_reopening() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let open = || {
+            let key = crate::store::PageKey::new([7; 64]);
+            crate::Store::open(directory.path(), &key).expect("the store opens")
+        };
+        let store = open();
+        let clock = Clock::wall(store.read(|tx| load_offset(tx)).expect("read"));
+        assert_eq!(clock.offset_ms(), 0);
+        clock.advance_ms(31 * 86_400_000);
+        let offset_ms = clock.offset_ms();
+        let saved = store.write(move |tx| save_offset(tx, offset_ms)).await;
+        saved.expect("written");
+        drop(store);
+        assert_eq!(
+            open().read(|tx| load_offset(tx)).expect("read"),
+            31 * 86_400_000
+        );
     }
 }

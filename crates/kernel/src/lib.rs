@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod key;
 pub mod outbox;
+pub mod root_key;
 pub mod seal;
 pub mod store;
 pub mod trace;

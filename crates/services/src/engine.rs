@@ -54,6 +54,11 @@ impl Engine {
             .inspect_err(|error| context.trace.fail(&error.code))
     }
 
+    /// Ends all running functions.
+    pub async fn shut_down_functions(&self) {
+        self.functions.shut_down().await;
+    }
+
     /// Runs `operation` on a snapshot.
     pub fn read<T>(&self, operation: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         self.store.read(operation)

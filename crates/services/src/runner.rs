@@ -19,6 +19,8 @@ pub trait FunctionRunner: Send + Sync + std::fmt::Debug {
     fn retire(&self, key: &str);
     /// Whether functions of this runtime can run on this machine; else why not, naming the next command.
     fn runtime_available(&self, runtime: &str) -> Result<(), String>;
+    /// Ends every execution environment.
+    fn shut_down(&self) -> BoxFuture<'static, ()>;
     /// The isolation in force, for GetFunction and `doctor`.
     fn isolation(&self) -> String;
 }

@@ -9,25 +9,28 @@
 //! can stand in its place. A failed commit poisons the store: what the disk then holds is unknown, and
 //! a retry could acknowledge what was lost. Only reopening finds out.
 
+mod file;
 mod pages;
+mod row;
 mod tx;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Notify, oneshot};
 
+pub(crate) use file::flush_directory;
 pub use pages::PageKey;
-pub(crate) use tx::decode;
+pub use tx::decode;
 pub use tx::{Direction, Scan, Table, Tx};
 
-use tx::Snapshot;
 use writer::{Job, Writer};
 
 const TREE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("cumulet");
-const CACHE_BYTES: usize = 64 << 20;
+/// A page that is not here is read and decrypted again, which costs as much as ten cached reads.
+const CACHE_BYTES: usize = 256 << 20;
 
 /// What can go wrong between an operation and the disk; never the caller's fault.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,12 +51,22 @@ pub enum StoreError {
     ReadOnly,
     #[error("the operation panicked; nothing of it was stored")]
     Panicked,
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    #[error("frame {frame} of body {id} cannot be read: {reason}")]
+    BodyCorrupt {
+        id: String,
+        frame: u64,
+        reason: String,
+    },
+    #[error("body {0} was removed")]
+    BodyGone(String),
 }
 
 /// A handle on the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    database: Arc<Database>,
+    engine: Arc<Engine>,
     writer: Arc<Writer>,
     outbox_filled: Arc<Notify>,
 }
@@ -62,27 +75,47 @@ impl Store {
     /// Opens or creates the store in `directory`, encrypted under `key`.
     pub fn open(directory: &Path, key: &PageKey) -> Result<Self, StoreError> {
         let path = directory.join("store.redb");
-        let backend = pages::EncryptedPages::open(&path, key)?;
-        Self::with_backend(backend).map_err(|error| match error {
-            StoreError::Disk(reason) => StoreError::Corrupt(path.display().to_string(), reason),
+        let file = file::LockedFile::open(&path)?;
+        let room = file.handle();
+        let backend = pages::EncryptedPages::new(file, key)?;
+        Self::start(backend, room).map_err(|error| match error {
+            StoreError::Disk(reason) | StoreError::Corrupt(_, reason) => {
+                StoreError::Corrupt(path.display().to_string(), reason)
+            }
             other => other,
         })
     }
 
     /// A store over any backend: tests hand in one that forgets, tears or fails.
     pub fn with_backend(backend: impl redb::StorageBackend) -> Result<Self, StoreError> {
-        let database = redb::Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(backend)
-            .map_err(|error| StoreError::Disk(error.to_string()))?;
-        let database = Arc::new(database);
+        Self::start(backend, None)
+    }
+
+    fn start(
+        backend: impl redb::StorageBackend,
+        room: Option<std::fs::File>,
+    ) -> Result<Self, StoreError> {
+        let engine = Arc::new(Engine::open(backend)?);
         let outbox_filled = Arc::new(Notify::new());
-        let writer = Arc::new(Writer::start(database.clone(), outbox_filled.clone())?);
+        let writer = Writer::start(engine.clone(), outbox_filled.clone(), room)?;
         Ok(Self {
-            database,
-            writer,
+            engine,
+            writer: Arc::new(writer),
             outbox_filled,
         })
+    }
+
+    /// Proves a store that nobody has open: the engine's own sums, then every row's. Gives the number
+    /// of rows. Takes as long as reading the file.
+    pub fn verify(directory: &Path, key: &PageKey) -> Result<u64, StoreError> {
+        let file = file::LockedFile::open(&directory.join("store.redb"))?;
+        let mut engine = Engine::open(pages::EncryptedPages::new(file, key)?)?;
+        if !engine.is_whole()? {
+            return Err(row::corrupt("a page's sum is wrong"));
+        }
+        let tree = engine.snapshot()?;
+        let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
+        rows.try_fold(0, |count, pair| pair.map(|_| count + 1))
     }
 
     /// Runs `operation` on a snapshot. Writing in it fails with [`StoreError::ReadOnly`].
@@ -91,8 +124,7 @@ impl Store {
         E: From<StoreError>,
         F: FnOnce(&mut Tx<'_>) -> Result<T, E>,
     {
-        let transaction = self.database.begin_read().map_err(disk)?;
-        let tree = transaction.open_table(TREE).map_err(disk)?;
+        let tree = self.engine.snapshot()?;
         operation(&mut Tx::reading(&tree))
     }
 
@@ -104,17 +136,62 @@ impl Store {
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.writer.submit(Box::new(Write {
+        let job = Write {
             operation: Some(operation),
             result: None,
             reply,
-        }))?;
+        };
+        self.writer.submit(Box::new(job)).await?;
         answer.await.unwrap_or(Err(E::from(StoreError::Panicked)))
     }
 
     /// Resolves when a commit has left an event in the outbox since the last call.
     pub async fn outbox_filled(&self) {
         self.outbox_filled.notified().await;
+    }
+}
+
+/// The engine, whose panics on damaged pages are errors to us, in closing too.
+#[derive(Debug)]
+struct Engine(Option<Database>);
+
+impl Engine {
+    fn open(backend: impl redb::StorageBackend) -> Result<Self, StoreError> {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = row::guarded(|| builder.create_with_backend(backend).map_err(disk))?;
+        Ok(Self(Some(database)))
+    }
+
+    /// The engine is there until the handle is dropped.
+    fn database(&self) -> Result<&Database, StoreError> {
+        self.0.as_ref().ok_or(StoreError::Poisoned)
+    }
+
+    fn snapshot(&self) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+        let database = self.database()?;
+        row::guarded(|| {
+            let transaction = database.begin_read().map_err(disk)?;
+            transaction.open_table(TREE).map_err(disk)
+        })
+    }
+
+    fn is_whole(&mut self) -> Result<bool, StoreError> {
+        let database = self.0.as_mut().ok_or(StoreError::Poisoned)?;
+        row::guarded(|| database.check_integrity().map_err(disk))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        let closed = row::guarded(|| {
+            drop(database);
+            Ok(())
+        });
+        if let Err(error) = closed {
+            tracing::error!(%error, "the store could not be closed cleanly");
+        }
     }
 }
 
@@ -136,48 +213,43 @@ where
         matches!(self.result, Some(Ok(_)))
     }
 
+    fn refuse(&mut self, error: StoreError) {
+        self.result = Some(Err(error.into()));
+    }
+
     fn acknowledge(self: Box<Self>, committed: Result<(), StoreError>) {
         let result = match (self.result, committed) {
             (Some(Ok(value)), Ok(())) => Ok(value),
             (Some(Ok(_)), Err(error)) => Err(error.into()),
             (Some(Err(error)), _) => Err(error),
-            (None, _) => Err(StoreError::Panicked.into()),
+            (None, Ok(())) => Err(StoreError::Panicked.into()),
+            (None, Err(error)) => Err(error.into()),
         };
         // A caller that went away needs no answer.
         drop(self.reply.send(result));
     }
 }
 
-impl<T: ReadableTable<&'static [u8], &'static [u8]>> Snapshot for T {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = ReadableTable::get(self, key).map_err(disk)?;
-        Ok(found.map(|value| value.value().to_vec()))
-    }
-
-    fn range<'a>(
-        &'a self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        direction: Direction,
-    ) -> Result<tx::Pairs<'a>, StoreError> {
-        let range = match to {
-            Some(to) => ReadableTable::range::<&[u8]>(self, from..to),
-            None => ReadableTable::range::<&[u8]>(self, from..),
-        };
-        let pairs = range.map_err(disk)?.map(|pair| {
-            let (key, value) = pair.map_err(disk)?;
-            Ok((key.value().to_vec(), value.value().to_vec()))
-        });
-        Ok(match direction {
-            Direction::Forward => Box::new(pairs),
-            Direction::Backward => Box::new(pairs.rev()),
-        })
+/// What the engine says went wrong, in our words.
+fn disk(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Corrupted(reason) => row::corrupt(&reason),
+        redb::Error::Io(error) if is_full(&error) => StoreError::DiskFull(error.to_string()),
+        error => StoreError::Disk(error.to_string()),
     }
 }
 
-fn disk(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Disk(error.to_string())
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod power_tests;
 #[cfg(test)]
 mod tests;

@@ -5,14 +5,13 @@
 //! old and new bytes. So the engine's own crash safety (checksums, two commit slots) holds unchanged.
 //! XTS hides and does not authenticate: what a KMS key protects is sealed again, with a tag, above.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fmt::{Debug, Formatter};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
 use std::sync::Mutex;
 
 use aes::Aes256;
-use aes::cipher::KeyInit;
+use aes::cipher::{InvalidLength, KeyInit};
+use redb::StorageBackend;
 use xts_mode::{Xts128, get_tweak_default};
 use zeroize::Zeroizing;
 
@@ -30,53 +29,40 @@ impl PageKey {
     }
 }
 
-impl std::fmt::Debug for PageKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Debug for PageKey {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("PageKey")
     }
 }
 
-/// A locked file whose sectors are encrypted.
-pub(super) struct EncryptedPages {
-    file: File,
+/// A backend whose sectors are encrypted.
+pub(super) struct EncryptedPages<B> {
+    below: B,
     cipher: Xts128<Aes256>,
-    /// Guards the read-modify-write of sectors that a write covers only in part.
+    /// Guards the read-modify-write of sectors that a write covers only in part. The engine writes
+    /// whole pages at page boundaries, but for its header.
     partial: Mutex<()>,
 }
 
-impl std::fmt::Debug for EncryptedPages {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<B: Debug> Debug for EncryptedPages<B> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("EncryptedPages")
-            .field("file", &self.file)
+            .field("below", &self.below)
             .finish_non_exhaustive()
     }
 }
 
-impl EncryptedPages {
-    pub(super) fn open(path: &Path, key: &PageKey) -> Result<Self, StoreError> {
-        let place = path.display().to_string();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| StoreError::Corrupt(place.clone(), error.to_string()))?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => {
-                StoreError::InUse(path.parent().unwrap_or(path).display().to_string())
-            }
-            TryLockError::Error(error) => StoreError::Corrupt(place, error.to_string()),
-        })?;
+impl<B: StorageBackend> EncryptedPages<B> {
+    pub(super) fn new(below: B, key: &PageKey) -> Result<Self, StoreError> {
         let (data, tweak) = key.0.split_at(32);
+        let wrong = |error: InvalidLength| StoreError::Disk(error.to_string());
         let cipher = Xts128::new(
-            Aes256::new_from_slice(data).map_err(super::disk)?,
-            Aes256::new_from_slice(tweak).map_err(super::disk)?,
+            Aes256::new_from_slice(data).map_err(wrong)?,
+            Aes256::new_from_slice(tweak).map_err(wrong)?,
         );
         Ok(Self {
-            file,
+            below,
             cipher,
             partial: Mutex::new(()),
         })
@@ -84,7 +70,7 @@ impl EncryptedPages {
 
     /// Whole sectors from `offset` on, in the clear.
     fn read_sectors(&self, offset: u64, sectors: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(sectors, offset)?;
+        self.below.read(offset, sectors)?;
         for (index, sector) in (offset / SECTOR as u64..).zip(sectors.chunks_exact_mut(SECTOR)) {
             // A sector never written is a hole of zeros, and no cipher text is.
             if sector.iter().any(|&byte| byte != 0) {
@@ -100,7 +86,7 @@ impl EncryptedPages {
             self.cipher
                 .encrypt_sector(sector, get_tweak_default(u128::from(index)));
         }
-        self.file.write_all_at(sectors, offset)
+        self.below.write(offset, sectors)
     }
 
     fn write_partly(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -109,7 +95,7 @@ impl EncryptedPages {
             .lock()
             .map_err(|_| io::Error::other("a writer panicked"))?;
         let (start, mut sectors) = covering(offset, data.len());
-        let stored = self.file.metadata()?.len().saturating_sub(start);
+        let stored = self.below.len()?.saturating_sub(start);
         let stored = usize::try_from(stored)
             .unwrap_or(usize::MAX)
             .min(sectors.len())
@@ -139,9 +125,9 @@ fn is_aligned(offset: u64, length: usize) -> bool {
     inside(offset) == 0 && length.is_multiple_of(SECTOR)
 }
 
-impl redb::StorageBackend for EncryptedPages {
+impl<B: StorageBackend> StorageBackend for EncryptedPages<B> {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        self.below.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -155,11 +141,11 @@ impl redb::StorageBackend for EncryptedPages {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        self.below.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.below.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -167,5 +153,9 @@ impl redb::StorageBackend for EncryptedPages {
             return self.write_sectors(offset, &mut data.to_vec());
         }
         self.write_partly(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.below.close()
     }
 }

@@ -1,5 +1,10 @@
 //! What every table relies on: isolation, order, all or nothing, and pages that tell nothing.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test looks into the file itself"
+)]
+
 use super::*;
 use crate::key::Key;
 

@@ -4,6 +4,8 @@
 //! leaves nothing behind and the commit group it ran in goes on without it.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::ops::Bound;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,6 +44,8 @@ pub enum Direction {
 
 pub(super) type Pair = Result<(Vec<u8>, Vec<u8>), StoreError>;
 pub(super) type Pairs<'a> = Box<dyn Iterator<Item = Pair> + 'a>;
+/// Writes of a transaction under way: `None` takes a row out.
+type Written<'a> = Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)> + 'a>;
 pub(super) type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The state beneath a transaction: all the engine has to offer.
@@ -167,15 +171,13 @@ impl<'a> Tx<'a> {
         if to.as_deref().is_some_and(|to| to <= from.as_slice()) {
             return Ok(Scan::empty());
         }
-        let written: Box<dyn Iterator<Item = _> + '_> = match &to {
-            Some(to) => Box::new(self.overlay.range(from.clone()..to.clone())),
-            None => Box::new(self.overlay.range(from.clone()..)),
-        };
-        let written = written.map(|(key, value)| (key.clone(), value.clone()));
-        let written: Vec<_> = written.collect();
-        let written: Box<dyn Iterator<Item = _>> = match direction {
-            Direction::Forward => Box::new(written.into_iter()),
-            Direction::Backward => Box::new(written.into_iter().rev()),
+        let end = to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let written = self
+            .overlay
+            .range::<[u8], _>((Bound::Included(from.as_slice()), end));
+        let written: Written<'_> = match direction {
+            Direction::Forward => Box::new(written),
+            Direction::Backward => Box::new(written.rev()),
         };
         let stored = self.snapshot.range(&from, to.as_deref(), direction)?;
         Ok(Scan {
@@ -212,8 +214,8 @@ impl<'a> Tx<'a> {
 
 /// The pairs of a range, the transaction's own writes merged in. Keys come without their table.
 pub struct Scan<'a> {
-    stored: std::iter::Peekable<Pairs<'a>>,
-    written: std::iter::Peekable<Box<dyn Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> + 'a>>,
+    stored: Peekable<Pairs<'a>>,
+    written: Peekable<Written<'a>>,
     direction: Direction,
 }
 
@@ -226,10 +228,10 @@ impl std::fmt::Debug for Scan<'_> {
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     fn empty() -> Self {
         let stored: Pairs<'static> = Box::new(std::iter::empty());
-        let written: Box<dyn Iterator<Item = _>> = Box::new(std::iter::empty());
+        let written: Written<'a> = Box::new(std::iter::empty());
         Self {
             stored: stored.peekable(),
             written: written.peekable(),
@@ -243,18 +245,18 @@ impl Scan<'_> {
             (_, None) | (Some(Err(_)), _) => false,
             (None, Some(_)) => true,
             (Some(Ok((stored, _))), Some((written, _))) => match self.direction {
-                Direction::Forward => written <= stored,
-                Direction::Backward => written >= stored,
+                Direction::Forward => *written <= stored,
+                Direction::Backward => *written >= stored,
             },
         }
     }
 
     fn next_written(&mut self) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
         let (key, value) = self.written.next()?;
-        if matches!(self.stored.peek(), Some(Ok((stored, _))) if *stored == key) {
+        if matches!(self.stored.peek(), Some(Ok((stored, _))) if stored == key) {
             self.stored.next();
         }
-        Some((key, value))
+        Some((key.clone(), value.clone()))
     }
 }
 
@@ -284,6 +286,7 @@ fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(record).map_err(|error| StoreError::Record(error.to_string()))
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+/// Reads a record out of a scanned value.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     rmp_serde::from_slice(bytes).map_err(|error| StoreError::Record(error.to_string()))
 }

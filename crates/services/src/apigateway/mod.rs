@@ -1,24 +1,35 @@
-//! API Gateway REST APIs: the control plane, and the front door that runs them.
+//! API Gateway REST APIs: the control plane that edits them, and the front door that runs them.
+//!
+//! An API is edited as one record. A deployment is a copy of its definition, a stage points at one; the
+//! data plane sees nothing but that copy. What is not built (authorizers, VTL, HTTP integrations) is
+//! refused when it is configured, so no request is ever answered by half an API.
 
-use cumulet_kernel::{Context, Table};
+mod api;
+mod control;
+mod errors;
+mod execute;
+pub(crate) mod resource;
+mod state;
 
-use crate::engine::Engine;
-use crate::http::{HttpReply, HttpRequest};
 use crate::operation::Operation;
 
-pub(crate) const TABLES: &[Table] = &[];
+pub use execute::{execute, too_large};
+pub(crate) use state::TABLES;
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
-    Vec::new()
-}
-
-/// Answers a request to a deployed API. `request.path` begins with the stage.
-pub async fn execute(
-    _engine: &Engine,
-    _context: Context,
-    _api_id: &str,
-    _request: HttpRequest,
-) -> HttpReply {
-    HttpReply::json(501, r#"{"message":"REST APIs are not implemented"}"#)
+    let families = [
+        control::rest_apis::operations(),
+        control::resources::operations(),
+        control::methods::operations(),
+        control::integrations::operations(),
+        control::models::operations(),
+        control::deployments::operations(),
+        control::stages::operations(),
+        control::usage_plans::operations(),
+        control::api_keys::operations(),
+        control::gateway_responses::operations(),
+        control::tags::operations(),
+    ];
+    families.into_iter().flatten().collect()
 }

@@ -23,10 +23,11 @@ mod operations;
 mod operator;
 mod page;
 mod policy;
-mod role;
+pub(crate) mod resource;
 mod service_linked;
 mod simulate;
 
+mod role;
 mod standing;
 mod state;
 mod tags;
@@ -80,11 +81,11 @@ pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
     }))
 }
 
-pub(crate) fn new_access_key_id(ids: &Ids, prefix: &str, account: &str) -> String {
+pub fn new_access_key_id(ids: &Ids, prefix: &str, account: &str) -> String {
     keys::access_key_id(ids, prefix, account)
 }
 
-pub(crate) fn new_secret_access_key(ids: &Ids) -> String {
+pub fn new_secret_access_key(ids: &Ids) -> String {
     keys::secret_access_key(ids)
 }
 

@@ -21,6 +21,7 @@ mod keys;
 mod lifecycle;
 mod page;
 mod policies;
+pub(crate) mod resource;
 mod rotation;
 mod state;
 mod tags;

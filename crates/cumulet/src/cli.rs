@@ -1,0 +1,205 @@
+//! The words a person types.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Run AWS serverless stacks for real, on a machine you own.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cumulet",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the engine, and build and deploy an app on it if one is named
+    #[command(after_help = UP_EXAMPLES)]
+    Up(Up),
+    /// Print the outputs of a deployed stack
+    #[command(after_help = OUTPUTS_EXAMPLES)]
+    Outputs(Outputs),
+    /// Print shell settings that point every AWS client at the engine
+    #[command(after_help = ENV_EXAMPLES)]
+    Env(Env),
+    /// Print what a request did: its decisions, its calls, its effects
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(Trace),
+    /// Say what this machine can enforce
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
+    /// Start a function's sandbox; the engine calls this itself
+    #[command(hide = true)]
+    SandboxInit,
+}
+
+const UP_EXAMPLES: &str = "Examples:
+  cumulet up apps/upload-api             build, start, deploy, serve
+  cumulet up                             start the engine alone
+  cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
+const OUTPUTS_EXAMPLES: &str = "Examples:
+  cumulet outputs                        every stack, for people
+  cumulet outputs UploadApi-dev --json  one stack, for programs
+  cumulet outputs --json | jq -r .ApiGatewayUrlLocal";
+const ENV_EXAMPLES: &str = "Examples:
+  eval $(cumulet env)                    this shell talks to the engine
+  eval $(cumulet env --unset)            and no longer
+  cumulet env --json                     the same for programs";
+const TRACE_EXAMPLES: &str = "Examples:
+  cumulet trace --last                   the latest request
+  cumulet trace 5f0c2a1e-...             the request with this id (x-amzn-requestid)
+  cumulet trace --last --json            its spans, for programs";
+const DOCTOR_EXAMPLES: &str = "Examples:
+  cumulet doctor                         what is enforced here, and what is not
+  cumulet doctor --json                  the same for programs
+  cumulet doctor --data-dir /srv/cumulet look at another installation";
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The app's folder; without it the engine starts alone
+    pub(crate) app: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566")]
+    pub(crate) listen: SocketAddr,
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = ".cumulet")]
+    pub(crate) data_dir: PathBuf,
+    /// The account that the operator and the app belong to
+    #[arg(long, value_name = "ID", default_value = DEFAULT_ACCOUNT, value_parser = account_id)]
+    pub(crate) account: String,
+    /// The region that the app is deployed to
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// Seed a further operator with these fixed credentials
+    #[arg(long, value_name = "KEY:SECRET[:ACCOUNT]", value_parser = operator)]
+    pub(crate) operator: Vec<OperatorKey>,
+    /// Ends the names of the app's resources
+    #[arg(long, default_value = "dev")]
+    pub(crate) suffix: String,
+    /// Listen beyond loopback without TLS: anybody on the network can read and replay what is sent
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// One JSON object a line instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Credentials from `--operator`.
+#[derive(Clone, Debug)]
+pub(crate) struct OperatorKey {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) account: Option<String>,
+}
+
+/// Where the engine is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Endpoint {
+    /// The engine's URL
+    #[arg(
+        long,
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4566"
+    )]
+    pub(crate) endpoint: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Outputs {
+    /// The stack; all stacks without it
+    pub(crate) stack: Option<String>,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// Take the settings back
+    #[arg(long)]
+    pub(crate) unset: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A request id or a trace id
+    #[arg(required_unless_present = "last")]
+    pub(crate) id: Option<String>,
+    /// The latest request that was served
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) last: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[arg(long, value_name = "DIR", default_value = ".cumulet")]
+    pub(crate) data_dir: PathBuf,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";
+
+fn account_id(text: &str) -> Result<String, String> {
+    let well_formed = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    well_formed
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an account id has 12 digits".to_owned())
+}
+
+fn operator(text: &str) -> Result<OperatorKey, String> {
+    let mut parts = text.splitn(3, ':');
+    let (key, secret) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
+    if key.is_empty() || secret.is_empty() {
+        return Err("expected KEY:SECRET or KEY:SECRET:ACCOUNT".to_owned());
+    }
+    let account = parts.next().map(account_id).transpose()?;
+    Ok(OperatorKey {
+        access_key_id: key.into(),
+        secret_access_key: secret.into(),
+        account,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn operators_are_taken_apart_and_misspelt_ones_refused() {
+        let full = operator("AKIA:se/cret:111122223333").expect("well formed");
+        assert_eq!(full.account.as_deref(), Some("111122223333"));
+        assert!(operator("AKIA").is_err());
+        assert!(operator("AKIA:x:12").is_err());
+    }
+}

@@ -1,0 +1,55 @@
+//! The verbs, one file each.
+
+mod deploy;
+mod doctor;
+mod env;
+mod outputs;
+mod trace;
+mod up;
+
+use crate::cli::Command;
+use crate::client::ClientError;
+use crate::installation::OpenError;
+
+/// Why a command failed, for a person; the text names what to do next.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    Failed(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("no engine answers at {0}; start one with: cumulet up")]
+    NotRunning(String),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(_) | Self::Open(_) => 1,
+            Self::Usage(_) => 2,
+            Self::NotRunning(_) => 3,
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::NotRunning(endpoint) => Self::NotRunning(endpoint),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+pub(crate) async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Outputs(arguments) => outputs::run(&arguments).await,
+        Command::Env(arguments) => env::run(&arguments).await,
+        Command::Trace(arguments) => trace::run(&arguments).await,
+        Command::Doctor(arguments) => doctor::run(&arguments).await,
+        Command::SandboxInit => Err(Failure::Usage("the engine calls this itself".to_owned())),
+    }
+}

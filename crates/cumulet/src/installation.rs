@@ -1,0 +1,189 @@
+//! An installation: its folder on disk, opened into an engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cumulet_functions::{AwsConnection, Functions};
+use cumulet_kernel::blob::Blobs;
+use cumulet_kernel::root_key::RootKeyError;
+use cumulet_kernel::store::PageKey;
+use cumulet_kernel::{Clock, Context, Ids, Store, StoreError};
+use cumulet_services::iam::{self, Operator};
+use cumulet_services::{Engine, Error};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::cli::OperatorKey;
+use crate::server::ProcessRunner;
+
+/// Why an installation cannot be opened; the text names what to do next.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("{0}; stop that process, or name another folder with --data-dir")]
+    InUse(StoreError),
+    #[error(
+        "{0}; if root.key is not the one this folder was made with, put that one back; otherwise restore a backup, or start afresh with another --data-dir"
+    )]
+    Corrupt(StoreError),
+    #[error("the installation cannot be opened: {0}")]
+    Store(StoreError),
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    #[error("the folder {0} cannot be made: {1}")]
+    Folder(String, std::io::Error),
+    #[error("functions cannot run here: {0}; `cumulet doctor` says what this machine enforces")]
+    Functions(String),
+    #[error("the operator cannot be made: {0}")]
+    Operator(Error),
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::InUse(_) => Self::InUse(error),
+            StoreError::Corrupt(..) => Self::Corrupt(error),
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// The credentials that `cumulet env` hands out; in a file only its owner reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OperatorFile {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) account: String,
+}
+
+/// Opens the installation in `directory`, making it if it is new.
+pub(crate) async fn open(
+    directory: &Path,
+) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
+    make_private(directory)?;
+    let directory = directory
+        .canonicalize()
+        .map_err(|error| OpenError::Folder(directory.display().to_string(), error))?;
+    let ids = Ids::random();
+    let root_key = cumulet_kernel::root_key::load_or_create(&directory, &ids)?;
+    let store = Store::open(&directory, &PageKey::new(root_key.derive("pages")))?;
+    make_private(&directory.join("blobs"))?;
+    let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
+    let clock = Clock::wall(store.read(|tx| cumulet_kernel::clock::load_offset(tx))?);
+    let cache_directory: Arc<Path> = directory.join("cache").into();
+    let (functions, connections) = start_functions(&directory, &cache_directory).await?;
+    let functions = Arc::new(ProcessRunner::new(functions));
+    Ok((
+        Engine {
+            store,
+            blobs,
+            clock,
+            root_key,
+            functions,
+            cache_directory,
+        },
+        connections,
+    ))
+}
+
+async fn start_functions(
+    directory: &Path,
+    cache_directory: &Path,
+) -> Result<(Functions, mpsc::Receiver<AwsConnection>), OpenError> {
+    let (sender, connections) = mpsc::channel(256);
+    let (sandboxes, code) = (directory.join("sandboxes"), cache_directory.join("code"));
+    for folder in [&sandboxes, cache_directory, &code] {
+        make_private(folder)?;
+    }
+    let config = cumulet_functions::Config::new(sandboxes, code, sender);
+    let functions = Functions::start(config)
+        .await
+        .map_err(|error| OpenError::Functions(error.to_string()))?;
+    Ok((functions, connections))
+}
+
+pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(|error| OpenError::Folder(directory.display().to_string(), error))
+}
+
+/// Makes the operators: the installation's own, `test`/`test` for existing scripts, and those asked for.
+pub(crate) async fn seed_operators(
+    engine: &Engine,
+    context: Context,
+    directory: &Path,
+    account: &str,
+    further: &[OperatorKey],
+) -> Result<OperatorFile, OpenError> {
+    let own = load_or_make_operator(&operator_path(directory), account, &context.ids)?;
+    let mut operators = vec![
+        operator(&own.access_key_id, &own.secret_access_key, account, false),
+        operator("test", "test", account, true),
+    ];
+    for key in further {
+        let account = key.account.as_deref().unwrap_or(account);
+        operators.push(operator(
+            &key.access_key_id,
+            &key.secret_access_key,
+            account,
+            false,
+        ));
+    }
+    let seeded = engine.write(move |tx| {
+        operators
+            .iter()
+            .try_for_each(|operator| iam::seed_operator(tx, &context, operator))
+    });
+    seeded.await.map_err(OpenError::Operator)?;
+    Ok(own)
+}
+
+pub(crate) fn operator_path(directory: &Path) -> PathBuf {
+    directory.join("operator.json")
+}
+
+fn operator(key: &str, secret: &str, account: &str, loopback_only: bool) -> Operator {
+    Operator {
+        access_key_id: key.to_owned(),
+        secret_access_key: secret.to_owned(),
+        account: account.to_owned(),
+        loopback_only,
+    }
+}
+
+fn load_or_make_operator(path: &Path, account: &str, ids: &Ids) -> Result<OperatorFile, OpenError> {
+    let failed = |error| OpenError::Folder(path.display().to_string(), error);
+    if let Ok(text) = std::fs::read(path)
+        && let Ok(known) = serde_json::from_slice::<OperatorFile>(&text)
+        && known.account == account
+    {
+        return Ok(known);
+    }
+    let made = OperatorFile {
+        access_key_id: iam::new_access_key_id(ids, "AKIA", account),
+        secret_access_key: iam::new_secret_access_key(ids),
+        account: account.to_owned(),
+    };
+    let text = serde_json::to_vec_pretty(&made).unwrap_or_default();
+    write_private(path, &text).map_err(failed)?;
+    Ok(made)
+}
+
+fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}

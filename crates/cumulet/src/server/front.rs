@@ -1,0 +1,246 @@
+//! The front door: what a request is, who sends it, and which door it goes through.
+//!
+//! ```text
+//!   route ─► identify (signature against IAM's secret, hash of the body) ─► decode, validate ─► call ─► encode
+//! ```
+//!
+//! The front knows protocols and identities, and no service's behaviour.
+
+mod api;
+mod data_plane;
+mod identity;
+
+use bytes::Bytes;
+use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_services::Error;
+use cumulet_wire::model::{self, Service};
+use cumulet_wire::route::{self, Hosts, Route};
+use cumulet_wire::{Protocol, encode_error};
+use http::{HeaderMap, Response, request};
+use hyper::body::Incoming;
+
+use super::bodies::{self, ReplyBody};
+use super::listener::Origin;
+use super::request_log::RequestLine;
+use super::{Server, management};
+
+/// A form is read before its operation is known: CloudFormation's templates are the largest.
+const FORM_BYTES_MAX: usize = 2 << 20;
+
+/// A request on its way: the head, who sent it, and where it is in the trace.
+struct Inbound {
+    head: request::Parts,
+    origin: Origin,
+    request_id: String,
+    trace: Trace,
+}
+
+/// A body still to be read, or one that routing had to read.
+enum Unread {
+    Stream(Incoming),
+    Read(Bytes),
+}
+
+/// An answer, with what the request log says of it.
+struct Outbound {
+    response: Response<ReplyBody>,
+    what: String,
+    principal: String,
+    error: Option<String>,
+}
+
+/// Answers one request, whatever it is.
+pub(super) async fn answer(
+    server: Server,
+    origin: Origin,
+    request: http::Request<Incoming>,
+) -> Response<ReplyBody> {
+    let (head, body) = request.into_parts();
+    if is_management(&head) {
+        return management_answer(&server, &origin, &head);
+    }
+    let started_us = cumulet_kernel::clock::wall_micros();
+    let request_id = server.ids.uuid();
+    let (trace, span) = begin_trace(&server, &head, &origin, &request_id);
+    let from_function = origin.function_arn.is_some();
+    let inbound = Inbound {
+        head,
+        origin,
+        request_id: request_id.clone(),
+        trace: trace.clone(),
+    };
+    let outbound = go_through(&server, inbound, body).await;
+    note_outcome(&trace, &outbound);
+    drop(span);
+    server.traces.keep(&trace);
+    server.requests.write(RequestLine {
+        request_id,
+        timestamp_ms: started_us / 1000,
+        what: outbound.what,
+        principal: outbound.principal,
+        status: outbound.response.status().as_u16(),
+        error: outbound.error,
+        duration_us: cumulet_kernel::clock::wall_micros() - started_us,
+        from_function,
+    });
+    outbound.response
+}
+
+/// Reading the engine's own state is neither traced nor logged: it would hide what it looks at.
+fn is_management(head: &request::Parts) -> bool {
+    let path = head.uri.path();
+    path.starts_with("/_cumulet/") && !path.starts_with(api::CANONICAL)
+}
+
+fn management_answer(
+    server: &Server,
+    origin: &Origin,
+    head: &request::Parts,
+) -> Response<ReplyBody> {
+    if !origin.is_local() {
+        return bodies::status(403);
+    }
+    management::answer(server, head).map(bodies::bytes)
+}
+
+async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbound {
+    if inbound.head.uri.path().starts_with(api::CANONICAL) {
+        return api::answer_canonical(server, inbound, body).await;
+    }
+    let body = match read_form(&inbound.head, body).await {
+        Ok(body) => body,
+        Err(error) => return refused(&inbound, "form", None, Protocol::Query, error.into()),
+    };
+    let form = match &body {
+        Unread::Read(form) => Some(form.as_ref()),
+        Unread::Stream(_) => None,
+    };
+    match route::route(&inbound.head, form, &Hosts::default()) {
+        Route::Api(api) => api::answer(server, inbound, &api, body).await,
+        Route::Refused {
+            service,
+            protocol,
+            error,
+        } => {
+            drain(body).await;
+            refused(&inbound, "unknown operation", service, protocol, error)
+        }
+        other => data_plane::answer(server, inbound, other, body).await,
+    }
+}
+
+async fn read_form(head: &request::Parts, body: Incoming) -> Result<Unread, Error> {
+    if !route::needs_form(head) {
+        return Ok(Unread::Stream(body));
+    }
+    let read = bodies::collect(body, FORM_BYTES_MAX).await?;
+    let too_large = || {
+        Error::new(
+            "RequestEntityTooLarge",
+            "Request size exceeded 2097152 bytes",
+        )
+        .status(413)
+    };
+    read.map(Unread::Read).ok_or_else(too_large)
+}
+
+async fn drain(body: Unread) {
+    if let Unread::Stream(body) = body {
+        bodies::drain(body).await;
+    }
+}
+
+/// A refusal in the words and envelope of the protocol.
+fn refused(
+    inbound: &Inbound,
+    what: &str,
+    service: Option<&'static Service>,
+    protocol: Protocol,
+    error: cumulet_wire::Error,
+) -> Outbound {
+    let code = error.code.clone();
+    let response = match service.or_else(|| model::service("s3")) {
+        Some(service) => {
+            encode_error(service, protocol, &error, &inbound.request_id).map(bodies::bytes)
+        }
+        None => Response::new(bodies::bytes(error.message)),
+    };
+    Outbound {
+        response,
+        what: what.to_owned(),
+        principal: String::new(),
+        error: Some(code),
+    }
+}
+
+/// Opens the request's span; a function's calls go on with the trace of its invocation.
+fn begin_trace(
+    server: &Server,
+    head: &request::Parts,
+    origin: &Origin,
+    request_id: &str,
+) -> (Trace, SpanGuard) {
+    let continued = trace_header(&head.headers);
+    let name = format!("{} {}", head.method, head.uri.path());
+    let continued = continued
+        .as_ref()
+        .map(|(trace_id, parent)| (trace_id.as_str(), parent.as_str()));
+    let (trace, span) = Trace::begin(&name, request_id, &server.ids, continued);
+    if let Some(function) = &origin.function_arn {
+        trace.note("caller", function.as_ref());
+    }
+    (trace, span)
+}
+
+/// `Root=1-5f84c7a1-...;Parent=53995c3f42cd8ad8`, as 32 and 16 hexadecimal digits.
+fn trace_header(headers: &HeaderMap) -> Option<(String, String)> {
+    let header = headers.get("x-amzn-trace-id")?.to_str().ok()?;
+    let field = |name: &str| {
+        header
+            .split(';')
+            .filter_map(|field| field.split_once('='))
+            .find(|(key, _)| key.trim() == name)
+    };
+    let trace_id = field("Root")?.1.strip_prefix("1-")?.replace('-', "");
+    let parent = field("Parent")?.1.to_owned();
+    let is_hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    (is_hex(&trace_id, 32) && is_hex(&parent, 16)).then_some((trace_id, parent))
+}
+
+fn note_outcome(trace: &Trace, outbound: &Outbound) {
+    trace.note("operation", outbound.what.as_str());
+    trace.note("status", outbound.response.status().as_u16());
+    if !outbound.principal.is_empty() {
+        trace.note("principal", outbound.principal.as_str());
+    }
+    if let Some(error) = &outbound.error {
+        trace.fail(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_header_is_followed_only_when_it_is_whole() {
+        let read = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amzn-trace-id", http::HeaderValue::from_static(text));
+            trace_header(&headers)
+        };
+        let whole =
+            read("Root=1-5f84c7a1-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1");
+        assert_eq!(
+            whole,
+            Some((
+                "5f84c7a10123456789abcdef01234567".into(),
+                "53995c3f42cd8ad8".into()
+            ))
+        );
+        assert_eq!(read("Root=1-5f84c7a1-0123456789abcdef01234567"), None);
+        assert_eq!(read("Root=1-xyz-0123;Parent=1"), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Who sends a request: the claim in its signature, held against IAM's secret.
+
+use cumulet_kernel::Principal;
+use cumulet_kernel::clock::wall_now;
+use cumulet_services::sts::{self, UnknownIdentity};
+use cumulet_wire::sigv4::{self, Payload, Presented, SignatureFault, Verification, Verified};
+
+use super::Inbound;
+use crate::server::Server;
+
+/// Who sends a request, proven or anonymous.
+pub(super) struct Caller {
+    pub(super) principal: Principal,
+    /// The region that the credential scope names.
+    pub(super) region: Option<String>,
+    pub(super) payload: Payload,
+    /// What opens the chunks of a streamed body.
+    pub(super) verified: Option<Verified>,
+}
+
+/// A claim, with the secret that proves it.
+pub(super) struct Claim {
+    presented: Presented,
+    secret_access_key: String,
+    principal: Principal,
+}
+
+/// Why a request has no caller.
+pub(super) enum Unproven {
+    Fault(SignatureFault),
+    Internal(cumulet_services::Error),
+}
+
+impl From<SignatureFault> for Unproven {
+    fn from(fault: SignatureFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Caller {
+    pub(super) fn anonymous() -> Self {
+        Self {
+            principal: Principal::anonymous(),
+            region: None,
+            payload: Payload::Undeclared,
+            verified: None,
+        }
+    }
+}
+
+/// Reads the claim and finds its secret; `None` where a request bears no signature.
+pub(super) fn claim(server: &Server, inbound: &Inbound) -> Result<Option<Claim>, Unproven> {
+    let Some(presented) = sigv4::parse(&inbound.head)? else {
+        return Ok(None);
+    };
+    let (key, token) = (
+        presented.access_key.as_str(),
+        presented.session_token.as_deref(),
+    );
+    let loopback = inbound.origin.is_local();
+    let found = server
+        .engine
+        .read(|tx| sts::identify(tx, wall_now(), key, token, loopback));
+    match found.map_err(Unproven::Internal)? {
+        Ok(identity) => Ok(Some(Claim {
+            secret_access_key: identity.secret_access_key,
+            principal: identity.principal,
+            presented,
+        })),
+        Err(unknown) => Err(fault_of(unknown, &presented.access_key).into()),
+    }
+}
+
+fn fault_of(unknown: UnknownIdentity, access_key: &str) -> SignatureFault {
+    match unknown {
+        UnknownIdentity::UnknownKey => SignatureFault::UnknownKey {
+            access_key: access_key.to_owned(),
+        },
+        UnknownIdentity::InvalidToken => SignatureFault::InvalidToken,
+        UnknownIdentity::ExpiredToken => SignatureFault::ExpiredToken,
+    }
+}
+
+impl Claim {
+    pub(super) fn payload(&self) -> &Payload {
+        &self.presented.payload
+    }
+
+    /// Holds the claim against the secret. `body_sha256` is `None` where the body is still to come.
+    pub(super) fn prove(
+        self,
+        server: &Server,
+        inbound: &Inbound,
+        service: &str,
+        body_sha256: Option<&str>,
+    ) -> Result<Caller, Unproven> {
+        let verification = Verification {
+            secret_key: &self.secret_access_key,
+            now_s: wall_now().seconds(),
+            service,
+            region: None,
+            body_sha256,
+            skew_max_s: sigv4::SKEW_MAX_S,
+        };
+        let verified = self
+            .presented
+            .verify(&inbound.head, &verification, &server.signing_keys)?;
+        Ok(Caller {
+            principal: self.principal,
+            region: Some(self.presented.scope.region),
+            payload: self.presented.payload,
+            verified: Some(verified),
+        })
+    }
+}

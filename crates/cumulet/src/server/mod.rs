@@ -1,0 +1,120 @@
+//! The running engine: listener, front door, worker.
+//!
+//! Connections come from the listening socket, or from inside a function's sandbox; both speak to the
+//! same front, and only where they come from differs.
+
+mod bodies;
+mod chunked;
+mod front;
+mod housekeeping;
+mod listener;
+mod management;
+mod request_log;
+mod runner;
+mod traces;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cumulet_functions::AwsConnection;
+use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_kernel::{Context, Ids, Principal};
+use cumulet_services::Engine;
+use cumulet_wire::sigv4::SigningKeys;
+use tokio::sync::mpsc;
+
+pub(crate) use request_log::{RequestLine, RequestLog};
+pub(crate) use runner::ProcessRunner;
+
+use traces::Traces;
+
+/// What the server is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_directory: std::path::PathBuf,
+    /// The account of the operator and of the engine's own work.
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+/// The engine and all that serves it; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) engine: Engine,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) requests: RequestLog,
+    traces: Traces,
+    ids: Ids,
+    signing_keys: Arc<SigningKeys>,
+}
+
+impl Server {
+    pub(crate) fn new(engine: Engine, settings: Settings) -> Self {
+        let traces = Traces::start(engine.store.clone());
+        let settings = Arc::new(settings);
+        Self {
+            engine,
+            settings,
+            requests: RequestLog::default(),
+            traces,
+            ids: Ids::random(),
+            signing_keys: Arc::default(),
+        }
+    }
+
+    /// Serves connections until `stop` resolves, then lets running requests finish.
+    pub(crate) async fn serve(
+        self,
+        socket: tokio::net::TcpListener,
+        sandboxes: mpsc::Receiver<AwsConnection>,
+        stop: impl Future<Output = ()> + Send,
+    ) {
+        let worker = tokio::spawn(worker::run(self.clone()));
+        let housekeeping = tokio::spawn(housekeeping::run(self.clone()));
+        listener::run(self.clone(), socket, sandboxes, stop).await;
+        worker.abort();
+        housekeeping.abort();
+        self.traces.flush().await;
+    }
+
+    /// `http://127.0.0.1:4566`: always an address, so that no client needs a resolver.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.settings.listen)
+    }
+
+    /// A context for what the engine does before it serves.
+    pub(crate) fn start_context(&self) -> Context {
+        self.internal_context("start").0
+    }
+
+    /// A context for the engine's own work; handlers act as whoever the work is for.
+    fn internal_context(&self, span: &str) -> (Context, SpanGuard) {
+        let request_id = self.ids.uuid();
+        let (trace, guard) = Trace::begin(span, &request_id, &self.ids, None);
+        (
+            self.context(Principal::service("cumulet.internal"), &request_id, trace),
+            guard,
+        )
+    }
+
+    fn context(&self, principal: Principal, request_id: &str, trace: Trace) -> Context {
+        Context {
+            request_id: request_id.into(),
+            now: self.engine.clock.now(),
+            account: self.settings.account.as_str().into(),
+            region: self.settings.region.as_str().into(),
+            principal: Arc::new(principal),
+            ids: self.ids.clone(),
+            source_ip: None,
+            user_agent: None,
+            secure_transport: true,
+            via: None,
+            source_arn: None,
+            source_account: None,
+            endpoint: self.endpoint().into(),
+            trace,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Runs functions for the services: their words translated into the sandboxes' and back.
+
+use std::sync::Arc;
+
+use cumulet_functions::{Functions, InvokeError};
+use cumulet_services::runner::{FunctionRunner, FunctionVersion, Invocation, Outcome, RunError};
+use futures_util::future::BoxFuture;
+
+/// Functions as processes in sandboxes.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessRunner {
+    functions: Functions,
+}
+
+impl ProcessRunner {
+    pub(crate) fn new(functions: Functions) -> Self {
+        Self { functions }
+    }
+}
+
+impl FunctionRunner for ProcessRunner {
+    fn invoke(
+        &self,
+        function: Arc<FunctionVersion>,
+        invocation: Invocation,
+    ) -> BoxFuture<'static, Result<Outcome, RunError>> {
+        let functions = self.functions.clone();
+        Box::pin(async move {
+            let version = Arc::new(sandbox_version(&function));
+            let outcome = functions
+                .invoke(&version, sandbox_invocation(invocation))
+                .await;
+            outcome.map(service_outcome).map_err(service_error)
+        })
+    }
+
+    fn retire(&self, key: &str) {
+        self.functions.retire(key);
+    }
+
+    fn runtime_available(&self, runtime: &str) -> Result<(), String> {
+        cumulet_functions::runtime_available(runtime)
+    }
+
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        let functions = self.functions.clone();
+        Box::pin(async move { functions.shutdown().await })
+    }
+
+    fn isolation(&self) -> String {
+        let report = self.functions.report();
+        let missing: Vec<&str> = report.missing().map(|layer| layer.name.as_str()).collect();
+        if missing.is_empty() {
+            return format!("isolation {}", report.grade);
+        }
+        format!(
+            "isolation {}, without: {}",
+            report.grade,
+            missing.join(", ")
+        )
+    }
+}
+
+fn sandbox_version(function: &FunctionVersion) -> cumulet_functions::FunctionVersion {
+    let credentials = function.credentials.clone();
+    cumulet_functions::FunctionVersion {
+        key: function.key.clone(),
+        function_name: function.function_name.clone(),
+        version: function.version.clone(),
+        function_arn: function.function_arn.clone(),
+        account_id: function.account.clone(),
+        region: function.region.clone(),
+        runtime: function.runtime.clone(),
+        handler: function.handler.clone(),
+        memory_size_mb: function.memory_size_mb,
+        timeout_s: function.timeout_s,
+        ephemeral_storage_mb: function.ephemeral_storage_mb,
+        code_dir: function.code_directory.clone(),
+        layers: function.layer_directories.clone(),
+        log_group_name: function.log_group_name.clone(),
+        environment: function.environment.clone().into_iter().collect(),
+        tracing_active: true,
+        environment_source: Arc::new(move || {
+            let fresh = credentials();
+            Box::pin(async move { Ok(fresh.await?.into_iter().collect()) })
+        }),
+    }
+}
+
+fn sandbox_invocation(invocation: Invocation) -> cumulet_functions::Invocation {
+    cumulet_functions::Invocation {
+        request_id: invocation.request_id,
+        payload: invocation.payload,
+        invoked_function_arn: invocation.invoked_function_arn,
+        trace_id: invocation.trace_header,
+        client_context: invocation.client_context,
+        cognito_identity: None,
+    }
+}
+
+fn service_outcome(outcome: cumulet_functions::InvocationOutcome) -> Outcome {
+    Outcome {
+        payload: outcome.payload,
+        function_error: outcome.function_error,
+        log_stream_name: outcome.log_stream_name,
+        log_lines: outcome
+            .log_lines
+            .into_iter()
+            .map(|line| (line.timestamp_ms, line.text))
+            .collect(),
+        cold_start: outcome.cold,
+        init_duration_ms: outcome.init_duration_ms,
+        duration_ms: outcome.duration_ms,
+        billed_duration_ms: outcome.billed_duration_ms,
+        max_memory_used_mb: outcome.max_memory_used_mb,
+        timed_out: outcome.timed_out,
+    }
+}
+
+fn service_error(error: InvokeError) -> RunError {
+    match error {
+        InvokeError::RuntimeUnavailable { .. } => RunError::RuntimeUnavailable(error.to_string()),
+        InvokeError::TooManySandboxes(_) => RunError::Busy,
+        other => RunError::Sandbox(other.to_string()),
+    }
+}

@@ -1,0 +1,78 @@
+//! Keeps finished spans: collected off the way of a request, stored in groups.
+
+use std::time::Duration;
+
+use cumulet_kernel::trace::{self, Span, Trace};
+use cumulet_kernel::{Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+/// How long spans wait for company before they are stored.
+const GATHER: Duration = Duration::from_millis(200);
+/// Spans waiting beyond this many are dropped: a trace is a convenience, a full memory is not.
+const WAITING_MAX: usize = 10_000;
+const GROUP_MAX: usize = 2_000;
+
+#[derive(Debug)]
+enum Message {
+    Spans(Vec<Span>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// A handle on the task that stores spans.
+#[derive(Clone, Debug)]
+pub(super) struct Traces {
+    queue: mpsc::Sender<Message>,
+}
+
+impl Traces {
+    pub(super) fn start(store: Store) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(store_spans(store, waiting));
+        Self { queue }
+    }
+
+    /// Takes what the trace has finished so far.
+    pub(super) fn keep(&self, trace: &Trace) {
+        let spans = trace.take_finished();
+        if !spans.is_empty() && self.queue.try_send(Message::Spans(spans)).is_err() {
+            tracing::debug!("spans are dropped: too many wait to be stored");
+        }
+    }
+
+    /// Resolves when everything kept before is stored.
+    pub(super) async fn flush(&self) {
+        let (done, stored) = oneshot::channel();
+        if self.queue.send(Message::Flush(done)).await.is_ok() {
+            drop(stored.await);
+        }
+    }
+}
+
+async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
+    while let Some(first) = waiting.recv().await {
+        let mut spans = Vec::new();
+        let mut flushed = Vec::new();
+        sort(first, &mut spans, &mut flushed);
+        if flushed.is_empty() {
+            tokio::time::sleep(GATHER).await;
+        }
+        while spans.len() < GROUP_MAX {
+            let Ok(message) = waiting.try_recv() else {
+                break;
+            };
+            sort(message, &mut spans, &mut flushed);
+        }
+        let stored: Result<(), StoreError> = store.write(move |tx| trace::save(tx, &spans)).await;
+        if let Err(error) = stored {
+            tracing::warn!(%error, "spans cannot be stored");
+        }
+        flushed.into_iter().for_each(|done| _ = done.send(()));
+    }
+}
+
+fn sort(message: Message, spans: &mut Vec<Span>, flushed: &mut Vec<oneshot::Sender<()>>) {
+    match message {
+        Message::Spans(more) => spans.extend(more),
+        Message::Flush(done) => flushed.push(done),
+    }
+}

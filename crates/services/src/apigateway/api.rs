@@ -1,0 +1,275 @@
+//! Inputs and outputs, under their wire names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{ApiStage, EndpointConfiguration, Quota, Texts, Throttle};
+
+/// A page of a list: `item` on the wire.
+#[derive(Debug, Serialize)]
+pub(super) struct Items<T> {
+    pub(super) items: Vec<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) position: Option<String>,
+}
+
+/// An answer without members.
+#[derive(Debug, Serialize)]
+pub(super) struct Nothing {}
+
+/// Names one thing, or a list, by whatever path labels the operation has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Target {
+    pub(super) rest_api_id: String,
+    pub(super) resource_id: String,
+    pub(super) http_method: String,
+    pub(super) status_code: String,
+    pub(super) model_name: String,
+    pub(super) request_validator_id: String,
+    pub(super) deployment_id: String,
+    pub(super) stage_name: String,
+    pub(super) usage_plan_id: String,
+    pub(super) key_id: String,
+    pub(super) api_key: String,
+    pub(super) response_type: String,
+    pub(super) resource_arn: String,
+    pub(super) include_value: Option<bool>,
+    pub(super) include_values: Option<bool>,
+    pub(super) position: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PatchOperation {
+    pub(super) op: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) value: Option<String>,
+}
+
+/// A PATCH of what `target` names.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Patch {
+    #[serde(flatten)]
+    pub(super) target: Target,
+    #[serde(default)]
+    pub(super) patch_operations: Vec<PatchOperation>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateRestApiInput {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) clone_from: Option<String>,
+    #[serde(default)]
+    pub(super) binary_media_types: Vec<String>,
+    pub(super) minimum_compression_size: Option<i64>,
+    pub(super) api_key_source: Option<String>,
+    pub(super) endpoint_configuration: Option<EndpointConfiguration>,
+    pub(super) policy: Option<String>,
+    #[serde(default)]
+    pub(super) tags: Texts,
+    #[serde(default)]
+    pub(super) disable_execute_api_endpoint: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateResourceInput {
+    pub(super) rest_api_id: String,
+    pub(super) parent_id: String,
+    pub(super) path_part: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutMethodInput {
+    pub(super) rest_api_id: String,
+    pub(super) resource_id: String,
+    pub(super) http_method: String,
+    pub(super) authorization_type: String,
+    pub(super) authorizer_id: Option<String>,
+    #[serde(default)]
+    pub(super) api_key_required: bool,
+    pub(super) operation_name: Option<String>,
+    #[serde(default)]
+    pub(super) request_parameters: BTreeMap<String, bool>,
+    #[serde(default)]
+    pub(super) request_models: Texts,
+    pub(super) request_validator_id: Option<String>,
+    #[serde(default)]
+    pub(super) authorization_scopes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutMethodResponseInput {
+    #[serde(flatten)]
+    pub(super) target: Target,
+    #[serde(default)]
+    pub(super) response_parameters: BTreeMap<String, bool>,
+    #[serde(default)]
+    pub(super) response_models: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutIntegrationInput {
+    #[serde(flatten)]
+    pub(super) target: Target,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) integration_http_method: Option<String>,
+    pub(super) uri: Option<String>,
+    pub(super) connection_type: Option<String>,
+    pub(super) connection_id: Option<String>,
+    pub(super) credentials: Option<String>,
+    #[serde(default)]
+    pub(super) request_parameters: Texts,
+    #[serde(default)]
+    pub(super) request_templates: Texts,
+    pub(super) passthrough_behavior: Option<String>,
+    pub(super) cache_namespace: Option<String>,
+    #[serde(default)]
+    pub(super) cache_key_parameters: Vec<String>,
+    pub(super) content_handling: Option<String>,
+    pub(super) timeout_in_millis: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutIntegrationResponseInput {
+    #[serde(flatten)]
+    pub(super) target: Target,
+    pub(super) selection_pattern: Option<String>,
+    #[serde(default)]
+    pub(super) response_parameters: Texts,
+    #[serde(default)]
+    pub(super) response_templates: Texts,
+    pub(super) content_handling: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateModelInput {
+    pub(super) rest_api_id: String,
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) content_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateRequestValidatorInput {
+    pub(super) rest_api_id: String,
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) validate_request_body: bool,
+    #[serde(default)]
+    pub(super) validate_request_parameters: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateDeploymentInput {
+    pub(super) rest_api_id: String,
+    pub(super) stage_name: Option<String>,
+    pub(super) stage_description: Option<String>,
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) variables: Texts,
+    pub(super) canary_settings: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) tracing_enabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateStageInput {
+    pub(super) rest_api_id: String,
+    pub(super) stage_name: String,
+    pub(super) deployment_id: String,
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) cache_cluster_enabled: bool,
+    #[serde(default)]
+    pub(super) variables: Texts,
+    pub(super) documentation_version: Option<String>,
+    pub(super) canary_settings: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) tracing_enabled: bool,
+    #[serde(default)]
+    pub(super) tags: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateUsagePlanInput {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) api_stages: Vec<ApiStage>,
+    pub(super) throttle: Option<Throttle>,
+    pub(super) quota: Option<Quota>,
+    #[serde(default)]
+    pub(super) tags: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateApiKeyInput {
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) enabled: bool,
+    pub(super) value: Option<String>,
+    pub(super) customer_id: Option<String>,
+    #[serde(default)]
+    pub(super) tags: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateUsagePlanKeyInput {
+    pub(super) usage_plan_id: String,
+    pub(super) key_id: String,
+    pub(super) key_type: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct UsagePlanKey {
+    pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutGatewayResponseInput {
+    pub(super) rest_api_id: String,
+    pub(super) response_type: String,
+    pub(super) status_code: Option<String>,
+    #[serde(default)]
+    pub(super) response_parameters: Texts,
+    #[serde(default)]
+    pub(super) response_templates: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TagResourceInput {
+    pub(super) resource_arn: String,
+    #[serde(default)]
+    pub(super) tags: Texts,
+    #[serde(default)]
+    pub(super) tag_keys: Vec<String>,
+}

@@ -1,0 +1,116 @@
+//! The control plane: editing APIs, and freezing them into deployments.
+
+pub(super) mod api_keys;
+pub(super) mod deployments;
+pub(super) mod gateway_responses;
+pub(super) mod integrations;
+pub(super) mod methods;
+pub(super) mod models;
+pub(super) mod patch;
+pub(super) mod resources;
+pub(super) mod rest_apis;
+pub(super) mod stages;
+pub(super) mod tags;
+pub(super) mod usage_plans;
+
+use cumulet_kernel::{Context, Ids, Tx};
+
+use crate::access::Access;
+use crate::error::Result;
+
+use super::api::Items;
+use super::errors;
+use super::state::{self, Api, Integration, Method, Place, Resource};
+
+const ID_ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+const PAGE_DEFAULT: usize = 25;
+const PAGE_MAX: usize = 500;
+
+/// An API id: ten characters.
+fn api_id(ids: &Ids) -> String {
+    ids.text(10, ID_ALPHABET)
+}
+
+/// An id of something inside an API: six characters.
+fn part_id(ids: &Ids) -> String {
+    ids.text(6, ID_ALPHABET)
+}
+
+/// The permission for an HTTP method on a path of API Gateway's own API:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-examples.html>
+fn manage(context: &Context, method: &str, path: &str) -> Result<Vec<Access>> {
+    let resource = format!("arn:aws:apigateway:{}::{path}", context.region);
+    Ok(vec![Access::new(&format!("apigateway:{method}"), resource)])
+}
+
+/// Loads an API, lets `edit` change it, and saves it.
+fn edit_api<T>(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    id: &str,
+    edit: impl FnOnce(&mut Api) -> Result<T>,
+) -> Result<T> {
+    let place = Place::of(context);
+    let mut api = state::api(tx, place, id)?;
+    let edited = edit(&mut api)?;
+    state::save_api(tx, place, &api)?;
+    Ok(edited)
+}
+
+fn resource<'a>(api: &'a Api, id: &str) -> Result<&'a Resource> {
+    api.definition
+        .resources
+        .get(id)
+        .ok_or_else(errors::no_resource)
+}
+
+fn resource_mut<'a>(api: &'a mut Api, id: &str) -> Result<&'a mut Resource> {
+    api.definition
+        .resources
+        .get_mut(id)
+        .ok_or_else(errors::no_resource)
+}
+
+fn method<'a>(api: &'a Api, resource_id: &str, http_method: &str) -> Result<&'a Method> {
+    resource(api, resource_id)?
+        .resource_methods
+        .get(http_method)
+        .ok_or_else(errors::no_method)
+}
+
+fn method_mut<'a>(
+    api: &'a mut Api,
+    resource_id: &str,
+    http_method: &str,
+) -> Result<&'a mut Method> {
+    resource_mut(api, resource_id)?
+        .resource_methods
+        .get_mut(http_method)
+        .ok_or_else(errors::no_method)
+}
+
+fn integration_mut<'a>(
+    api: &'a mut Api,
+    resource_id: &str,
+    http_method: &str,
+) -> Result<&'a mut Integration> {
+    let method = method_mut(api, resource_id, http_method)?;
+    method
+        .method_integration
+        .as_mut()
+        .ok_or_else(errors::no_integration)
+}
+
+/// A page of `all`, beginning where `position` says: the number of items before it.
+fn page<T>(all: Vec<T>, position: Option<&str>, limit: Option<usize>) -> Items<T> {
+    let start: usize = position
+        .and_then(|position| position.parse().ok())
+        .unwrap_or(0);
+    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let end = start.saturating_add(limit);
+    let position = (all.len() > end).then(|| end.to_string());
+    Items {
+        items: all.into_iter().skip(start).take(limit).collect(),
+        position,
+    }
+}

@@ -1,0 +1,530 @@
+//! Stored records. Field names are the wire's, so most records are also answers.
+
+use std::collections::BTreeMap;
+
+use cumulet_kernel::{Key, Table, Tx};
+use cumulet_wire::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+
+use super::errors;
+
+/// (account, region, api id) -> [`Api`]
+const APIS: Table = Table::new(1301, "apigateway.apis");
+/// (api id) -> [`Owner`]
+const OWNERS: Table = Table::new(1302, "apigateway.owners");
+/// (api id, deployment id) -> [`Deployment`]
+const DEPLOYMENTS: Table = Table::new(1303, "apigateway.deployments");
+/// (api id, stage name) -> [`Stage`]
+const STAGES: Table = Table::new(1304, "apigateway.stages");
+/// (account, region, plan id) -> [`UsagePlan`]
+const USAGE_PLANS: Table = Table::new(1305, "apigateway.usage_plans");
+/// (account, region, key id) -> [`ApiKey`]
+const API_KEYS: Table = Table::new(1306, "apigateway.api_keys");
+/// (account, region) -> [`Account`]
+const ACCOUNTS: Table = Table::new(1307, "apigateway.accounts");
+/// (account, region, plan id, key id, period) -> requests made, big-endian
+pub(super) const USAGE: Table = Table::new(1308, "apigateway.usage");
+
+pub(crate) const TABLES: &[Table] = &[
+    APIS,
+    OWNERS,
+    DEPLOYMENTS,
+    STAGES,
+    USAGE_PLANS,
+    API_KEYS,
+    ACCOUNTS,
+    USAGE,
+];
+
+/// Text by text: parameters, templates, variables, tags.
+pub(super) type Texts = BTreeMap<String, String>;
+
+/// A REST API as it is being edited; a deployment is a copy of its definition.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Api {
+    pub(super) settings: RestApi,
+    pub(super) definition: Definition,
+}
+
+/// What a deployment freezes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Definition {
+    pub(super) resources: BTreeMap<String, Resource>,
+    pub(super) models: BTreeMap<String, Model>,
+    pub(super) validators: BTreeMap<String, RequestValidator>,
+    pub(super) gateway_responses: BTreeMap<String, GatewayResponse>,
+    pub(super) binary_media_types: Vec<String>,
+    pub(super) api_key_source: String,
+    pub(super) policy: Option<String>,
+    pub(super) name: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RestApi {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    pub(super) created_date: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) binary_media_types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) minimum_compression_size: Option<i64>,
+    pub(super) api_key_source: String,
+    pub(super) endpoint_configuration: EndpointConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) policy: Option<String>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) tags: Texts,
+    pub(super) disable_execute_api_endpoint: bool,
+    pub(super) root_resource_id: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct EndpointConfiguration {
+    pub(super) types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ip_address_type: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) vpc_endpoint_ids: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Resource {
+    pub(super) id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) path_part: Option<String>,
+    pub(super) path: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) resource_methods: BTreeMap<String, Method>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Method {
+    pub(super) http_method: String,
+    pub(super) authorization_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_id: Option<String>,
+    pub(super) api_key_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_validator_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) operation_name: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) request_parameters: BTreeMap<String, bool>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) request_models: Texts,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) method_responses: BTreeMap<String, MethodResponse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) method_integration: Option<Integration>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) authorization_scopes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct MethodResponse {
+    pub(super) status_code: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) response_parameters: BTreeMap<String, bool>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) response_models: Texts,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Integration {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) http_method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) connection_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) connection_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) credentials: Option<String>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) request_parameters: Texts,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) request_templates: Texts,
+    pub(super) passthrough_behavior: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content_handling: Option<String>,
+    pub(super) timeout_in_millis: i64,
+    pub(super) cache_namespace: String,
+    pub(super) cache_key_parameters: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) integration_responses: BTreeMap<String, IntegrationResponse>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct IntegrationResponse {
+    pub(super) status_code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) selection_pattern: Option<String>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) response_parameters: Texts,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) response_templates: Texts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content_handling: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Model {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) schema: Option<String>,
+    pub(super) content_type: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RequestValidator {
+    pub(super) id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    pub(super) validate_request_body: bool,
+    pub(super) validate_request_parameters: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct GatewayResponse {
+    pub(super) response_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status_code: Option<String>,
+    pub(super) response_parameters: Texts,
+    pub(super) response_templates: Texts,
+    pub(super) default_response: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Deployment {
+    pub(super) id: String,
+    pub(super) description: Option<String>,
+    pub(super) created_date: Timestamp,
+    pub(super) definition: Definition,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Stage {
+    pub(super) deployment_id: String,
+    pub(super) stage_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    pub(super) cache_cluster_enabled: bool,
+    pub(super) cache_cluster_status: String,
+    pub(super) method_settings: BTreeMap<String, MethodSetting>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) variables: Texts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) documentation_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) access_log_settings: Option<AccessLogSettings>,
+    pub(super) tracing_enabled: bool,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) tags: Texts,
+    pub(super) created_date: Timestamp,
+    pub(super) last_updated_date: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct AccessLogSettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) destination_arn: Option<String>,
+}
+
+/// Settings of a stage for one method, or for all (`*/*`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct MethodSetting {
+    pub(super) metrics_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logging_level: Option<String>,
+    pub(super) data_trace_enabled: bool,
+    pub(super) throttling_burst_limit: i64,
+    pub(super) throttling_rate_limit: f64,
+    pub(super) caching_enabled: bool,
+    pub(super) cache_ttl_in_seconds: i64,
+    pub(super) cache_data_encrypted: bool,
+    pub(super) require_authorization_for_cache_control: bool,
+    pub(super) unauthorized_cache_control_header_strategy: String,
+}
+
+impl Default for MethodSetting {
+    fn default() -> Self {
+        Self {
+            metrics_enabled: false,
+            logging_level: None,
+            data_trace_enabled: false,
+            throttling_burst_limit: 5000,
+            throttling_rate_limit: 10_000.0,
+            caching_enabled: false,
+            cache_ttl_in_seconds: 300,
+            cache_data_encrypted: false,
+            require_authorization_for_cache_control: true,
+            unauthorized_cache_control_header_strategy: "SUCCEED_WITH_RESPONSE_HEADER".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Throttle {
+    pub(super) burst_limit: i64,
+    pub(super) rate_limit: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Quota {
+    pub(super) limit: i64,
+    pub(super) offset: i64,
+    /// `DAY`, `WEEK` or `MONTH`.
+    pub(super) period: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ApiStage {
+    pub(super) api_id: String,
+    pub(super) stage: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) throttle: BTreeMap<String, Throttle>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct UsagePlan {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    pub(super) api_stages: Vec<ApiStage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) throttle: Option<Throttle>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) quota: Option<Quota>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) tags: Texts,
+}
+
+/// A usage plan and the keys in it, as stored.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct StoredPlan {
+    pub(super) plan: UsagePlan,
+    pub(super) key_ids: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ApiKey {
+    pub(super) id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) customer_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    pub(super) enabled: bool,
+    pub(super) created_date: Timestamp,
+    pub(super) last_updated_date: Timestamp,
+    pub(super) stage_keys: Vec<String>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) tags: Texts,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Account {
+    pub(super) cloudwatch_role_arn: Option<String>,
+}
+
+/// Where an API lives: requests name only its id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Owner {
+    pub(super) account: String,
+    pub(super) region: String,
+}
+
+/// Records of an account in a region.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) account: &'a str,
+    pub(super) region: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn of(context: &'a cumulet_kernel::Context) -> Self {
+        Self {
+            account: &context.account,
+            region: &context.region,
+        }
+    }
+
+    fn key(self) -> Key {
+        Key::new().text(self.account).text(self.region)
+    }
+}
+
+pub(super) fn api(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<Api> {
+    tx.load(APIS, place.key().text(id))?
+        .ok_or_else(|| errors::no_api(place.account, id))
+}
+
+pub(super) fn save_api(tx: &mut Tx<'_>, place: Place<'_>, api: &Api) -> Result<()> {
+    let owner = Owner {
+        account: place.account.to_owned(),
+        region: place.region.to_owned(),
+    };
+    tx.save(OWNERS, Key::new().text(&api.settings.id), &owner)?;
+    Ok(tx.save(APIS, place.key().text(&api.settings.id), api)?)
+}
+
+pub(super) fn delete_api(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
+    let of_api = Key::new().text(id);
+    for table in [DEPLOYMENTS, STAGES] {
+        for key in keys(tx, table, &of_api)? {
+            tx.delete(table, key)?;
+        }
+    }
+    tx.delete(OWNERS, &of_api)?;
+    Ok(tx.delete(APIS, place.key().text(id))?)
+}
+
+pub(super) fn apis(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<Api>> {
+    all(tx, APIS, &place.key())
+}
+
+pub(super) fn owner(tx: &Tx<'_>, api_id: &str) -> Result<Option<Owner>> {
+    Ok(tx.load(OWNERS, Key::new().text(api_id))?)
+}
+
+pub(super) fn deployment(tx: &Tx<'_>, api_id: &str, id: &str) -> Result<Option<Deployment>> {
+    Ok(tx.load(DEPLOYMENTS, Key::new().text(api_id).text(id))?)
+}
+
+pub(super) fn save_deployment(
+    tx: &mut Tx<'_>,
+    api_id: &str,
+    deployment: &Deployment,
+) -> Result<()> {
+    Ok(tx.save(
+        DEPLOYMENTS,
+        Key::new().text(api_id).text(&deployment.id),
+        deployment,
+    )?)
+}
+
+pub(super) fn delete_deployment(tx: &mut Tx<'_>, api_id: &str, id: &str) -> Result<()> {
+    Ok(tx.delete(DEPLOYMENTS, Key::new().text(api_id).text(id))?)
+}
+
+pub(super) fn deployments(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Deployment>> {
+    all(tx, DEPLOYMENTS, &Key::new().text(api_id))
+}
+
+pub(super) fn stage(tx: &Tx<'_>, api_id: &str, name: &str) -> Result<Option<Stage>> {
+    Ok(tx.load(STAGES, Key::new().text(api_id).text(name))?)
+}
+
+pub(super) fn save_stage(tx: &mut Tx<'_>, api_id: &str, stage: &Stage) -> Result<()> {
+    Ok(tx.save(
+        STAGES,
+        Key::new().text(api_id).text(&stage.stage_name),
+        stage,
+    )?)
+}
+
+pub(super) fn delete_stage(tx: &mut Tx<'_>, api_id: &str, name: &str) -> Result<()> {
+    Ok(tx.delete(STAGES, Key::new().text(api_id).text(name))?)
+}
+
+pub(super) fn stages(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Stage>> {
+    all(tx, STAGES, &Key::new().text(api_id))
+}
+
+pub(super) fn usage_plan(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<StoredPlan> {
+    tx.load(USAGE_PLANS, place.key().text(id))?
+        .ok_or_else(|| errors::not_found("Invalid Usage Plan ID specified"))
+}
+
+pub(super) fn save_usage_plan(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    stored: &StoredPlan,
+) -> Result<()> {
+    Ok(tx.save(USAGE_PLANS, place.key().text(&stored.plan.id), stored)?)
+}
+
+pub(super) fn delete_usage_plan(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
+    Ok(tx.delete(USAGE_PLANS, place.key().text(id))?)
+}
+
+pub(super) fn usage_plans(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<StoredPlan>> {
+    all(tx, USAGE_PLANS, &place.key())
+}
+
+pub(super) fn api_key(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<ApiKey> {
+    tx.load(API_KEYS, place.key().text(id))?
+        .ok_or_else(|| errors::not_found("Invalid API Key identifier specified"))
+}
+
+pub(super) fn save_api_key(tx: &mut Tx<'_>, place: Place<'_>, key: &ApiKey) -> Result<()> {
+    Ok(tx.save(API_KEYS, place.key().text(&key.id), key)?)
+}
+
+pub(super) fn delete_api_key(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
+    Ok(tx.delete(API_KEYS, place.key().text(id))?)
+}
+
+pub(super) fn api_keys(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<ApiKey>> {
+    all(tx, API_KEYS, &place.key())
+}
+
+pub(super) fn account(tx: &Tx<'_>, place: Place<'_>) -> Result<Account> {
+    Ok(tx.load(ACCOUNTS, place.key())?.unwrap_or_default())
+}
+
+pub(super) fn save_account(tx: &mut Tx<'_>, place: Place<'_>, account: &Account) -> Result<()> {
+    Ok(tx.save(ACCOUNTS, place.key(), account)?)
+}
+
+fn all<T: serde::de::DeserializeOwned>(tx: &Tx<'_>, table: Table, prefix: &Key) -> Result<Vec<T>> {
+    keys(tx, table, prefix)?
+        .into_iter()
+        .filter_map(|key| tx.load(table, key).transpose())
+        .map(|found| Ok(found?))
+        .collect()
+}
+
+fn keys(tx: &Tx<'_>, table: Table, prefix: &Key) -> Result<Vec<Vec<u8>>> {
+    let pairs = tx.prefix(table, prefix, cumulet_kernel::store::Direction::Forward)?;
+    pairs.map(|pair| Ok(pair?.0)).collect()
+}

@@ -1,0 +1,290 @@
+//! Inputs and outputs of CloudWatch Logs' operations, with their wire names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(super) type Tags = BTreeMap<String, String>;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateLogGroupInput {
+    pub(super) log_group_name: String,
+    pub(super) kms_key_id: Option<String>,
+    #[serde(default)]
+    pub(super) tags: Tags,
+    pub(super) log_group_class: Option<String>,
+    #[serde(default)]
+    pub(super) deletion_protection_enabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupInput {
+    pub(super) log_group_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RetentionInput {
+    pub(super) log_group_name: String,
+    pub(super) retention_in_days: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeletionProtectionInput {
+    pub(super) log_group_identifier: String,
+    pub(super) deletion_protection_enabled: bool,
+}
+
+/// AssociateKmsKey and DisassociateKmsKey.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KmsKeyInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) resource_identifier: Option<String>,
+    pub(super) kms_key_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeLogGroupsInput {
+    pub(super) log_group_name_prefix: Option<String>,
+    pub(super) log_group_name_pattern: Option<String>,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+    #[serde(default)]
+    pub(super) include_linked_accounts: bool,
+    pub(super) log_group_class: Option<String>,
+    pub(super) log_group_identifiers: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogGroup {
+    pub(super) log_group_name: String,
+    pub(super) creation_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retention_in_days: Option<u32>,
+    pub(super) metric_filter_count: u32,
+    pub(super) arn: String,
+    pub(super) stored_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kms_key_id: Option<String>,
+    pub(super) log_group_class: String,
+    pub(super) log_group_arn: String,
+    pub(super) deletion_protection_enabled: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeLogGroupsOutput {
+    pub(super) log_groups: Vec<LogGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StreamInput {
+    pub(super) log_group_name: String,
+    pub(super) log_stream_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeLogStreamsInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) log_group_identifier: Option<String>,
+    pub(super) log_stream_name_prefix: Option<String>,
+    pub(super) order_by: Option<String>,
+    #[serde(default)]
+    pub(super) descending: bool,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogStream {
+    pub(super) log_stream_name: String,
+    pub(super) creation_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_event_timestamp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_event_timestamp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_ingestion_time: Option<i64>,
+    pub(super) upload_sequence_token: String,
+    pub(super) arn: String,
+    /// Always 0 since 2019.
+    pub(super) stored_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeLogStreamsOutput {
+    pub(super) log_streams: Vec<LogStream>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct InputLogEvent {
+    pub(super) timestamp: i64,
+    pub(super) message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutLogEventsInput {
+    pub(super) log_group_name: String,
+    pub(super) log_stream_name: String,
+    pub(super) log_events: Vec<InputLogEvent>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutLogEventsOutput {
+    pub(super) next_sequence_token: String,
+    #[serde(skip_serializing_if = "RejectedLogEvents::is_empty")]
+    pub(super) rejected_log_events_info: RejectedLogEvents,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RejectedLogEvents {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) too_new_log_event_start_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) too_old_log_event_end_index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expired_log_event_end_index: Option<usize>,
+}
+
+impl RejectedLogEvents {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetLogEventsInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) log_group_identifier: Option<String>,
+    pub(super) log_stream_name: String,
+    pub(super) start_time: Option<i64>,
+    pub(super) end_time: Option<i64>,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+    #[serde(default)]
+    pub(super) start_from_head: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OutputLogEvent {
+    pub(super) timestamp: i64,
+    pub(super) message: String,
+    pub(super) ingestion_time: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetLogEventsOutput {
+    pub(super) events: Vec<OutputLogEvent>,
+    pub(super) next_forward_token: String,
+    pub(super) next_backward_token: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilterLogEventsInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) log_group_identifier: Option<String>,
+    pub(super) log_stream_names: Option<Vec<String>>,
+    pub(super) log_stream_name_prefix: Option<String>,
+    pub(super) start_time: Option<i64>,
+    pub(super) end_time: Option<i64>,
+    pub(super) filter_pattern: Option<String>,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+    pub(super) start_from_head: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilteredLogEvent {
+    pub(super) log_stream_name: String,
+    pub(super) timestamp: i64,
+    pub(super) message: String,
+    pub(super) ingestion_time: i64,
+    pub(super) event_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilterLogEventsOutput {
+    pub(super) events: Vec<FilteredLogEvent>,
+    /// Always empty since 2020.
+    pub(super) searched_log_streams: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TestMetricFilterInput {
+    pub(super) filter_pattern: String,
+    pub(super) log_event_messages: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MetricFilterMatch {
+    pub(super) event_number: usize,
+    pub(super) event_message: String,
+    pub(super) extracted_values: Tags,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TestMetricFilterOutput {
+    pub(super) matches: Vec<MetricFilterMatch>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TagLogGroupInput {
+    pub(super) log_group_name: String,
+    pub(super) tags: Tags,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UntagLogGroupInput {
+    pub(super) log_group_name: String,
+    pub(super) tags: Vec<String>,
+}
+
+/// TagResource, UntagResource and ListTagsForResource.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TagResourceInput {
+    pub(super) resource_arn: String,
+    #[serde(default)]
+    pub(super) tags: Tags,
+    #[serde(default)]
+    pub(super) tag_keys: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TagsOutput {
+    pub(super) tags: Tags,
+}
+
+/// An answer without members.
+#[derive(Debug, Serialize)]
+pub(super) struct Nothing {}
