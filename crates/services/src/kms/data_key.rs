@@ -6,6 +6,7 @@ use cumulet_kernel::{Context, Tx};
 use super::ciphertext;
 use super::error::{invalid_ciphertext, unknown_key_of_ciphertext};
 use super::key::{self, Asked};
+use super::lifecycle::make_aws_managed;
 use super::state::{KEYS, KeyRecord, key_of};
 use super::{DataKey, EncryptionContext};
 use crate::error::Result;
@@ -18,6 +19,7 @@ pub fn generate_data_key(
     key_id: &str,
     encryption_context: &EncryptionContext,
 ) -> Result<DataKey> {
+    make_aws_managed(tx, context, key_id)?;
     let found = key::find(tx, context, key_id)?;
     let asked = Asked {
         alias: found.alias.as_deref(),
