@@ -30,8 +30,11 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(objects());
     operations.extend(uploads());
     operations.extend(locks());
-    operations.extend(access_configurations());
-    operations.extend(other_configurations());
+    operations.extend(keeping());
+    operations.extend(policies());
+    operations.extend(tags_and_rules());
+    operations.extend(notifications());
+    operations.extend(recorded_configurations());
     operations
 }
 
@@ -191,8 +194,8 @@ fn locks() -> Vec<Operation> {
     ]
 }
 
-/// What decides who may do what with a bucket, and how it keeps its objects.
-fn access_configurations() -> Vec<Operation> {
+/// How a bucket keeps its objects.
+fn keeping() -> Vec<Operation> {
     vec![
         on_bucket!(
             read,
@@ -224,6 +227,12 @@ fn access_configurations() -> Vec<Operation> {
             "s3:PutEncryptionConfiguration",
             encryption::delete
         ),
+    ]
+}
+
+/// Who may do what with a bucket.
+fn policies() -> Vec<Operation> {
+    vec![
         Operation::read(
             "GetBucketPolicy",
             |tx, context, input| policy::rule(tx, context, input, "s3:GetBucketPolicy"),
@@ -284,7 +293,7 @@ fn access_configurations() -> Vec<Operation> {
     ]
 }
 
-fn other_configurations() -> Vec<Operation> {
+fn tags_and_rules() -> Vec<Operation> {
     vec![
         on_bucket!(
             read,
@@ -330,6 +339,11 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutLifecycleConfiguration",
             config::delete_lifecycle
         ),
+    ]
+}
+
+fn notifications() -> Vec<Operation> {
+    vec![
         on_bucket!(
             read,
             "GetBucketNotificationConfiguration",
@@ -342,6 +356,11 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutBucketNotification",
             notification::put
         ),
+    ]
+}
+
+fn recorded_configurations() -> Vec<Operation> {
+    vec![
         on_bucket!(
             read,
             "GetBucketLogging",
