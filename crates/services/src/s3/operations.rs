@@ -8,7 +8,7 @@ use super::configuration::{
 };
 use super::tagging::object_tagging_rule;
 use super::{
-    bucket, copy, delete, get, list, list_versions, lock, multipart, object_attributes, put,
+    acl, bucket, copy, delete, get, list, list_versions, lock, multipart, object_attributes, put,
     tagging,
 };
 use crate::operation::Operation;
@@ -32,6 +32,7 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(locks());
     operations.extend(keeping());
     operations.extend(policies());
+    operations.extend(lists_of_grants());
     operations.extend(tags_and_rules());
     operations.extend(notifications());
     operations.extend(recorded_configurations());
@@ -226,6 +227,43 @@ fn keeping() -> Vec<Operation> {
             "DeleteBucketEncryption",
             "s3:PutEncryptionConfiguration",
             encryption::delete
+        ),
+    ]
+}
+
+/// What still has access control lists.
+fn lists_of_grants() -> Vec<Operation> {
+    vec![
+        on_bucket!(read, "GetBucketAcl", "s3:GetBucketAcl", acl::get_bucket_acl),
+        on_bucket!(
+            write,
+            "PutBucketAcl",
+            "s3:PutBucketAcl",
+            acl::put_bucket_acl
+        ),
+        Operation::read(
+            "GetObjectAcl",
+            |tx, context, input| {
+                acl::object_acl_rule(
+                    tx,
+                    context,
+                    input,
+                    ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+                )
+            },
+            acl::get_object_acl,
+        ),
+        Operation::write(
+            "PutObjectAcl",
+            |tx, context, input| {
+                acl::object_acl_rule(
+                    tx,
+                    context,
+                    input,
+                    ("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
+                )
+            },
+            acl::put_object_acl,
         ),
     ]
 }

@@ -9,6 +9,7 @@ mod events;
 mod forms;
 mod lifecycles;
 mod listings;
+mod lists_of_grants;
 mod locks;
 mod model;
 mod multiparts;
