@@ -17,11 +17,18 @@ pub(crate) fn accepts(
     bucket_arn: &str,
     account: &str,
 ) -> Result<bool> {
-    match Arn::parse(destination_arn).map(|arn| arn.service) {
-        Some("lambda") => lambda::accepts_events(tx, context, destination_arn, bucket_arn, account),
-        Some(service) => Err(Error::not_implemented(format!(
+    let Some(destination) = Arn::parse(destination_arn) else {
+        return Ok(false);
+    };
+    match destination.service {
+        "lambda" => {
+            let asking = context
+                .as_service("s3.amazonaws.com", bucket_arn, account)
+                .located(destination.account, destination.region);
+            lambda::lets_in(tx, &asking, destination_arn)
+        }
+        service => Err(Error::not_implemented(format!(
             "event notifications to {service}"
         ))),
-        None => Ok(false),
     }
 }
