@@ -30,7 +30,12 @@ pub(super) fn create_access(
     let name = FunctionName::parse(context, &input.function_name)?;
     let mut access =
         Access::new("lambda:CreateFunction", name.arn()).governed_by(None, &name.account);
-    if let Some(layers) = input.configuration.layers.clone().filter(|all| !all.is_empty()) {
+    if let Some(layers) = input
+        .configuration
+        .layers
+        .clone()
+        .filter(|all| !all.is_empty())
+    {
         access = access.condition_values("lambda:Layer", layers);
     }
     let keys: Vec<String> = input.tags.keys().cloned().collect();
