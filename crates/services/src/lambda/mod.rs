@@ -63,7 +63,6 @@ use name::FunctionName;
 use resolve::{access, access_to_whole};
 
 pub use state::StoredCode;
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The OPERATIONS table.

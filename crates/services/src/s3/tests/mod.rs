@@ -6,7 +6,10 @@ mod configurations;
 mod copies;
 mod encrypted;
 mod events;
+mod forms;
+mod lifecycles;
 mod listings;
+mod locks;
 mod model;
 mod multiparts;
 mod objects;
@@ -51,7 +54,6 @@ impl FunctionRunner for NoFunctions {
     fn shut_down(&self) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
-
     fn isolation(&self) -> String {
         String::new()
     }
