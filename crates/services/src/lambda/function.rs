@@ -198,6 +198,21 @@ pub(super) fn listed(
     }
 }
 
+pub(super) fn update_access(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &UpdateFunctionConfigurationInput,
+) -> Result<Vec<Access>> {
+    let action = "lambda:UpdateFunctionConfiguration";
+    let needed = resolve::access_to_whole(tx, context, action, &input.function_name)?;
+    let layers = input.configuration.layers.as_deref().unwrap_or_default();
+    if layers.is_empty() {
+        return Ok(needed);
+    }
+    let with_layers = |access: Access| access.condition_values("lambda:Layer", layers.to_vec());
+    Ok(needed.into_iter().map(with_layers).collect())
+}
+
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>
 pub(super) fn update_configuration(
     tx: &mut Tx<'_>,

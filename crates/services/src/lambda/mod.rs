@@ -116,14 +116,7 @@ fn function_operations() -> Vec<Operation> {
         ),
         Operation::write::<UpdateFunctionConfigurationInput, _>(
             "UpdateFunctionConfiguration",
-            |tx, context, input| {
-                access_to_whole(
-                    tx,
-                    context,
-                    "lambda:UpdateFunctionConfiguration",
-                    &input.function_name,
-                )
-            },
+            function::update_access,
             function::update_configuration,
         ),
         Operation::write::<FunctionInput, _>(
