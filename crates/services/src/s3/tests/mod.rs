@@ -48,6 +48,10 @@ impl FunctionRunner for NoFunctions {
     fn runtime_available(&self, _runtime: &str) -> Result<(), String> {
         Ok(())
     }
+    fn shut_down(&self) -> futures_util::future::BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
     fn isolation(&self) -> String {
         String::new()
     }
