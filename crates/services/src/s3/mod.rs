@@ -23,13 +23,18 @@ mod encryption;
 mod errors;
 mod get;
 mod lifecycle;
+mod lifecycle_run;
 mod list;
 mod list_versions;
+mod lock;
 mod multipart;
 mod notify;
 mod object_attributes;
 mod operations;
 mod policy_status;
+mod post;
+mod post_form;
+mod post_policy;
 mod put;
 mod receive;
 pub(crate) mod resource;
@@ -42,6 +47,7 @@ mod tests;
 mod versions;
 
 use cumulet_kernel::Context;
+use cumulet_kernel::outbox::Entry;
 
 use crate::body::Body;
 use crate::engine::Engine;
@@ -49,6 +55,8 @@ use crate::error::Result;
 
 pub use cors::{cors_headers, preflight};
 pub use operations::operations;
+pub use post::post_object;
+pub use post_form::{Form, read_form};
 pub(crate) use state::TABLES;
 
 /// An object's body, for a service that was pointed at it (a function's code, a template); read and
@@ -70,4 +78,9 @@ pub async fn read_object(
         ..api::ReadObjectInput::default()
     };
     Ok(get::read_object(engine, context, &input, true)?.body)
+}
+
+/// Does what only time sets off: the daily runs of lifecycle rules.
+pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+    lifecycle_run::deliver(engine, context, entry).await
 }

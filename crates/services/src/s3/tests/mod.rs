@@ -6,7 +6,10 @@ mod configurations;
 mod copies;
 mod encrypted;
 mod events;
+mod forms;
+mod lifecycles;
 mod listings;
+mod locks;
 mod model;
 mod multiparts;
 mod objects;
@@ -48,10 +51,9 @@ impl FunctionRunner for NoFunctions {
     fn runtime_available(&self, _runtime: &str) -> Result<(), String> {
         Ok(())
     }
-    fn shut_down(&self) -> futures_util::future::BoxFuture<'static, ()> {
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
-
     fn isolation(&self) -> String {
         String::new()
     }
