@@ -27,6 +27,7 @@ mod stacks;
 mod state;
 mod template;
 mod templates;
+mod unhoused;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -100,6 +101,7 @@ static PROVIDERS: LazyLock<HashMap<&'static str, Provider>> = LazyLock::new(|| {
         lambda::resource::resource_types(),
         logs::resource::resource_types(),
         s3::resource::resource_types(),
+        unhoused::resource_types(),
     ];
     let all = all.into_iter().flatten();
     all.map(|provider| (provider.name, provider)).collect()

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
+use cumulet_kernel::outbox;
 use serde_json::{Value, json};
 
 use crate::body::Body;
+use crate::delivery;
 use crate::fixture::Installation;
 use crate::operation::Request;
 use crate::registry::registry;
@@ -28,10 +30,29 @@ async fn put(installation: &Installation, bucket: &str, key: &str, bytes: Vec<u8
     put.await.expect("the object is put");
 }
 
+/// Delivers what is due as the worker does: what fails is put back for later.
+async fn deliver_due(installation: &Installation) {
+    let engine = &installation.engine;
+    for _ in 0..1000 {
+        let now = engine.clock.now();
+        let due = engine.read(|tx| Ok(outbox::due(tx, now, 1)?)).expect("the outbox");
+        let Some(entry) = due.into_iter().next() else {
+            return;
+        };
+        let delivered = delivery::deliver(engine, installation.root(), entry.clone()).await;
+        if delivered.is_err() {
+            let later = now.plus_s(60);
+            let retry = engine.write(move |tx| Ok(outbox::retry(tx, entry, later)?));
+            retry.await.expect("put back");
+        }
+    }
+    panic!("the outbox never runs dry");
+}
+
 /// Lets time pass until the stack is at rest.
 async fn settle(installation: &Installation) -> Value {
     for _ in 0..2000 {
-        installation.deliver_due().await;
+        deliver_due(installation).await;
         let input = json!({});
         let answer = installation.call("cloudformation", "ListStacks", input).await;
         let stack = answer.expect("the list")["StackSummaries"][0].clone();
