@@ -146,10 +146,17 @@ fn update_queue(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     }
     let (set, gone) = call.tag_changes();
     if !gone.is_empty() {
-        call.call("sqs", "UntagQueue", json!({ "QueueUrl": url, "TagKeys": gone }))?;
+        call.call(
+            "sqs",
+            "UntagQueue",
+            json!({ "QueueUrl": url, "TagKeys": gone }),
+        )?;
     }
     if !set.is_empty() {
-        let tags: Map<String, Value> = set.into_iter().map(|(key, value)| (key, value.into())).collect();
+        let tags: Map<String, Value> = set
+            .into_iter()
+            .map(|(key, value)| (key, value.into()))
+            .collect();
         call.call("sqs", "TagQueue", json!({ "QueueUrl": url, "Tags": tags }))?;
     }
     Ok(Outcome::Done)
@@ -169,7 +176,10 @@ fn create_queue_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
 }
 
 fn set_queue_policy(call: &mut ResourceCall<'_, '_>, policy: &str) -> Result<()> {
-    let queues = call.properties["Queues"].as_array().cloned().unwrap_or_default();
+    let queues = call.properties["Queues"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for url in queues {
         let input = json!({ "QueueUrl": url, "Attributes": { "Policy": policy } });
         call.call_unless_absent("sqs", "SetQueueAttributes", input)?;
@@ -290,18 +300,20 @@ fn secret_string(call: &mut ResourceCall<'_, '_>) -> Result<Option<String>> {
         "PasswordLength",
         "RequireEachIncludedType",
     ];
-    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), rules.get(name)?.clone())));
+    let given = names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), rules.get(name)?.clone())));
     let input: Map<String, Value> = given.collect();
     let answer = call.call("secretsmanager", "GetRandomPassword", input.into())?;
     let password = &answer["RandomPassword"];
-    let (Some(template), Some(key)) =
-        (rules["SecretStringTemplate"].as_str(), rules["GenerateStringKey"].as_str())
-    else {
+    let (Some(template), Some(key)) = (
+        rules["SecretStringTemplate"].as_str(),
+        rules["GenerateStringKey"].as_str(),
+    ) else {
         return Ok(password.as_str().map(str::to_owned));
     };
-    let mut document: Value = serde_json::from_str(template).map_err(|_| {
-        super::template::refusal("SecretStringTemplate must be a JSON object")
-    })?;
+    let mut document: Value = serde_json::from_str(template)
+        .map_err(|_| super::template::refusal("SecretStringTemplate must be a JSON object"))?;
     document[key] = password.clone();
     Ok(Some(document.to_string()))
 }
@@ -362,7 +374,10 @@ const ALARM: [&str; 22] = [
 
 fn create_alarm(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let name = call.name("AlarmName", 255);
-    call.attribute("Arn", crate::arn::regional(call.context, "cloudwatch", format!("alarm:{name}")));
+    call.attribute(
+        "Arn",
+        crate::arn::regional(call.context, "cloudwatch", format!("alarm:{name}")),
+    );
     call.identify(name);
     put_alarm(call)
 }
