@@ -67,20 +67,60 @@ pub fn operations() -> Vec<Operation> {
         Operation::write("DeleteItem", access::delete_item, write_item::delete_item),
         Operation::read("Query", access::query, query::query),
         Operation::read("Scan", access::scan, query::scan),
-        Operation::read("BatchGetItem", access::batch_get_item, get_item::batch_get_item),
-        Operation::write("BatchWriteItem", access::batch_write_item, batch_write::batch_write_item),
-        Operation::read("TransactGetItems", access::transact_get_items, transact::transact_get_items),
-        Operation::write("TransactWriteItems", access::transact_write_items, transact::transact_write_items),
-        Operation::write("CreateTable", access::create_table, create_table::create_table),
-        Operation::read("DescribeTable", access::describe_table, lifecycle::describe_table),
+        Operation::read(
+            "BatchGetItem",
+            access::batch_get_item,
+            get_item::batch_get_item,
+        ),
+        Operation::write(
+            "BatchWriteItem",
+            access::batch_write_item,
+            batch_write::batch_write_item,
+        ),
+        Operation::read(
+            "TransactGetItems",
+            access::transact_get_items,
+            transact::transact_get_items,
+        ),
+        Operation::write(
+            "TransactWriteItems",
+            access::transact_write_items,
+            transact::transact_write_items,
+        ),
+        Operation::write(
+            "CreateTable",
+            access::create_table,
+            create_table::create_table,
+        ),
+        Operation::read(
+            "DescribeTable",
+            access::describe_table,
+            lifecycle::describe_table,
+        ),
         Operation::write("DeleteTable", access::delete_table, lifecycle::delete_table),
         Operation::read("ListTables", access::list_tables, lifecycle::list_tables),
-        Operation::write("UpdateTimeToLive", access::update_time_to_live, ttl::update_time_to_live),
-        Operation::read("DescribeTimeToLive", access::describe_time_to_live, ttl::describe_time_to_live),
+        Operation::write(
+            "UpdateTimeToLive",
+            access::update_time_to_live,
+            ttl::update_time_to_live,
+        ),
+        Operation::read(
+            "DescribeTimeToLive",
+            access::describe_time_to_live,
+            ttl::describe_time_to_live,
+        ),
         Operation::write("TagResource", access::tag_resource, tags::tag_resource),
-        Operation::write("UntagResource", access::untag_resource, tags::untag_resource),
+        Operation::write(
+            "UntagResource",
+            access::untag_resource,
+            tags::untag_resource,
+        ),
         Operation::read("ListTagsOfResource", access::list_tags, tags::list_tags),
-        Operation::read("DescribeLimits", access::describe_limits, settings::describe_limits),
+        Operation::read(
+            "DescribeLimits",
+            access::describe_limits,
+            settings::describe_limits,
+        ),
         Operation::read(
             "DescribeContinuousBackups",
             access::describe_continuous_backups,
@@ -103,6 +143,9 @@ pub async fn deliver_transition(engine: &Engine, context: Context, entry: Entry)
 pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     match &entry.event {
         Event::Timer { kind, .. } if kind == ttl::SWEEP => ttl::sweep(engine, context, entry).await,
-        event => Err(Error::internal(format!("DynamoDB has no handler for {}", event.name()))),
+        event => Err(Error::internal(format!(
+            "DynamoDB has no handler for {}",
+            event.name()
+        ))),
     }
 }

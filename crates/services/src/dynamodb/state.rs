@@ -23,7 +23,8 @@ pub(super) const STREAMS: Table = Table::new(1106, "dynamodb.streams");
 /// stream number, sequence number -> sealed change
 pub(super) const CHANGES: Table = Table::new(1107, "dynamodb.changes");
 /// second of completion, account, region, token -> nothing
-pub(super) const TRANSACTION_TOKEN_AGES: Table = Table::new(1108, "dynamodb.transaction_token_ages");
+pub(super) const TRANSACTION_TOKEN_AGES: Table =
+    Table::new(1108, "dynamodb.transaction_token_ages");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ScalarType {
@@ -42,7 +43,9 @@ impl ScalarType {
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::S, Self::N, Self::B].into_iter().find(|kind| kind.name() == name)
+        [Self::S, Self::N, Self::B]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
@@ -203,11 +206,17 @@ pub(super) struct ResourcePolicy {
 
 impl TableRecord {
     pub(super) fn arn(&self) -> String {
-        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+        format!(
+            "arn:aws:dynamodb:{}:{}:table/{}",
+            self.region, self.account, self.name
+        )
     }
 
     pub(super) fn attribute_type(&self, name: &str) -> Option<ScalarType> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
+        self.attributes
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, kind)| *kind)
     }
 
     pub(super) fn index(&self, name: &str) -> Option<&IndexRecord> {

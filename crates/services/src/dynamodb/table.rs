@@ -39,11 +39,17 @@ impl Location {
     }
 
     pub(super) fn key(&self) -> Key {
-        Key::new().text(&self.account).text(&self.region).text(&self.name)
+        Key::new()
+            .text(&self.account)
+            .text(&self.region)
+            .text(&self.name)
     }
 
     pub(super) fn arn(&self) -> String {
-        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+        format!(
+            "arn:aws:dynamodb:{}:{}:table/{}",
+            self.region, self.account, self.name
+        )
     }
 }
 
@@ -62,7 +68,10 @@ pub(super) fn load(tx: &Tx<'_>, location: &Location) -> Result<Option<Arc<TableR
         return Ok(None);
     };
     DECODED.with_borrow_mut(|decoded| {
-        if let Some((_, record)) = decoded.get(key.as_slice()).filter(|(cached, _)| *cached == bytes) {
+        if let Some((_, record)) = decoded
+            .get(key.as_slice())
+            .filter(|(cached, _)| *cached == bytes)
+        {
             return Ok(Some(record.clone()));
         }
         let record: TableRecord = tx
@@ -114,7 +123,13 @@ impl OpenTable {
     }
 
     pub(super) fn of(tx: &Tx<'_>, context: &Context, record: Arc<TableRecord>) -> Result<Self> {
-        let key = open_key(tx, context, &record.encryption, &record.name, &record.account)?;
+        let key = open_key(
+            tx,
+            context,
+            &record.encryption,
+            &record.name,
+            &record.account,
+        )?;
         Ok(Self { record, key })
     }
 }
@@ -143,17 +158,26 @@ pub(super) fn open_key(
         }
         Encryption::Kms { data_key, .. } => {
             let context = context.through("dynamodb");
-            kms::decrypt_data_key(tx, &context, data_key, &encryption_context(table, account)).map_err(kms_refusal)
+            kms::decrypt_data_key(tx, &context, data_key, &encryption_context(table, account))
+                .map_err(kms_refusal)
         }
     }
 }
 
 /// A new data key for a table, under the KMS key that `key_id` names.
-pub(super) fn kms_encryption(tx: &mut Tx<'_>, context: &Context, key_id: &str, table: &str) -> Result<Encryption> {
+pub(super) fn kms_encryption(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    key_id: &str,
+    table: &str,
+) -> Result<Encryption> {
     let through = context.through("dynamodb");
     let bound = encryption_context(table, &context.account);
     let data_key = kms::generate_data_key(tx, &through, key_id, &bound).map_err(kms_refusal)?;
-    Ok(Encryption::Kms { key_arn: data_key.key_arn, data_key: data_key.ciphertext })
+    Ok(Encryption::Kms {
+        key_arn: data_key.key_arn,
+        data_key: data_key.ciphertext,
+    })
 }
 
 /// DynamoDB passes a denial on and words every other refusal of KMS as its own.

@@ -43,7 +43,6 @@ mod versions;
 use cumulet_kernel::Context;
 pub(crate) mod resource;
 
-
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::Result;
