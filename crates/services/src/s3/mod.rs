@@ -43,6 +43,7 @@ mod versions;
 use cumulet_kernel::Context;
 pub(crate) mod resource;
 
+
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::Result;
