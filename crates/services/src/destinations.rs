@@ -7,22 +7,28 @@ use cumulet_kernel::{Context, Tx};
 
 use crate::arn::Arn;
 use crate::error::{Error, Result};
+use crate::lambda;
 
 /// Whether the destination exists and lets S3 in for this bucket of this account.
 pub(crate) fn accepts(
-    _tx: &Tx<'_>,
-    _context: &Context,
+    tx: &Tx<'_>,
+    context: &Context,
     destination_arn: &str,
-    _bucket_arn: &str,
-    _account: &str,
+    bucket_arn: &str,
+    account: &str,
 ) -> Result<bool> {
-    match Arn::parse(destination_arn).map(|arn| arn.service) {
-        // Functions answer for themselves once Lambda keeps their policies; until then delivery, which asks
-        // the same question, is where a missing permission shows.
-        Some("lambda") => Ok(true),
-        Some(service) => Err(Error::not_implemented(format!(
+    let Some(destination) = Arn::parse(destination_arn) else {
+        return Ok(false);
+    };
+    match destination.service {
+        "lambda" => {
+            let asking = context
+                .as_service("s3.amazonaws.com", bucket_arn, account)
+                .located(destination.account, destination.region);
+            lambda::lets_in(tx, &asking, destination_arn)
+        }
+        service => Err(Error::not_implemented(format!(
             "event notifications to {service}"
         ))),
-        None => Ok(false),
     }
 }

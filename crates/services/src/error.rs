@@ -113,6 +113,7 @@ impl From<Error> for cumulet_wire::Error {
         };
         let mut wire = Self::new(error.status, fault, error.code, error.message);
         wire.members = error.members;
+        wire.headers = error.headers;
         wire
     }
 }
@@ -121,6 +122,7 @@ impl From<cumulet_wire::Error> for Error {
     fn from(wire: cumulet_wire::Error) -> Self {
         let mut error = Self::new(wire.code, wire.message).status(wire.status);
         error.members = wire.members;
+        error.headers = wire.headers;
         error
     }
 }

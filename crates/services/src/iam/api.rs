@@ -363,3 +363,291 @@ pub(super) struct ListEntitiesOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) marker: Option<String>,
 }
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateUserInput {
+    pub(super) path: Option<String>,
+    pub(super) user_name: String,
+    pub(super) permissions_boundary: Option<String>,
+    #[serde(default)]
+    pub(super) tags: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UserOutput {
+    pub(super) user: User,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct User {
+    pub(super) path: String,
+    pub(super) user_name: String,
+    pub(super) user_id: String,
+    pub(super) arn: String,
+    pub(super) create_date: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) permissions_boundary: Option<PermissionsBoundary>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListUsersOutput {
+    pub(super) users: Vec<User>,
+    #[serde(flatten)]
+    pub(super) more: More,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UpdateHolderInput {
+    #[serde(rename = "UserName", alias = "GroupName")]
+    pub(super) name: String,
+    pub(super) new_path: Option<String>,
+    #[serde(rename = "NewUserName", alias = "NewGroupName")]
+    pub(super) new_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateGroupInput {
+    pub(super) path: Option<String>,
+    pub(super) group_name: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GroupOutput {
+    pub(super) group: Group,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Group {
+    pub(super) path: String,
+    pub(super) group_name: String,
+    pub(super) group_id: String,
+    pub(super) arn: String,
+    pub(super) create_date: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetGroupOutput {
+    pub(super) group: Group,
+    pub(super) users: Vec<User>,
+    #[serde(flatten)]
+    pub(super) more: More,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListGroupsOutput {
+    pub(super) groups: Vec<Group>,
+    #[serde(flatten)]
+    pub(super) more: More,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MembershipInput {
+    pub(super) group_name: String,
+    pub(super) user_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AccessKeyInput {
+    pub(super) user_name: Option<String>,
+    #[serde(default)]
+    pub(super) access_key_id: String,
+    pub(super) status: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateAccessKeyOutput {
+    pub(super) access_key: AccessKey,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AccessKey {
+    pub(super) user_name: String,
+    pub(super) access_key_id: String,
+    pub(super) status: &'static str,
+    pub(super) secret_access_key: String,
+    pub(super) create_date: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListAccessKeysOutput {
+    pub(super) access_key_metadata: Vec<AccessKeyMetadata>,
+    #[serde(flatten)]
+    pub(super) more: More,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AccessKeyMetadata {
+    pub(super) user_name: String,
+    pub(super) access_key_id: String,
+    pub(super) status: &'static str,
+    pub(super) create_date: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InstanceProfileInput {
+    #[serde(default)]
+    pub(super) instance_profile_name: String,
+    pub(super) path: Option<String>,
+    pub(super) role_name: Option<String>,
+    #[serde(default)]
+    pub(super) tags: Vec<Tag>,
+    pub(super) path_prefix: Option<String>,
+    #[serde(flatten)]
+    pub(super) page: PageInput,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InstanceProfileOutput {
+    pub(super) instance_profile: InstanceProfile,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct InstanceProfile {
+    pub(super) path: String,
+    pub(super) instance_profile_name: String,
+    pub(super) instance_profile_id: String,
+    pub(super) arn: String,
+    pub(super) create_date: i64,
+    pub(super) roles: Vec<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tags: Option<Vec<Tag>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListInstanceProfilesOutput {
+    pub(super) instance_profiles: Vec<InstanceProfile>,
+    #[serde(flatten)]
+    pub(super) more: More,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AliasInput {
+    pub(super) account_alias: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListAccountAliasesOutput {
+    pub(super) account_aliases: Vec<String>,
+    pub(super) is_truncated: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AccountSummaryOutput {
+    pub(super) summary_map: std::collections::BTreeMap<&'static str, usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AuthorizationDetailsInput {
+    #[serde(default)]
+    pub(super) filter: Vec<String>,
+    #[serde(flatten)]
+    pub(super) page: PageInput,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SimulateInput {
+    pub(super) policy_source_arn: Option<String>,
+    #[serde(default)]
+    pub(super) policy_input_list: Vec<String>,
+    #[serde(default)]
+    pub(super) permissions_boundary_policy_input_list: Vec<String>,
+    #[serde(default)]
+    pub(super) ordered_organization_policy_input_list: Vec<serde_json::Value>,
+    #[serde(default)]
+    pub(super) action_names: Vec<String>,
+    #[serde(default)]
+    pub(super) resource_arns: Vec<String>,
+    pub(super) resource_policy: Option<String>,
+    pub(super) resource_owner: Option<String>,
+    pub(super) caller_arn: Option<String>,
+    #[serde(default)]
+    pub(super) context_entries: Vec<ContextEntry>,
+    #[serde(flatten)]
+    pub(super) page: PageInput,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ContextEntry {
+    #[serde(default)]
+    pub(super) context_key_name: String,
+    #[serde(default)]
+    pub(super) context_key_values: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SimulateOutput {
+    pub(super) evaluation_results: Vec<EvaluationResult>,
+    #[serde(flatten)]
+    pub(super) more: More,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct EvaluationResult {
+    pub(super) eval_action_name: String,
+    pub(super) eval_resource_name: String,
+    pub(super) eval_decision: &'static str,
+    pub(super) matched_statements: Vec<MatchedStatement>,
+    pub(super) missing_context_values: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) permissions_boundary_decision_detail: Option<BoundaryDetail>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub(super) eval_decision_details: std::collections::BTreeMap<&'static str, &'static str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BoundaryDetail {
+    pub(super) allowed_by_permissions_boundary: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MatchedStatement {
+    pub(super) source_policy_id: String,
+    pub(super) source_policy_type: &'static str,
+    pub(super) start_position: Position,
+    pub(super) end_position: Position,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Position {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ContextKeysOutput {
+    pub(super) context_key_names: Vec<String>,
+}

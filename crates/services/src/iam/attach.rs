@@ -344,7 +344,7 @@ pub(super) fn note_attachment(
     Ok(tx.put(ATTACHMENTS, key, name.as_bytes().to_vec())?)
 }
 
-fn forget_attachment(
+pub(super) fn forget_attachment(
     tx: &mut Tx<'_>,
     account: &str,
     policy_arn: &str,
@@ -360,6 +360,30 @@ pub(super) fn forget_boundary<H: Holder>(tx: &mut Tx<'_>, account: &str, holder:
         Some(arn) => forget_attachment(tx, account, arn, &boundary_kind(H::NOUN), holder.name()),
         None => Ok(()),
     }
+}
+
+/// What a holder has goes under its new name.
+pub(super) fn rename_attachments<H: Holder>(
+    tx: &mut Tx<'_>,
+    account: &str,
+    before: &H,
+    name: &str,
+) -> Result<()> {
+    let attached = before
+        .held()
+        .attached
+        .iter()
+        .map(|arn| (arn, H::NOUN.to_owned()));
+    let boundary = before
+        .held()
+        .boundary
+        .iter()
+        .map(|arn| (arn, boundary_kind(H::NOUN)));
+    for (arn, kind) in attached.chain(boundary) {
+        forget_attachment(tx, account, arn, &kind, before.name())?;
+        note_attachment(tx, account, arn, &kind, name)?;
+    }
+    Ok(())
 }
 
 /// The names of those who hold a managed policy.

@@ -151,7 +151,7 @@ pub(super) fn create_policy(
     Ok(PolicyOutput { policy })
 }
 
-fn view(tx: &Tx<'_>, record: &PolicyRecord) -> Result<Policy> {
+pub(super) fn view(tx: &Tx<'_>, record: &PolicyRecord) -> Result<Policy> {
     let arn = record.arn();
     let (attachment_count, permissions_boundary_usage_count) = usage(tx, &record.account, &arn)?;
     Ok(Policy {
@@ -170,7 +170,7 @@ fn view(tx: &Tx<'_>, record: &PolicyRecord) -> Result<Policy> {
     })
 }
 
-fn aws_view(tx: &Tx<'_>, context: &Context, policy: &ManagedPolicy) -> Result<Policy> {
+pub(super) fn aws_view(tx: &Tx<'_>, context: &Context, policy: &ManagedPolicy) -> Result<Policy> {
     let (attachment_count, permissions_boundary_usage_count) =
         usage(tx, &context.account, &policy.arn)?;
     Ok(Policy {
@@ -317,7 +317,7 @@ fn version_view(record: &PolicyRecord, number: u32) -> Option<PolicyVersion> {
     })
 }
 
-fn aws_version(policy: &ManagedPolicy) -> PolicyVersion {
+pub(super) fn aws_version(policy: &ManagedPolicy) -> PolicyVersion {
     PolicyVersion {
         document: Some(encoded(&policy.document)),
         version_id: policy.version.clone(),

@@ -4,6 +4,8 @@
 //! to service calls all come through [`authorise`]. The policy language itself (`policy`) is pure; the
 //! rest of this folder keeps entities and gathers what the evaluator needs to know about them.
 
+mod access_key;
+mod account;
 mod api;
 mod attach;
 mod authorise;
@@ -11,7 +13,9 @@ mod error;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod group;
 mod holder;
+mod instance_profile;
 mod keys;
 mod managed;
 mod managed_policy;
@@ -19,12 +23,16 @@ mod operations;
 mod operator;
 mod page;
 mod policy;
-mod role;
 pub(crate) mod resource;
+mod service_linked;
+mod simulate;
+
+mod role;
 mod standing;
 mod state;
 mod tags;
 mod trust;
+mod user;
 
 use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Context, Ids, Principal, PrincipalKind, Table, Tx};
@@ -54,7 +62,7 @@ pub(crate) struct AccessKey {
 /// The long-lived key of this id.
 pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
     let record: Option<state::AccessKeyRecord> =
-        tx.load(state::ACCESS_KEYS, operator::key_of(id))?;
+        tx.load(state::ACCESS_KEYS, access_key::key_of(id))?;
     Ok(record.map(|record| AccessKey {
         secret_access_key: record.secret.0,
         principal: Principal {

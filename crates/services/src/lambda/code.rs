@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::api::CodeInput;
-use super::state::{CODE, CodeBody, CodeRecord, StoredCode, code_key};
+use super::name::FunctionName;
+use super::state::{CODE, CodeBody, CodeRecord, StoredCode, VersionRecord, code_key};
 use super::{archive, errors, unpacked};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -33,12 +34,14 @@ pub(super) async fn fetch(engine: &Engine, context: &Context, code: &Value) -> R
         .map_err(|error| Error::new("SerializationException", error.to_string()))?;
     let zip = package(engine, context, input).await?;
     let digest = Sha256::digest(&zip);
-    let stored = StoredCode {
+    let mut stored = StoredCode {
+        unpacked_bytes: 0,
         sha256_base64: BASE64_STANDARD.encode(digest),
         size_bytes: u64::try_from(zip.len()).unwrap_or(u64::MAX),
         id: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
     };
-    unpacked::make(engine, &stored.id, zip.clone()).await?;
+    let folder = unpacked::make(engine, &stored.id, zip.clone()).await?;
+    stored.unpacked_bytes = unpacked::size_bytes(folder).await;
     store(engine, context, &stored, zip).await?;
     Ok(stored)
 }
@@ -139,7 +142,44 @@ async fn record(engine: &Engine, context: &Context, zip: Bytes) -> Result<CodeRe
     })
 }
 
-/// Counts one more version that uses the code.
+/// Counts one more version that uses its code and layers.
+pub(super) fn hold_all(tx: &mut Tx<'_>, account: &str, version: &VersionRecord) -> Result<()> {
+    hold(tx, account, &version.code)?;
+    hold_layers(tx, version)
+}
+
+pub(super) fn hold_layers(tx: &mut Tx<'_>, version: &VersionRecord) -> Result<()> {
+    for layer in &version.layers {
+        hold(tx, &layer.account, &layer.content)?;
+    }
+    Ok(())
+}
+
+pub(super) fn release_layers(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    version: &VersionRecord,
+) -> Result<()> {
+    for layer in &version.layers {
+        let owner = context.located(&layer.account, &context.region);
+        release(tx, &owner, &layer.content)?;
+    }
+    Ok(())
+}
+
+/// Counts one version less; what nobody uses is removed after a while.
+pub(super) fn release_all(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    name: &FunctionName,
+    version: &VersionRecord,
+) -> Result<()> {
+    let owner = context.located(&name.account, &name.region);
+    release(tx, &owner, &version.code)?;
+    release_layers(tx, &owner, version)
+}
+
+/// Counts one more use of the code.
 pub(super) fn hold(tx: &mut Tx<'_>, account: &str, code: &StoredCode) -> Result<()> {
     let key = code_key(account, &code.id);
     let mut record: CodeRecord = tx.load(CODE, &key)?.ok_or_else(|| {
@@ -149,7 +189,6 @@ pub(super) fn hold(tx: &mut Tx<'_>, account: &str, code: &StoredCode) -> Result<
     Ok(tx.save(CODE, &key, &record)?)
 }
 
-/// Counts one version less; what nobody uses is removed after a while.
 pub(super) fn release(tx: &mut Tx<'_>, context: &Context, code: &StoredCode) -> Result<()> {
     let key = code_key(&context.account, &code.id);
     let Some(mut record) = tx.load::<CodeRecord>(CODE, &key)? else {

@@ -10,7 +10,7 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
 use cumulet_kernel::Ids;
@@ -61,9 +61,29 @@ fn refused_archive(error: ArchiveError) -> Error {
     }
 }
 
+/// How large all files in the folder are together.
+pub(super) async fn size_bytes(folder: PathBuf) -> u64 {
+    let counting = tokio::task::spawn_blocking(move || count(&folder, 0));
+    counting.await.unwrap_or(0)
+}
+
+fn count(folder: &Path, depth: usize) -> u64 {
+    const DEPTH_MAX: usize = 128;
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() && depth < DEPTH_MAX => count(&entry.path(), depth + 1),
+        Ok(found) if found.is_file() => found.len(),
+        _ => 0,
+    });
+    sizes.sum()
+}
+
 /// Makes the folder of this boot; what earlier boots left is removed.
 fn prepare_parent(folder: &Path) -> std::result::Result<(), ArchiveError> {
     use std::os::unix::fs::DirBuilderExt;
+    // Two first deployments at once: one must not remove what the other has begun.
+    static PREPARING: Mutex<()> = Mutex::new(());
+    let _alone = PREPARING.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(boot) = folder.parent().filter(|boot| !boot.is_dir()) else {
         return Ok(());
     };

@@ -32,7 +32,6 @@ use api::{
     UntagLogGroupInput,
 };
 
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The permission for an action on the group that `log_group_name` names.

@@ -23,15 +23,21 @@ mod encryption;
 mod errors;
 mod get;
 mod lifecycle;
+mod lifecycle_run;
 mod list;
 mod list_versions;
+mod lock;
 mod multipart;
 mod notify;
 mod object_attributes;
 mod operations;
 mod policy_status;
+mod post;
+mod post_form;
+mod post_policy;
 mod put;
 mod receive;
+pub(crate) mod resource;
 mod scan;
 mod send;
 mod state;
@@ -41,8 +47,7 @@ mod tests;
 mod versions;
 
 use cumulet_kernel::Context;
-pub(crate) mod resource;
-
+use cumulet_kernel::outbox::Entry;
 
 use crate::body::Body;
 use crate::engine::Engine;
@@ -50,6 +55,8 @@ use crate::error::Result;
 
 pub use cors::{cors_headers, preflight};
 pub use operations::operations;
+pub use post::post_object;
+pub use post_form::{Form, read_form};
 pub(crate) use state::TABLES;
 
 /// An object's body, for a service that was pointed at it (a function's code, a template); read and
@@ -71,4 +78,9 @@ pub async fn read_object(
         ..api::ReadObjectInput::default()
     };
     Ok(get::read_object(engine, context, &input, true)?.body)
+}
+
+/// Does what only time sets off: the daily runs of lifecycle rules.
+pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+    lifecycle_run::deliver(engine, context, entry).await
 }

@@ -8,7 +8,8 @@ use super::configuration::{
 };
 use super::tagging::object_tagging_rule;
 use super::{
-    bucket, copy, delete, get, list, list_versions, multipart, object_attributes, put, tagging,
+    bucket, copy, delete, get, list, list_versions, lock, multipart, object_attributes, put,
+    tagging,
 };
 use crate::operation::Operation;
 
@@ -28,6 +29,7 @@ pub fn operations() -> Vec<Operation> {
     let mut operations = buckets();
     operations.extend(objects());
     operations.extend(uploads());
+    operations.extend(locks());
     operations.extend(access_configurations());
     operations.extend(other_configurations());
     operations
@@ -148,6 +150,43 @@ fn uploads() -> Vec<Operation> {
             "ListMultipartUploads",
             multipart::list_uploads_rule,
             multipart::list_uploads,
+        ),
+    ]
+}
+
+fn locks() -> Vec<Operation> {
+    vec![
+        on_bucket!(
+            read,
+            "GetObjectLockConfiguration",
+            "s3:GetBucketObjectLockConfiguration",
+            lock::get_configuration
+        ),
+        on_bucket!(
+            write,
+            "PutObjectLockConfiguration",
+            "s3:PutBucketObjectLockConfiguration",
+            lock::put_configuration
+        ),
+        Operation::read(
+            "GetObjectRetention",
+            |tx, context, input| lock::rule(tx, context, input, "s3:GetObjectRetention"),
+            lock::get_retention,
+        ),
+        Operation::write(
+            "PutObjectRetention",
+            lock::put_retention_rule,
+            lock::put_retention,
+        ),
+        Operation::read(
+            "GetObjectLegalHold",
+            |tx, context, input| lock::rule(tx, context, input, "s3:GetObjectLegalHold"),
+            lock::get_legal_hold,
+        ),
+        Operation::write(
+            "PutObjectLegalHold",
+            |tx, context, input| lock::rule(tx, context, input, "s3:PutObjectLegalHold"),
+            lock::put_legal_hold,
         ),
     ]
 }

@@ -13,7 +13,7 @@ use super::encoding::quoted;
 use super::encryption::{self, Choice};
 use super::receive::{Claims, Received, receive};
 use super::state::{Attributes, Bucket, Object, Version};
-use super::{lifecycle, notify, versions};
+use super::{lifecycle, lock, notify, versions};
 use crate::access::Access;
 use crate::body::Body;
 use crate::engine::Engine;
@@ -59,12 +59,12 @@ async fn run(engine: Engine, context: Context, mut request: Request) -> Result<R
         etag_is_md5: new.choice.etag_is_md5(),
         also: None,
     };
-    let (version, bucket, expiration) = store(&engine, &context, new, body, claims).await?;
-    Reply::of(&answer(&bucket, version, expiration)?)
+    let (version, _, expiration) = store(&engine, &context, new, body, claims).await?;
+    Reply::of(&answer(version, expiration)?)
 }
 
 /// Everything that can be refused before the body is read.
-fn prepare(tx: &Tx<'_>, context: &Context, input: PutObjectInput) -> Result<NewObject> {
+pub(super) fn prepare(tx: &Tx<'_>, context: &Context, input: PutObjectInput) -> Result<NewObject> {
     let target = &input.target;
     let bucket = open_bucket(tx, &target.bucket, target.expected_bucket_owner.as_deref())?;
     attributes::check_key(&target.key)?;
@@ -204,20 +204,17 @@ pub(crate) fn insert(
     context: &Context,
     bucket: Bucket,
     key: &str,
-    object: Object,
+    mut object: Object,
     event: &str,
 ) -> Result<(Version, Bucket, Option<String>)> {
+    lock::retain_by_default(tx, context, &bucket, &mut object.attributes)?;
     let version = versions::insert(tx, context, &bucket, key, object)?;
     notify::object_event(tx, context, &bucket, key, &version, event)?;
     let expiration = lifecycle::expiration_header(tx, &bucket, key, &version)?;
     Ok((version, bucket, expiration))
 }
 
-pub(crate) fn answer(
-    _bucket: &Bucket,
-    version: Version,
-    expiration: Option<String>,
-) -> Result<PutObjectOutput> {
+pub(crate) fn answer(version: Version, expiration: Option<String>) -> Result<PutObjectOutput> {
     let object = version
         .object
         .ok_or_else(|| Error::internal("a written object is none"))?;

@@ -6,6 +6,7 @@
 
 mod asynchronous;
 mod hostile_zips;
+mod urls_and_layers;
 mod versions;
 
 use std::io::Write;
@@ -308,8 +309,8 @@ async fn refusals_are_in_awss_words() {
              Please check your file, then try to upload again.",
         ),
         (
-            with("Layers", json!(["l"])),
-            "501 NotImplemented lambda: layers is not implemented by Cumulet",
+            with("VpcConfig", json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": [] })),
+            "501 NotImplemented lambda: VpcConfig is not implemented by Cumulet",
         ),
         (
             with(

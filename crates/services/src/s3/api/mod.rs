@@ -3,6 +3,7 @@
 mod bucket;
 mod configuration;
 mod list;
+mod lock;
 mod multipart;
 mod object;
 mod shared;
@@ -26,6 +27,10 @@ pub(crate) use list::{
     CommonPrefix, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
     ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ObjectEntry,
     VersionEntry,
+};
+pub(crate) use lock::{
+    DefaultRetention, LegalHold, ObjectLockConfiguration, PutLegalHold, PutObjectLock,
+    PutRetention, Retention,
 };
 pub(crate) use multipart::{
     AbortInput, CompleteInput, CompleteOutput, CompletedPart, CopyPartResult, CreateUploadInput,

@@ -8,7 +8,7 @@ use super::super::api::{
 };
 use super::super::errors::{invalid_argument, invalid_request, malformed_xml, not_found};
 use super::super::lifecycle::{KIND, configuration};
-use super::super::tagging;
+use super::super::{lifecycle_run, tagging};
 use crate::error::Result;
 
 const RULES_MAX: usize = 1000;
@@ -54,6 +54,7 @@ pub(crate) fn put(
     }
     configuration.transition_default_minimum_object_size = Some(minimum.clone());
     super::save(tx, &input.target.bucket, KIND, &configuration)?;
+    lifecycle_run::schedule(tx, context, &input.target.bucket)?;
     Ok(RuleSet {
         transition_default_minimum_object_size: minimum,
     })

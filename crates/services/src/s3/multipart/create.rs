@@ -8,9 +8,10 @@ use super::super::authorise::{open_bucket, with};
 use super::super::checksum::Algorithm;
 use super::super::encryption;
 use super::super::errors::invalid_request;
+use super::super::lifecycle_run::abort_due;
 use super::super::put::write_access;
 use super::super::state::{Attributes, UPLOADS, Upload, upload_key};
-use super::super::{tagging, versions};
+use super::super::{lifecycle, tagging, versions};
 use crate::access::Access;
 use crate::error::Result;
 
@@ -83,15 +84,19 @@ pub(crate) fn create_upload(
         upload_key(&bucket.name, &target.key, sequence),
         &upload,
     )?;
+    let configuration = lifecycle::configuration(tx, &bucket.name)?;
+    let abort = configuration
+        .as_ref()
+        .and_then(|configuration| abort_due(configuration, &target.key, upload.initiated));
     Ok(CreateUploadOutput {
+        abort_date: abort.map(|(due, _)| due.seconds()),
+        abort_rule_id: abort.and_then(|(_, rule)| rule.id.clone()),
         bucket: bucket.name,
         key: target.key,
         upload_id: upload.id,
         encryption: encryption::answer(&upload.encryption),
         checksum_algorithm: algorithm.map(|algorithm| algorithm.name().to_owned()),
         checksum_type: algorithm.map(|_| type_name(is_composite).to_owned()),
-        abort_date: None,
-        abort_rule_id: None,
     })
 }
 

@@ -6,7 +6,10 @@ mod configurations;
 mod copies;
 mod encrypted;
 mod events;
+mod forms;
+mod lifecycles;
 mod listings;
+mod locks;
 mod model;
 mod multiparts;
 mod objects;
@@ -47,6 +50,9 @@ impl FunctionRunner for NoFunctions {
     fn retire(&self, _key: &str) {}
     fn runtime_available(&self, _runtime: &str) -> Result<(), String> {
         Ok(())
+    }
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
     }
     fn isolation(&self) -> String {
         String::new()

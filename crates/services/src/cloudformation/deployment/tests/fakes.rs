@@ -191,6 +191,10 @@ impl FunctionRunner for NoFunctions {
         Ok(())
     }
 
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
     fn isolation(&self) -> String {
         String::new()
     }
@@ -306,7 +310,7 @@ impl Machine {
             let Some(entry) = entries.into_iter().next() else {
                 let next = engine.read(|tx| Ok::<_, Error>(outbox::next_due(tx)?))?;
                 let Some(next) = next else { return Ok(()) };
-                let ahead = u32::try_from(next.0 - now.0).expect("not far");
+                let ahead = u64::try_from(next.0 - now.0).expect("not far");
                 self.clock.advance_ms(ahead);
                 continue;
             };

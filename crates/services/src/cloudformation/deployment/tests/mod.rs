@@ -1,6 +1,7 @@
 //! Whole operations on fake resource types: their events, their ways back, and power cuts at every step.
 
 pub(in crate::cloudformation) mod fakes;
+mod real;
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
