@@ -3,20 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use cumulet_kernel::seal::SealKey;
 use cumulet_kernel::{Context, Tx};
 use serde_json::{Value, json};
 
 use super::describe::description;
-use super::errors::{in_use, invalid_parameter};
+use super::encryption;
+use super::errors::in_use;
 use super::schema;
 use super::state::{Encryption, ResourcePolicy, Status, TableRecord, Throughput};
 use super::streams;
 use super::table::{self, Location};
-use super::table_api::{EncryptionInput, TableInput, ThroughputInput};
+use super::table_api::{TableInput, ThroughputInput};
 use super::{lifecycle, tags};
 use crate::error::{Error, Result};
-use crate::kms;
 
 pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput) -> Result<Value> {
     refuse_unbuilt(&input)?;
@@ -25,7 +24,8 @@ pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput
     if table::load(tx, &location)?.is_some() {
         return Err(in_use(format!("Table already exists: {}", location.name)));
     }
-    record.encryption = encryption(tx, context, input.encryption.as_ref(), &location.name)?;
+    record.encryption = encryption::new(
+        tx, context, input.encryption.as_ref(), &location.name)?;
     if let Some(stream) = input.stream_specification.as_ref() {
         streams::configure(tx, context, &mut record, stream)?;
     }
@@ -86,6 +86,7 @@ fn record(
         billing_named: on_demand,
         throughput: throughput(input.provisioned_throughput),
         on_demand_limits: input.on_demand_throughput.clone(),
+        warm_throughput: input.warm_throughput,
         class: input.table_class.clone(),
         class_changed: None,
         deletion_protected: input.deletion_protection_enabled == Some(true),
@@ -109,28 +110,4 @@ fn throughput(given: Option<ThroughputInput>) -> Throughput {
         write: given.write_capacity_units,
         ..Throughput::default()
     }
-}
-
-/// The key of a new table: DynamoDB's own unless a KMS key is asked for.
-pub(super) fn encryption(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: Option<&EncryptionInput>,
-    table: &str,
-) -> Result<Encryption> {
-    let Some(input) = input.filter(|input| input.enabled == Some(true)) else {
-        if input.is_some_and(|input| input.kms_key_id.is_some()) {
-            return Err(invalid_parameter(
-                "KMSMasterKeyId can be specified only if SSE is enabled",
-            ));
-        }
-        return Ok(Encryption::Owned {
-            key: SealKey::generate(&context.ids).as_bytes().to_vec(),
-        });
-    };
-    let key = match &input.kms_key_id {
-        Some(key) => key.clone(),
-        None => kms::aws_managed_key(tx, context, "dynamodb")?,
-    };
-    table::kms_encryption(tx, context, &key, table)
 }

@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::items::tally;
 use super::state::{
-    Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput,
-};
+    Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput, WarmThroughput};
 use crate::error::Result;
 
 /// What on-demand tables bear from the start.
@@ -57,12 +56,18 @@ fn throughput(throughput: &Throughput) -> Value {
     Value::Object(members)
 }
 
-fn warm_throughput(table: &TableRecord, throughput: &Throughput) -> Value {
+fn warm_throughput(
+    table: &TableRecord,
+    throughput: &Throughput,
+    asked: Option<WarmThroughput>,
+) -> Value {
     let (read, write) = if table.on_demand {
         (WARM_READ_UNITS, WARM_WRITE_UNITS)
     } else {
         (throughput.read, throughput.write)
     };
+    let read = asked.and_then(|asked| asked.read_units_per_second).unwrap_or(read);
+    let write = asked.and_then(|asked| asked.write_units_per_second).unwrap_or(write);
     json!({"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write, "Status": "ACTIVE"})
 }
 
@@ -86,7 +91,7 @@ fn index(tx: &Tx<'_>, table: &TableRecord, index: &IndexRecord) -> Result<Value>
         }
         members.insert(
             "WarmThroughput".into(),
-            warm_throughput(table, &index.throughput),
+            warm_throughput(table, &index.throughput, index.warm_throughput),
         );
     }
     members.insert("IndexSizeBytes".into(), tally.size_bytes.into());
@@ -121,7 +126,7 @@ pub(super) fn description(tx: &Tx<'_>, table: &TableRecord) -> Result<Value> {
     members.insert("CreationDateTime".into(), seconds(table.created));
     members.insert(
         "WarmThroughput".into(),
-        warm_throughput(table, &table.throughput),
+        warm_throughput(table, &table.throughput, table.warm_throughput),
     );
     add_streams(table, &mut members);
     add_settings(table, &mut members);

@@ -13,6 +13,7 @@ mod capacity;
 mod codec;
 mod create_table;
 mod describe;
+mod encryption;
 mod errors;
 mod expression;
 mod get_item;
@@ -28,12 +29,14 @@ mod request;
 mod schema;
 mod settings;
 mod state;
+mod stream_reading;
 mod streams;
 mod table;
 mod table_api;
 mod tags;
 mod transact;
 mod ttl;
+mod update_table;
 mod value;
 mod write_item;
 
@@ -97,6 +100,7 @@ pub fn operations() -> Vec<Operation> {
             access::describe_table,
             lifecycle::describe_table,
         ),
+        Operation::write("UpdateTable", access::update_table, update_table::update_table),
         Operation::write("DeleteTable", access::delete_table, lifecycle::delete_table),
         Operation::read("ListTables", access::list_tables, lifecycle::list_tables),
         Operation::write(
@@ -132,6 +136,11 @@ pub fn operations() -> Vec<Operation> {
             settings::update_continuous_backups,
         ),
     ]
+}
+
+/// The OPERATIONS table of DynamoDB Streams, a wire service of its own over the same state.
+pub fn stream_operations() -> Vec<Operation> {
+    stream_reading::operations()
 }
 
 /// Moves a table to the next state of its life.

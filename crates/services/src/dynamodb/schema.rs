@@ -205,6 +205,7 @@ pub(super) fn index(
             ..Throughput::default()
         },
         on_demand: input.on_demand_throughput.clone(),
+        warm_throughput: input.warm_throughput,
     })
 }
 
