@@ -24,6 +24,7 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
         Event::StackStep { .. } => cloudformation::deliver_step(engine, context, entry).await,
         Event::KeyDeletion { .. } => kms::deliver_deletion(engine, context, entry).await,
         Event::Timer { service, kind, .. } => match service.as_str() {
+            "dynamodb" => dynamodb::deliver_timer(engine, context, entry).await,
             "kms" => kms::deliver_rotation(engine, context, entry).await,
             "lambda" => lambda::deliver_timer(engine, context, entry).await,
             "logs" => logs::deliver_timer(engine, context, entry).await,

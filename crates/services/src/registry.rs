@@ -42,6 +42,7 @@ impl Registry {
             Service::new("apigateway", REST_JSON, apigateway::operations()),
             Service::new("cloudformation", XML, cloudformation::operations()),
             Service::new("dynamodb", JSON, dynamodb::operations()),
+            Service::new("dynamodbstreams", JSON, dynamodb::stream_operations()),
             Service::new("iam", XML, iam::operations()),
             Service::new("kms", JSON, kms::operations()),
             Service::new("lambda", REST_JSON, lambda::operations()),
