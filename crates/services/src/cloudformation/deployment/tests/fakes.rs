@@ -177,6 +177,10 @@ impl redb::StorageBackend for Disk {
 struct NoFunctions;
 
 impl FunctionRunner for NoFunctions {
+    fn shut_down(&self) -> futures_util::future::BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
     fn invoke(
         &self,
         _function: Arc<FunctionVersion>,
@@ -307,7 +311,7 @@ impl Machine {
                 let next = engine.read(|tx| Ok::<_, Error>(outbox::next_due(tx)?))?;
                 let Some(next) = next else { return Ok(()) };
                 let ahead = u32::try_from(next.0 - now.0).expect("not far");
-                self.clock.advance_ms(ahead);
+                self.clock.advance_ms(u64::from(ahead));
                 continue;
             };
             crate::cloudformation::deliver_step(engine, self.context(), entry).await?;
