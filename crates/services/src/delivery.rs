@@ -9,7 +9,7 @@ use cumulet_kernel::{Context, Event};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, dynamodb, kms, lambda, logs};
+use crate::{cloudformation, dynamodb, kms, lambda, logs, secretsmanager};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.
@@ -27,6 +27,7 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
             "kms" => kms::deliver_rotation(engine, context, entry).await,
             "lambda" => lambda::deliver_timer(engine, context, entry).await,
             "logs" => logs::deliver_timer(engine, context, entry).await,
+            "secretsmanager" => secretsmanager::deliver_timer(engine, context, entry).await,
             _ => Err(Error::internal(format!("nobody handles the timer {service}/{kind}"))),
         },
     }
