@@ -53,6 +53,35 @@ pub fn decrypt_data_key(
     Ok(SealKey::new(bytes))
 }
 
+/// kms:Encrypt as the context's principal, through `context.via`; the ciphertext says under which key.
+pub fn encrypt(
+    tx: &Tx<'_>,
+    context: &Context,
+    key_id: &str,
+    encryption_context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Result<Vec<u8>> {
+    let found = key::find(tx, context, key_id)?;
+    let asked = Asked {
+        alias: found.alias.as_deref(),
+        encryption_context: Some(encryption_context),
+        ..Asked::default()
+    };
+    key::authorise(tx, context, &found.key, "kms:Encrypt", &asked)?;
+    key::usable(&found.key)?;
+    ciphertext::seal(&context.ids, &found.key, encryption_context, plaintext)
+}
+
+/// kms:Decrypt of what kms:Encrypt made, as the context's principal, through `context.via`.
+pub fn decrypt(
+    tx: &Tx<'_>,
+    context: &Context,
+    ciphertext: &[u8],
+    encryption_context: &EncryptionContext,
+) -> Result<Vec<u8>> {
+    Ok(open(tx, context, ciphertext, encryption_context)?.plaintext)
+}
+
 /// A ciphertext opened, and what opened it.
 pub(super) struct Opened {
     pub(super) plaintext: Vec<u8>,

@@ -38,7 +38,7 @@ use crate::access::Access;
 use crate::error::Result;
 use crate::operation::Operation;
 
-pub use data_key::{decrypt_data_key, generate_data_key};
+pub use data_key::{decrypt, decrypt_data_key, encrypt, generate_data_key};
 pub use lifecycle::{aws_managed_key, deliver_deletion};
 pub use rotation::deliver_rotation;
 
