@@ -22,8 +22,11 @@ pub mod access;
 pub mod arn;
 pub mod body;
 pub mod delivery;
+mod destinations;
 pub mod engine;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod operation;
 pub mod registry;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context as Poller, Waker};
 
@@ -153,11 +154,19 @@ async fn function_version(
         timeout_s: version.timeout_s,
         ephemeral_storage_mb: version.ephemeral_storage_mb,
         code_directory: code::directory(engine, &name.account, &version.code).await?,
-        layer_directories: Vec::new(),
+        layer_directories: layer_directories(engine, version).await?,
         log_group_name: version.log_group.clone(),
         environment: version.environment.clone().unwrap_or_default(),
         credentials: credentials(engine, context, name, version),
     })
+}
+
+async fn layer_directories(engine: &Engine, version: &VersionRecord) -> Result<Vec<PathBuf>> {
+    let mut directories = Vec::with_capacity(version.layers.len());
+    for layer in &version.layers {
+        directories.push(code::directory(engine, &layer.account, &layer.content).await?);
+    }
+    Ok(directories)
 }
 
 /// Fresh credentials of the function's role, for each new execution environment.
