@@ -8,6 +8,7 @@
 
 mod api;
 mod data_plane;
+mod header_names;
 mod identity;
 
 use bytes::Bytes;

@@ -24,8 +24,10 @@ const USAGE_PLANS: Table = Table::new(1305, "apigateway.usage_plans");
 const API_KEYS: Table = Table::new(1306, "apigateway.api_keys");
 /// (account, region) -> [`Account`]
 const ACCOUNTS: Table = Table::new(1307, "apigateway.accounts");
-/// (account, region, plan id, key id, period) -> requests made, big-endian
+/// (account, region, plan id, key id, `2026-11-21`) -> requests made, big-endian
 pub(super) const USAGE: Table = Table::new(1308, "apigateway.usage");
+/// (account, region, plan id, key id, first day of the period) -> requests granted beyond the quota
+pub(super) const USAGE_EXTENSIONS: Table = Table::new(1309, "apigateway.usage_extensions");
 
 pub(crate) const TABLES: &[Table] = &[
     APIS,
@@ -36,6 +38,7 @@ pub(crate) const TABLES: &[Table] = &[
     API_KEYS,
     ACCOUNTS,
     USAGE,
+    USAGE_EXTENSIONS,
 ];
 
 /// Text by text: parameters, templates, variables, tags.
@@ -56,10 +59,12 @@ pub(super) struct Definition {
     pub(super) models: BTreeMap<String, Model>,
     pub(super) validators: BTreeMap<String, RequestValidator>,
     pub(super) gateway_responses: BTreeMap<String, GatewayResponse>,
+    pub(super) authorizers: BTreeMap<String, Authorizer>,
     pub(super) binary_media_types: Vec<String>,
     pub(super) api_key_source: String,
     pub(super) policy: Option<String>,
     pub(super) name: String,
+    pub(super) disable_execute_api_endpoint: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -206,6 +211,27 @@ pub(super) struct RequestValidator {
     pub(super) name: Option<String>,
     pub(super) validate_request_body: bool,
     pub(super) validate_request_parameters: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Authorizer {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// `TOKEN` or `REQUEST`.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) auth_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_credentials: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity_validation_expression: Option<String>,
+    pub(super) authorizer_result_ttl_in_seconds: i64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

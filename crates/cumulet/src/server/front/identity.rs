@@ -94,13 +94,25 @@ impl Claim {
         service: &str,
         body_sha256: Option<&str>,
     ) -> Result<Caller, Unproven> {
+        self.prove_within(server, inbound, service, body_sha256, sigv4::SKEW_MAX_S)
+    }
+
+    /// The same with another tolerance for the difference of clocks.
+    pub(super) fn prove_within(
+        self,
+        server: &Server,
+        inbound: &Inbound,
+        service: &str,
+        body_sha256: Option<&str>,
+        skew_max_s: i64,
+    ) -> Result<Caller, Unproven> {
         let verification = Verification {
             secret_key: &self.secret_access_key,
             now_s: wall_now().seconds(),
             service,
             region: None,
             body_sha256,
-            skew_max_s: sigv4::SKEW_MAX_S,
+            skew_max_s,
         };
         let verified = self
             .presented
