@@ -9,7 +9,7 @@ use cumulet_kernel::{Context, Event};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, dynamodb, kms, lambda, logs};
+use crate::{cloudformation, cloudwatch, dynamodb, kms, lambda, logs};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.
@@ -23,6 +23,9 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
         Event::TableTransition { .. } => dynamodb::deliver_transition(engine, context, entry).await,
         Event::StackStep { .. } => cloudformation::deliver_step(engine, context, entry).await,
         Event::KeyDeletion { .. } => kms::deliver_deletion(engine, context, entry).await,
+        Event::Timer { service, .. } if service == "cloudwatch" => {
+            cloudwatch::deliver_timer(engine, context, entry).await
+        }
         Event::Timer { service, .. } if service == "lambda" => {
             lambda::deliver_timer(engine, context, entry).await
         }

@@ -32,6 +32,7 @@ pub mod tables;
 
 pub mod apigateway;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod iam;
 pub mod kms;

@@ -11,15 +11,18 @@ mod tests {
 
     use cumulet_kernel::Table;
 
-    use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, sts};
+    use crate::{
+        apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, sts,
+    };
 
     #[test]
     fn every_table_has_a_number_and_name_of_its_own_in_its_services_block() {
-        let blocks: [(Range<u16>, &[Table]); 9] = [
+        let blocks: [(Range<u16>, &[Table]); 10] = [
             (100..200, iam::TABLES),
             (200..300, sts::TABLES),
             (300..400, kms::TABLES),
             (400..500, logs::TABLES),
+            (800..900, cloudwatch::TABLES),
             (1000..1100, s3::TABLES),
             (1100..1200, dynamodb::TABLES),
             (1200..1300, lambda::TABLES),
