@@ -15,7 +15,6 @@ use super::label;
 use super::math::{self, Series, Value};
 use super::put::sorted;
 use super::series::{self, Name, Range};
-use super::state::Bucket;
 use super::statistic::Statistic;
 use super::token;
 use crate::error::{Error, Result};
@@ -43,6 +42,7 @@ pub(super) fn get(
     let window = Window {
         start_s: whole_s(input.start_time),
         end_s: whole_s(input.end_time.ceil()),
+        origin_s: 0,
     };
     let results = evaluate(tx, context, &input.metric_data_queries, window)?;
     let ascending = input.scan_by.as_deref() == Some("TimestampAscending");
@@ -58,6 +58,15 @@ pub(super) fn get(
 pub(super) struct Window {
     pub(super) start_s: i64,
     pub(super) end_s: i64,
+    /// From where periods are counted.
+    pub(super) origin_s: i64,
+}
+
+impl Window {
+    /// The begin of the period that a time lies in.
+    pub(super) fn align(&self, at_s: i64, period_s: u32) -> i64 {
+        self.origin_s + series::align(at_s - self.origin_s, period_s)
+    }
 }
 
 /// A series that a query returns.
@@ -191,7 +200,7 @@ fn period(queries: &[MetricDataQuery]) -> u32 {
     periods.map(|stat| stat.period).max().unwrap_or(60)
 }
 
-fn check(queries: &[MetricDataQuery]) -> Result<()> {
+pub(super) fn check(queries: &[MetricDataQuery]) -> Result<()> {
     if queries.is_empty() || queries.len() > QUERIES_MAX {
         return Err(validation(format!(
             "The collection MetricDataQueries must have a size between 1 and {QUERIES_MAX}."
@@ -268,18 +277,13 @@ fn read(tx: &Tx<'_>, context: &Context, stat: &MetricStat, window: Window) -> Re
         dimensions: &dimensions,
     };
     let range = Range {
-        start_s: series::align(window.start_s, stat.period),
+        start_s: window.align(window.start_s, stat.period),
         end_s: window.end_s,
         period_s: stat.period,
-        origin_s: 0,
+        origin_s: window.origin_s,
     };
-    let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
-    for point in series::read(tx, &name, range, stat.unit.as_deref(), context.now)? {
-        match buckets.get_mut(&point.start_s) {
-            Some(bucket) => bucket.merge(&point.bucket),
-            None => _ = buckets.insert(point.start_s, point.bucket),
-        }
-    }
+    let points = series::read(tx, &name, range, stat.unit.as_deref(), context.now)?;
+    let buckets = series::without_units(points);
     let statistic = Statistic::parse(&stat.stat);
     let points = buckets.into_iter().filter_map(|(start_s, bucket)| {
         Some((

@@ -2,12 +2,15 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#metrics-retention>
 
+use std::collections::BTreeMap;
+
 use cumulet_kernel::key::KeyReader;
 use cumulet_kernel::outbox::{self, Entry};
 use cumulet_kernel::store::{Direction, decode};
 use cumulet_kernel::{Context, Event, Timestamp, Tx};
 use serde_json::json;
 
+use super::alarm;
 use super::api::Dimension;
 use super::state::{
     Bucket, POINTS, REGIONS, SERIES, SeriesRecord, points_from, region_key, series_key,
@@ -183,6 +186,18 @@ fn gathered(mut points: Vec<Point>) -> Vec<Point> {
     gathered
 }
 
+/// Points by period, whatever their units.
+pub(super) fn without_units(points: Vec<Point>) -> BTreeMap<i64, Bucket> {
+    let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
+    for point in points {
+        match buckets.get_mut(&point.start_s) {
+            Some(bucket) => bucket.merge(&point.bucket),
+            None => _ = buckets.insert(point.start_s, point.bucket),
+        }
+    }
+    buckets
+}
+
 /// Time and unit out of a point's key.
 fn place(key: &[u8]) -> Option<(i64, String)> {
     let mut reader = KeyReader::new(key);
@@ -225,6 +240,12 @@ pub(super) async fn deliver_sweep(engine: &Engine, context: Context, entry: Entr
             if engine.write(move |tx| sweep_series(tx, &key, now)).await? == 0 {
                 break;
             }
+        }
+    }
+    loop {
+        let context = context.clone();
+        if engine.write(move |tx| alarm::sweep_history(tx, &context, now)).await? == 0 {
+            break;
         }
     }
     engine

@@ -15,7 +15,6 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::get_data::Window;
-use super::series::align;
 
 pub(super) use parse::parse;
 
@@ -37,7 +36,7 @@ impl Series {
 /// The periods of a window.
 pub(super) fn times(period_s: u32, window: Window) -> impl Iterator<Item = i64> {
     let step = usize::try_from(period_s.max(1)).unwrap_or(1);
-    (align(window.start_s, period_s)..window.end_s).step_by(step)
+    (window.align(window.start_s, period_s)..window.end_s).step_by(step)
 }
 
 #[derive(Clone, Debug, PartialEq)]
