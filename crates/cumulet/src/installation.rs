@@ -81,6 +81,7 @@ pub(crate) async fn open(
             root_key,
             functions,
             cache_directory,
+            metrics: cumulet_services::cloudwatch::Metrics::default(),
         },
         connections,
     ))

@@ -9,7 +9,7 @@ use cumulet_kernel::{Context, Event};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, dynamodb, kms, lambda, logs, s3, secretsmanager};
+use crate::{cloudformation, cloudwatch, dynamodb, kms, lambda, logs, s3, secretsmanager};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.
@@ -24,6 +24,7 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
         Event::StackStep { .. } => cloudformation::deliver_step(engine, context, entry).await,
         Event::KeyDeletion { .. } => kms::deliver_deletion(engine, context, entry).await,
         Event::Timer { service, kind, .. } => match service.as_str() {
+            "cloudwatch" => cloudwatch::deliver_timer(engine, context, entry).await,
             "dynamodb" => dynamodb::deliver_timer(engine, context, entry).await,
             "kms" => kms::deliver_rotation(engine, context, entry).await,
             "lambda" => lambda::deliver_timer(engine, context, entry).await,

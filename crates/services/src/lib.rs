@@ -36,6 +36,7 @@ pub mod tables;
 
 pub mod apigateway;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod iam;
 pub mod kms;
