@@ -3,6 +3,7 @@
 mod conformance;
 mod models;
 mod schemas;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs everything that must hold: format, lints, tests, and the black-box suites with real clients
+    Test(test::Selection),
     /// Strips the service models of the pinned botocore to the facts that crates/wire embeds
     Models {
         /// A botocore wheel, or a folder it was unpacked to; the pinned release is downloaded where none is given
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     match command {
+        Command::Test(selection) => test::run(&selection),
         Command::Models { from } => models::write(from),
         Command::Schemas { from } => schemas::run(from),
         Command::Conformance {

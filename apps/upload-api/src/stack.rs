@@ -7,14 +7,17 @@ use cumulet_stack::{
 };
 use serde_json::json;
 
+const EXAMPLE: &str = r#"curl -X POST ${ApiGatewayUrl} -H 'content-type: application/json' -d '{"productId":"PROD-001","productName":"Test Product","price":99.99,"fileName":"a.txt","fileContent":"VGhpcyBpcyBhIHRlc3QgZmlsZQ=="}'"#;
+
 pub(crate) fn upload_api(settings: &Settings) -> Stack {
     let suffix = settings.get("suffix");
-    let mut stack = Stack::new("UploadApi");
+    let mut stack = Stack::new(&format!("UploadApi-{suffix}"));
     if !is_suffix(suffix) {
         stack.refuse("--suffix is 1 to 20 lower-case letters, digits and hyphens: it is part of a bucket name");
     }
     stack.description =
         "Stores uploaded product files in S3 and their metadata in DynamoDB".to_owned();
+    stack.example = EXAMPLE.to_owned();
     let files_key = stack.add(
         "FilesKey",
         Key {
@@ -240,7 +243,7 @@ mod tests {
             .write(folder.path())
             .map_err(|error| error.to_string())?;
         let text =
-            fs::read_to_string(folder.path().join("UploadApi.template.json")).expect("written");
+            fs::read_to_string(folder.path().join("UploadApi-dev.template.json")).expect("written");
         Ok(serde_json::from_str(&text).expect("JSON"))
     }
 

@@ -46,7 +46,7 @@ const UP_EXAMPLES: &str = "Examples:
   cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
 const OUTPUTS_EXAMPLES: &str = "Examples:
   cumulet outputs                        every stack, for people
-  cumulet outputs upload-api-dev --json  one stack, for programs
+  cumulet outputs UploadApi-dev --json  one stack, for programs
   cumulet outputs --json | jq -r .ApiGatewayUrlLocal";
 const ENV_EXAMPLES: &str = "Examples:
   eval $(cumulet env)                    this shell talks to the engine

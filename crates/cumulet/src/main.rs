@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     if matches!(cli.command, Command::SandboxInit) {
         cumulet_functions::sandbox_init_main();
     }
+    start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -32,4 +33,11 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// The engine's own log, on stderr: warnings, or what `CUMULET_LOG` asks for (`debug`, `cumulet=trace`).
+fn start_log() {
+    let wanted = std::env::var("CUMULET_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = tracing_subscriber::EnvFilter::new(wanted);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

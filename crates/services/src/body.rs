@@ -26,17 +26,36 @@ pub enum Body {
 
 /// Headers that come after a body: the checksum of what was streamed.
 #[derive(Clone, Debug, Default)]
-pub struct Trailers(Arc<OnceLock<Vec<(String, String)>>>);
+pub struct Trailers {
+    announced: Vec<String>,
+    headers: Arc<OnceLock<Vec<(String, String)>>>,
+}
 
 impl Trailers {
+    /// Trailers that the `x-amz-trailer` header announced: whoever reads the body must know beforehand
+    /// which checksum will be asked for at its end.
+    pub fn announced(names: &str) -> Self {
+        let names = names
+            .split(',')
+            .map(|name| name.trim().to_ascii_lowercase());
+        Self {
+            announced: names.filter(|name| !name.is_empty()).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub fn announces(&self, name: &str) -> bool {
+        self.announced.iter().any(|announced| announced == name)
+    }
+
     /// Fills in what came; the first time counts.
     pub fn set(&self, headers: Vec<(String, String)>) {
-        drop(self.0.set(headers));
+        drop(self.headers.set(headers));
     }
 
     /// The value of a trailer by its lower-case name; `None` until the body has ended.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let headers = self.0.get()?;
+        let headers = self.headers.get()?;
         headers
             .iter()
             .find(|(header, _)| header == name)
@@ -60,6 +79,14 @@ impl Body {
             Self::Empty => Some(0),
             Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
             Self::Stream { length, .. } => *length,
+        }
+    }
+
+    /// What follows the body, once it has been read.
+    pub fn trailers(&self) -> Trailers {
+        match self {
+            Self::Stream { trailers, .. } => trailers.clone().unwrap_or_default(),
+            Self::Empty | Self::Bytes(_) => Trailers::default(),
         }
     }
 

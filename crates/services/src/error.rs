@@ -25,6 +25,8 @@ pub struct Error {
     pub fault: Fault,
     /// Further members of the error shape, by wire name: `BucketName`, `Item`, `CancellationReasons`.
     pub members: Map<String, Value>,
+    /// HTTP headers beside the envelope, where AWS sends some: `x-amz-delete-marker`.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -39,7 +41,14 @@ impl Error {
             status: 400,
             fault: Fault::Sender,
             members: Map::new(),
+            headers: Vec::new(),
         }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     #[must_use]
@@ -104,6 +113,7 @@ impl From<Error> for cumulet_wire::Error {
         };
         let mut wire = Self::new(error.status, fault, error.code, error.message);
         wire.members = error.members;
+        wire.headers = error.headers;
         wire
     }
 }
@@ -112,6 +122,7 @@ impl From<cumulet_wire::Error> for Error {
     fn from(wire: cumulet_wire::Error) -> Self {
         let mut error = Self::new(wire.code, wire.message).status(wire.status);
         error.members = wire.members;
+        error.headers = wire.headers;
         error
     }
 }

@@ -22,8 +22,11 @@ pub mod access;
 pub mod arn;
 pub mod body;
 pub mod delivery;
+mod destinations;
 pub mod engine;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod operation;
 pub mod registry;
@@ -40,6 +43,7 @@ pub mod lambda;
 pub mod logs;
 pub mod s3;
 pub mod sts;
+pub mod xray;
 
 pub use access::Access;
 pub use engine::Engine;

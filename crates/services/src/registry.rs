@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Run};
-use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, sts};
+use crate::{
+    apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, sts, xray,
+};
 
 /// A service as dispatch knows it.
 #[derive(Debug)]
@@ -49,6 +51,7 @@ impl Registry {
             Service::new("logs", JSON, logs::operations()),
             Service::new("s3", XML, s3::operations()),
             Service::new("sts", XML, sts::operations()),
+            Service::new("xray", REST_JSON, xray::operations()),
         ];
         Self {
             services: services

@@ -67,6 +67,9 @@ impl Synthesis<'_> {
         if !self.stack.description.is_empty() {
             template["Description"] = json!(self.stack.description);
         }
+        if !self.stack.example.is_empty() {
+            template["Metadata"] = json!({ "Cumulet": { "Try": self.stack.example } });
+        }
         template["Resources"] = Value::Object(resources);
         if !self.stack.outputs.is_empty() {
             template["Outputs"] = Value::Object(self.stack.outputs.clone());

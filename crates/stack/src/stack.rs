@@ -16,6 +16,9 @@ pub trait Resource {
 pub struct Stack {
     name: String,
     pub description: String,
+    /// A command to try the deployed stack with; `${OutputKey}` stands for an output's value. Shown by `cumulet up`,
+    /// and nothing to AWS: it is template metadata.
+    pub example: String,
     pub(crate) resources: Map<String, Value>,
     pub(crate) outputs: Map<String, Value>,
     pub(crate) tags: Vec<(String, String)>,

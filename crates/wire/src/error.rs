@@ -25,6 +25,8 @@ pub struct Error {
     pub fault: Fault,
     /// Members beside the text, by the model's member names; S3's extra elements by their element names.
     pub members: Map<String, Value>,
+    /// HTTP headers beside the envelope.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Error {
@@ -40,6 +42,7 @@ impl Error {
             status,
             fault,
             members: Map::new(),
+            headers: Vec::new(),
         }
     }
 

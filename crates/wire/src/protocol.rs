@@ -139,6 +139,16 @@ pub fn encode_error(
 }
 
 fn encode_for(refusal: &Refusal<'_>, protocol: Protocol, request_id: &str) -> Response<Bytes> {
+    let mut response = encode_body_for(refusal, protocol, request_id);
+    for (name, value) in &refusal.error.headers {
+        if let Ok(value) = http::HeaderValue::from_str(value) {
+            response.headers_mut().insert(*name, value);
+        }
+    }
+    response
+}
+
+fn encode_body_for(refusal: &Refusal<'_>, protocol: Protocol, request_id: &str) -> Response<Bytes> {
     match protocol {
         Protocol::Json => json::encode_error(refusal, request_id),
         Protocol::RestJson => rest_json::encode_error(refusal, request_id),

@@ -6,6 +6,7 @@
 mod bodies;
 mod chunked;
 mod front;
+mod housekeeping;
 mod listener;
 mod management;
 mod request_log;
@@ -71,8 +72,10 @@ impl Server {
         stop: impl Future<Output = ()> + Send,
     ) {
         let worker = tokio::spawn(worker::run(self.clone()));
+        let housekeeping = tokio::spawn(housekeeping::run(self.clone()));
         listener::run(self.clone(), socket, sandboxes, stop).await;
         worker.abort();
+        housekeeping.abort();
         self.traces.flush().await;
     }
 

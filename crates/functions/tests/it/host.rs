@@ -66,12 +66,12 @@ impl TestHost {
         install(
             &code.join("bootstrap"),
             "bootstrap",
-            env!("CARGO_BIN_EXE_functions-test-bootstrap"),
+            &helper("functions-test-bootstrap"),
         );
         let (aws_connections, aws) = mpsc::channel(8);
         let (log_sink, late) = mpsc::unbounded_channel();
         let mut config = Config::new(directory.path().join("private"), code, aws_connections);
-        config.init_command = vec![env!("CARGO_BIN_EXE_functions-test-init").into()];
+        config.init_command = vec![helper("functions-test-init").into()];
         config.log_sink = Some(log_sink);
         adjust(&mut config);
         let functions = Functions::start(config).await?;
@@ -154,7 +154,7 @@ fn open_folder(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("permissions");
 }
 
-fn install(folder: &Path, name: &str, program: &str) {
+fn install(folder: &Path, name: &str, program: &Path) {
     open_folder(folder.parent().expect("parent"));
     open_folder(folder);
     fs::copy(program, folder.join(name)).expect("test function");
@@ -193,4 +193,11 @@ pub(crate) fn platform_line<'a>(outcome: &'a InvocationOutcome, word: &str) -> &
     lines
         .find(|line| line.text.starts_with(word))
         .map_or("", |line| line.text.as_str())
+}
+
+/// A helper program: an example of this crate, which cargo builds beside its tests.
+fn helper(name: &str) -> std::path::PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let profile = test.parent().and_then(std::path::Path::parent).expect("target/<profile>/deps");
+    profile.join("examples").join(name)
 }

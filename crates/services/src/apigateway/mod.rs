@@ -8,6 +8,7 @@ mod api;
 mod control;
 mod errors;
 mod execute;
+pub(crate) mod resource;
 mod state;
 
 use crate::operation::Operation;

@@ -15,6 +15,7 @@ mod list;
 mod math;
 mod publish;
 mod put;
+pub(crate) mod resource;
 mod series;
 mod state;
 mod statistic;
@@ -35,7 +36,6 @@ use api::{
 };
 
 pub use publish::{Measure, Metrics, Owner, flush, record};
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The OPERATIONS table.

@@ -58,6 +58,27 @@ impl ManagedPolicy {
         }
     }
 
+    /// AWS's ids are not published: this one is made from the name, so it never changes.
+    pub(crate) fn id(&self) -> String {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let seed = self
+            .arn
+            .bytes()
+            .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+            });
+        let digit = |place: u32| {
+            let bits = seed
+                .rotate_left(5 * place)
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                >> 59;
+            char::from(alphabet[usize::try_from(bits).unwrap_or_default()])
+        };
+        std::iter::once("ANPA".to_owned())
+            .chain((0..17).map(|place| digit(place).to_string()))
+            .collect()
+    }
+
     pub(crate) fn parsed(&self) -> Arc<Policy> {
         let parse = || Arc::new(parse::parse(&self.document).unwrap_or_else(|_| parse::deny_all()));
         self.parsed.get_or_init(parse).clone()

@@ -4,36 +4,51 @@
 //! to service calls all come through [`authorise`]. The policy language itself (`policy`) is pure; the
 //! rest of this folder keeps entities and gathers what the evaluator needs to know about them.
 
+mod access_key;
+mod account;
+mod api;
 mod attach;
 mod authorise;
 mod error;
 mod facts;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod group;
+mod holder;
+mod instance_profile;
 mod keys;
 mod managed;
+mod managed_policy;
+mod operations;
 mod operator;
+mod page;
 mod policy;
+pub(crate) mod resource;
+mod service_linked;
+mod simulate;
+
+mod role;
 mod standing;
 mod state;
+mod tags;
+mod trust;
+mod user;
 
+use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Context, Ids, Principal, PrincipalKind, Table, Tx};
 
 use crate::access::Access;
 use crate::arn::Arn;
 use crate::error::Result;
-use crate::operation::Operation;
 
 pub use authorise::{authorise, is_allowed};
 pub(crate) use authorise::{denial_of, is_denied_outright};
+pub use operations::operations;
 pub use operator::{Operator, seed_operator};
 pub use policy::validate::{PolicyUse, validate as validate_policy};
 pub(crate) use state::{RoleRecord, Secret};
 
 pub(crate) const TABLES: &[Table] = state::TABLES;
-
-/// The OPERATIONS table.
-pub fn operations() -> Vec<Operation> {
-    Vec::new()
-}
 
 /// A long-lived access key, for those who verify signatures.
 #[derive(Clone)]
@@ -47,7 +62,7 @@ pub(crate) struct AccessKey {
 /// The long-lived key of this id.
 pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
     let record: Option<state::AccessKeyRecord> =
-        tx.load(state::ACCESS_KEYS, operator::key_of(id))?;
+        tx.load(state::ACCESS_KEYS, access_key::key_of(id))?;
     Ok(record.map(|record| AccessKey {
         secret_access_key: record.secret.0,
         principal: Principal {
@@ -174,4 +189,21 @@ pub fn authorise_pass_role(
         }
     }
     authorise(tx, context, &[access])
+}
+
+/// The records of a table whose keys begin with `prefix`, in key order.
+fn records<T: serde::de::DeserializeOwned>(
+    tx: &Tx<'_>,
+    table: Table,
+    prefix: impl AsRef<[u8]>,
+) -> Result<Vec<T>> {
+    let mut keys = Vec::new();
+    for pair in tx.prefix(table, prefix, Direction::Forward)? {
+        keys.push(pair?.0);
+    }
+    let mut records = Vec::with_capacity(keys.len());
+    for key in keys {
+        records.extend(tx.load(table, key)?);
+    }
+    Ok(records)
 }

@@ -2,6 +2,7 @@
 
 use cumulet_kernel::{Context, Tx};
 
+use super::access_key::{self, key_of};
 use super::keys;
 use super::state::{ACCESS_KEYS, AccessKeyRecord, Secret, USERS, UserRecord, named};
 use crate::error::Result;
@@ -44,11 +45,7 @@ pub fn seed_operator(tx: &mut Tx<'_>, context: &Context, operator: &Operator) ->
         created: kept.map_or(context.now, |kept| kept.created),
         loopback_only: operator.loopback_only,
     };
-    Ok(tx.save(ACCESS_KEYS, key_of(&record.id), &record)?)
-}
-
-pub(crate) fn key_of(access_key_id: &str) -> cumulet_kernel::Key {
-    cumulet_kernel::Key::new().text(access_key_id)
+    access_key::save(tx, &record)
 }
 
 fn operator_user(tx: &mut Tx<'_>, context: &Context, account: &str) -> Result<UserRecord> {

@@ -16,6 +16,8 @@ pub(crate) const ACCESS_KEYS: Table = Table::new(105, "iam.access_keys");
 pub(crate) const ACCOUNTS: Table = Table::new(106, "iam.accounts");
 /// (account, policy ARN, kind, name) -> nothing: who a managed policy is attached to.
 pub(crate) const ATTACHMENTS: Table = Table::new(107, "iam.attachments");
+/// (account, user, access key id) -> nothing
+pub(crate) const ACCESS_KEYS_OF_USER: Table = Table::new(108, "iam.access_keys_of_user");
 
 pub(crate) const TABLES: &[Table] = &[
     USERS,
@@ -26,6 +28,7 @@ pub(crate) const TABLES: &[Table] = &[
     ACCESS_KEYS,
     ACCOUNTS,
     ATTACHMENTS,
+    ACCESS_KEYS_OF_USER,
 ];
 
 /// The key of what an account calls `name`.

@@ -113,7 +113,7 @@ pub async fn deliver_deletion(engine: &Engine, _context: Context, entry: Entry) 
 }
 
 /// A cancelled deletion has taken its entry out; one that is still here and still meant goes through.
-fn shred_due(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
+pub(super) fn shred_due(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
     outbox::finish(tx, entry.id)?;
     let Event::KeyDeletion { key_arn } = &entry.event else {
         return Err(invalid_state("Not a key deletion."));

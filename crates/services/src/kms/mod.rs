@@ -21,9 +21,13 @@ mod keys;
 mod lifecycle;
 mod page;
 mod policies;
+pub(crate) mod resource;
 mod rotation;
 mod state;
 mod tags;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -180,6 +180,8 @@ pub(super) struct FunctionConfiguration {
     pub(super) environment: Option<EnvironmentInput>,
     pub(super) tracing_config: TracingConfig,
     pub(super) revision_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) layers: Vec<Layer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,6 +200,14 @@ pub(super) struct FunctionConfiguration {
     pub(super) snap_start: SnapStart,
     pub(super) runtime_version_config: RuntimeVersionConfig,
     pub(super) logging_config: LoggingConfig,
+}
+
+/// A layer in a function's configuration.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Layer {
+    pub(super) arn: String,
+    pub(super) code_size: u64,
 }
 
 /// An operation about a function and nothing else.
@@ -345,6 +355,9 @@ pub(super) struct AddPermissionInput {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AddPermissionOutput {
     pub(super) statement: String,
+    /// Told for layers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) revision_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -484,4 +497,115 @@ pub(super) struct InvokeOutput {
     pub(super) executed_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) payload: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PublishLayerVersionInput {
+    pub(super) layer_name: String,
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) content: Value,
+    pub(super) compatible_runtimes: Option<Vec<String>>,
+    pub(super) compatible_architectures: Option<Vec<String>>,
+    pub(super) license_info: Option<String>,
+}
+
+/// A layer version by name and number, or by ARN.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LayerVersionInput {
+    pub(super) layer_name: Option<String>,
+    pub(super) version_number: Option<u64>,
+    pub(super) arn: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LayerInput {
+    pub(super) layer_name: String,
+    pub(super) compatible_runtime: Option<String>,
+    pub(super) compatible_architecture: Option<String>,
+    pub(super) marker: Option<String>,
+    pub(super) max_items: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListLayersInput {
+    pub(super) compatible_runtime: Option<String>,
+    pub(super) compatible_architecture: Option<String>,
+    pub(super) marker: Option<String>,
+    pub(super) max_items: Option<usize>,
+}
+
+/// AddLayerVersionPermission and RemoveLayerVersionPermission.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LayerPermissionInput {
+    pub(super) layer_name: String,
+    pub(super) version_number: u64,
+    pub(super) statement_id: String,
+    pub(super) action: Option<String>,
+    pub(super) principal: Option<String>,
+    pub(super) organization_id: Option<String>,
+    pub(super) revision_id: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LayerContent {
+    pub(super) code_sha256: String,
+    pub(super) code_size: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LayerItem {
+    pub(super) layer_version_arn: String,
+    pub(super) version: u64,
+    pub(super) description: String,
+    pub(super) created_date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) compatible_runtimes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) compatible_architectures: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) license_info: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LayerVersionOutput {
+    pub(super) content: LayerContent,
+    pub(super) layer_arn: String,
+    #[serde(flatten)]
+    pub(super) item: LayerItem,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListLayerVersionsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_marker: Option<String>,
+    pub(super) layer_versions: Vec<LayerItem>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListLayersOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_marker: Option<String>,
+    pub(super) layers: Vec<Value>,
+}
+
+/// CreateFunctionUrlConfig and UpdateFunctionUrlConfig.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UrlConfigInput {
+    pub(super) function_name: String,
+    pub(super) qualifier: Option<String>,
+    pub(super) auth_type: Option<String>,
+    pub(super) cors: Option<Value>,
+    pub(super) invoke_mode: Option<String>,
 }

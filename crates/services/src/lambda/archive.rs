@@ -4,6 +4,10 @@
 //! limit whatever its headers claim, or bring a file that is no file. Symlinks are kept, also those that
 //! point out of the folder, since they mean something only inside the sandbox; so they are made last,
 //! when nothing more is written that could follow them.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it fills a cache outside the store"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +28,7 @@ const SYMLINK_BYTES_MAX: u64 = 4096;
 pub(super) enum ArchiveError {
     #[error("the file is no zip that can be unpacked: {0}")]
     Broken(String),
-    #[error("the package is larger than {UNZIPPED_BYTES_MAX} bytes when unpacked")]
+    #[error("the package is too large when unpacked")]
     TooLarge,
     #[error("the package cannot be unpacked into {0}: {1}")]
     Disk(PathBuf, std::io::Error),
@@ -32,6 +36,14 @@ pub(super) enum ArchiveError {
 
 /// Unpacks `zip` into the new folder `target`.
 pub(super) fn unpack(zip: &[u8], target: &Path) -> Result<(), ArchiveError> {
+    unpack_within(zip, target, UNZIPPED_BYTES_MAX)
+}
+
+pub(super) fn unpack_within(
+    zip: &[u8],
+    target: &Path,
+    limit_bytes: u64,
+) -> Result<(), ArchiveError> {
     let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(broken)?;
     if archive.len() > ENTRIES_MAX {
         return Err(ArchiveError::TooLarge);
@@ -39,7 +51,7 @@ pub(super) fn unpack(zip: &[u8], target: &Path) -> Result<(), ArchiveError> {
     make_directory(target)?;
     let mut unpacking = Unpacking {
         target,
-        left_bytes: UNZIPPED_BYTES_MAX,
+        left_bytes: limit_bytes,
         symlinks: BTreeMap::new(),
     };
     for index in 0..archive.len() {

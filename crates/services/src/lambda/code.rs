@@ -1,26 +1,22 @@
-//! Function code: fetched, checked, stored once per content, and unpacked where it can run from.
+//! Function code: fetched, checked, and stored once per content.
 //!
-//! The zip in the store is the truth. The unpacked folder is a copy that may vanish at any time and is
-//! then made again; it lies under a folder named after the machine's present boot, because files that
-//! were renamed into place but never flushed may come back empty after a power cut, and flushing each of
-//! ten thousand files would make a deployment slow.
+//! The zip in the store is the truth; what functions run from is a copy made of it.
 
-use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use cumulet_kernel::outbox::{self, Entry};
 use cumulet_kernel::seal::SealKey;
-use cumulet_kernel::{Context, Event, Ids, Tx, blob};
+use cumulet_kernel::{Context, Event, Tx, blob};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::api::CodeInput;
-use super::archive::{self, ArchiveError};
-use super::errors;
-use super::state::{CODE, CodeBody, CodeRecord, StoredCode, code_key};
+use super::name::FunctionName;
+use super::state::{CODE, CodeBody, CodeRecord, StoredCode, VersionRecord, code_key};
+use super::{archive, errors, unpacked};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::s3;
@@ -38,12 +34,14 @@ pub(super) async fn fetch(engine: &Engine, context: &Context, code: &Value) -> R
         .map_err(|error| Error::new("SerializationException", error.to_string()))?;
     let zip = package(engine, context, input).await?;
     let digest = Sha256::digest(&zip);
-    let stored = StoredCode {
+    let mut stored = StoredCode {
+        unpacked_bytes: 0,
         sha256_base64: BASE64_STANDARD.encode(digest),
         size_bytes: u64::try_from(zip.len()).unwrap_or(u64::MAX),
         id: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
     };
-    unpack(engine, &stored.id, zip.clone()).await?;
+    let folder = unpacked::make(engine, &stored.id, zip.clone()).await?;
+    stored.unpacked_bytes = unpacked::size_bytes(folder).await;
     store(engine, context, &stored, zip).await?;
     Ok(stored)
 }
@@ -144,7 +142,44 @@ async fn record(engine: &Engine, context: &Context, zip: Bytes) -> Result<CodeRe
     })
 }
 
-/// Counts one more version that uses the code.
+/// Counts one more version that uses its code and layers.
+pub(super) fn hold_all(tx: &mut Tx<'_>, account: &str, version: &VersionRecord) -> Result<()> {
+    hold(tx, account, &version.code)?;
+    hold_layers(tx, version)
+}
+
+pub(super) fn hold_layers(tx: &mut Tx<'_>, version: &VersionRecord) -> Result<()> {
+    for layer in &version.layers {
+        hold(tx, &layer.account, &layer.content)?;
+    }
+    Ok(())
+}
+
+pub(super) fn release_layers(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    version: &VersionRecord,
+) -> Result<()> {
+    for layer in &version.layers {
+        let owner = context.located(&layer.account, &context.region);
+        release(tx, &owner, &layer.content)?;
+    }
+    Ok(())
+}
+
+/// Counts one version less; what nobody uses is removed after a while.
+pub(super) fn release_all(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    name: &FunctionName,
+    version: &VersionRecord,
+) -> Result<()> {
+    let owner = context.located(&name.account, &name.region);
+    release(tx, &owner, &version.code)?;
+    release_layers(tx, &owner, version)
+}
+
+/// Counts one more use of the code.
 pub(super) fn hold(tx: &mut Tx<'_>, account: &str, code: &StoredCode) -> Result<()> {
     let key = code_key(account, &code.id);
     let mut record: CodeRecord = tx.load(CODE, &key)?.ok_or_else(|| {
@@ -154,7 +189,6 @@ pub(super) fn hold(tx: &mut Tx<'_>, account: &str, code: &StoredCode) -> Result<
     Ok(tx.save(CODE, &key, &record)?)
 }
 
-/// Counts one version less; what nobody uses is removed after a while.
 pub(super) fn release(tx: &mut Tx<'_>, context: &Context, code: &StoredCode) -> Result<()> {
     let key = code_key(&context.account, &code.id);
     let Some(mut record) = tx.load::<CodeRecord>(CODE, &key)? else {
@@ -201,9 +235,8 @@ pub(super) async fn sweep(engine: &Engine, entry: Entry, detail: &Value) -> Resu
         })
         .await?;
     if removed {
-        let folder = folder(engine, &id);
         // Another account may use the same code; it is then unpacked again.
-        drop(tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await);
+        unpacked::remove(engine, &id).await;
     }
     Ok(())
 }
@@ -214,12 +247,11 @@ pub(super) async fn directory(
     account: &str,
     code: &StoredCode,
 ) -> Result<PathBuf> {
-    let folder = folder(engine, &code.id);
-    if folder.is_dir() {
+    if let Some(folder) = unpacked::find(engine, &code.id) {
         return Ok(folder);
     }
     let zip = read(engine, account, &code.id).await?;
-    unpack(engine, &code.id, zip).await
+    unpacked::make(engine, &code.id, zip).await
 }
 
 async fn read(engine: &Engine, account: &str, id: &str) -> Result<Bytes> {
@@ -239,71 +271,4 @@ async fn read(engine: &Engine, account: &str, id: &str) -> Result<Bytes> {
         zip.extend_from_slice(&chunk?);
     }
     Ok(zip.freeze())
-}
-
-/// Unpacks beside the final place and moves there, so that the folder is whole whenever it exists.
-async fn unpack(engine: &Engine, id: &str, zip: Bytes) -> Result<PathBuf> {
-    let folder = folder(engine, id);
-    let unpacking = tokio::task::spawn_blocking(move || {
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        prepare_parent(&folder)?;
-        let beside = folder.with_extension(Ids::random().hex(16));
-        let unpacked = archive::unpack(&zip, &beside);
-        let moved = unpacked.and_then(|()| move_into_place(&beside, &folder));
-        if moved.is_err() {
-            drop(std::fs::remove_dir_all(&beside));
-        }
-        moved.map(|()| folder)
-    });
-    let unpacked = unpacking
-        .await
-        .map_err(|error| Error::internal(error.to_string()))?;
-    unpacked.map_err(refused_archive)
-}
-
-fn refused_archive(error: ArchiveError) -> Error {
-    tracing::debug!(%error, "a deployment package was refused");
-    match error {
-        ArchiveError::Broken(_) => errors::not_a_zip(),
-        ArchiveError::TooLarge => errors::unzipped_too_large(),
-        ArchiveError::Disk(..) => errors::service(error.to_string()),
-    }
-}
-
-/// Makes the folder of this boot; what earlier boots left is removed.
-fn prepare_parent(folder: &Path) -> std::result::Result<(), ArchiveError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let Some(boot) = folder.parent().filter(|boot| !boot.is_dir()) else {
-        return Ok(());
-    };
-    if let Some(all) = boot.parent() {
-        drop(std::fs::remove_dir_all(all));
-    }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(boot)
-        .map_err(|error| ArchiveError::Disk(boot.to_owned(), error))
-}
-
-fn move_into_place(from: &Path, to: &Path) -> std::result::Result<(), ArchiveError> {
-    match std::fs::rename(from, to) {
-        // Somebody else was quicker with the same code.
-        Err(_) if to.is_dir() => {
-            drop(std::fs::remove_dir_all(from));
-            Ok(())
-        }
-        moved => moved.map_err(|error| ArchiveError::Disk(to.to_owned(), error)),
-    }
-}
-
-fn folder(engine: &Engine, id: &str) -> PathBuf {
-    static BOOT: LazyLock<String> = LazyLock::new(|| {
-        // Where the machine tells no boot id, each process unpacks for itself.
-        let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-        told.map_or_else(|_| Ids::random().hex(32), |id| id.trim().to_owned())
-    });
-    engine.cache_directory.join("code").join(&*BOOT).join(id)
 }

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::api::{
     ConfigurationInput, DeadLetterConfig, EnvironmentInput, EphemeralStorage,
-    FunctionConfiguration, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, SnapStart,
+    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, SnapStart,
     TracingConfig,
 };
 use super::errors;
 use super::name::FunctionName;
-use super::state::{State, StoredCode, UpdateStatus, VersionRecord};
+use super::state::{LayerUse, State, StoredCode, UpdateStatus, VersionRecord};
 use crate::error::{Error, Result};
 use crate::iam;
 use crate::registry::registry;
@@ -113,6 +113,7 @@ pub(super) fn blank(context: &Context, name: &FunctionName, code: StoredCode) ->
         log_format: "Text".into(),
         log_group: format!("/aws/lambda/{}", name.name),
         code,
+        layers: Vec::new(),
         last_modified: context.now,
         revision_id: context.ids.uuid(),
         environment_id: context.ids.uuid(),
@@ -244,6 +245,7 @@ impl VersionRecord {
                     record.tracing_mode.clone(),
                     record.log_format.clone(),
                     record.log_group.clone(),
+                    record.layers.clone(),
                 ),
             )
         };
@@ -279,6 +281,7 @@ impl VersionRecord {
                 mode: Some(self.tracing_mode.clone()),
             },
             revision_id: self.revision_id.clone(),
+            layers: self.layers.iter().map(told_layer).collect(),
             state: Some(state_name(self.state)),
             state_reason: pending
                 .then(|| BEING_CREATED.to_owned())
@@ -343,13 +346,8 @@ pub(super) fn check_queue_target(arn: &str) -> Result<()> {
 fn refuse_what_is_not_built(input: &ConfigurationInput) -> Result<()> {
     let vpc = input.vpc_config.as_ref();
     let snap_start = input.snap_start.as_ref();
-    let layers = input.layers.as_deref().unwrap_or_default();
-    if layers.len() > 5 {
-        return Err(errors::invalid("Cannot reference more than 5 layers."));
-    }
     let file_systems = input.file_system_configs.as_deref().unwrap_or_default();
     let asked = [
-        ("layers", !layers.is_empty()),
         (
             "VpcConfig",
             vpc.is_some_and(|vpc| !vpc.subnet_ids.is_empty() || !vpc.security_group_ids.is_empty()),
@@ -453,6 +451,13 @@ pub(super) fn refuse_unless_active(record: &VersionRecord) -> Result<()> {
     }
 }
 
+fn told_layer(layer: &LayerUse) -> Layer {
+    Layer {
+        arn: layer.arn.clone(),
+        code_size: layer.content.size_bytes,
+    }
+}
+
 /// AWS names each release of a runtime by a hash; ours are named by the runtime alone.
 fn runtime_version_arn(name: &FunctionName, runtime: &str) -> String {
     let digest = Sha256::digest(runtime);
@@ -461,7 +466,7 @@ fn runtime_version_arn(name: &FunctionName, runtime: &str) -> String {
 }
 
 /// `2026-11-21T08:00:00.000+0000`.
-fn iso_with_offset(moment: Timestamp) -> String {
+pub(super) fn iso_with_offset(moment: Timestamp) -> String {
     format!("{}+0000", iso(moment))
 }
 

@@ -16,7 +16,7 @@ use super::state::{
     ALIASES, AliasRecord, FUNCTIONS, FunctionRecord, INVOKE_CONFIGS, POLICIES, RESERVED, State,
     StoredCode, UpdateStatus, VERSIONS, VersionRecord, part_key, region_prefix, version_key,
 };
-use super::{code, configuration, errors, page, resolve, version};
+use super::{code, configuration, errors, layer, page, resolve, url, version};
 use crate::access::Access;
 use crate::error::{Error, Result};
 
@@ -30,6 +30,9 @@ pub(super) fn create_access(
     let name = FunctionName::parse(context, &input.function_name)?;
     let mut access =
         Access::new("lambda:CreateFunction", name.arn()).governed_by(None, &name.account);
+    if let Some(layers) = input.configuration.layers.clone().filter(|all| !all.is_empty()) {
+        access = access.condition_values("lambda:Layer", layers);
+    }
     let keys: Vec<String> = input.tags.keys().cloned().collect();
     for (key, value) in &input.tags {
         access = access.condition(format!("aws:RequestTag/{key}"), value);
@@ -49,7 +52,7 @@ pub(super) fn create(
 ) -> Result<FunctionConfiguration> {
     let name = FunctionName::parse(context, &input.function_name)?;
     let (record, publish) = new_record(tx, context, &name, input, stored)?;
-    code::hold(tx, &name.account, stored)?;
+    code::hold_all(tx, &name.account, &record.latest)?;
     tx.save(FUNCTIONS, name.key(), &record)?;
     become_ready_soon(tx, context, &name, &record.latest)?;
     if publish {
@@ -79,6 +82,7 @@ fn new_record(
         return Err(Error::not_implemented(format!("lambda: {what}")));
     }
     let mut latest = configuration::blank(context, name, stored.clone());
+    let layers = input.configuration.layers.clone().unwrap_or_default();
     latest.apply(input.configuration)?;
     latest.set_architecture(input.architectures)?;
     if latest.runtime.is_empty() || latest.handler.is_empty() {
@@ -93,6 +97,8 @@ fn new_record(
         )));
     }
     configuration::check_role(tx, context, &latest.role)?;
+    latest.layers = layer::chosen(tx, context, &layers)?;
+    layer::check_size(&latest.code, &latest.layers)?;
     let record = FunctionRecord {
         latest,
         last_version: 0,
@@ -196,10 +202,17 @@ pub(super) fn update_configuration(
     let name = whole(context, &input.function_name)?;
     let mut record = changeable(tx, &name, input.revision_id.as_deref())?;
     let role = input.configuration.role.clone();
+    let layers = input.configuration.layers.clone();
     let before = record.latest.clone();
     record.latest.apply(input.configuration)?;
     if let Some(role) = role {
         configuration::check_role(tx, context, &role)?;
+    }
+    if let Some(layers) = layers {
+        record.latest.layers = layer::chosen(tx, context, &layers)?;
+        layer::check_size(&record.latest.code, &record.latest.layers)?;
+        code::hold_layers(tx, &record.latest)?;
+        code::release_layers(tx, context, &before)?;
     }
     save_update(tx, context, &name, &mut record, &before)?;
     Ok(record.latest.answer(&name, name.arn()))
@@ -220,6 +233,7 @@ pub(super) fn update_code(
     let before = record.latest.clone();
     record.latest.set_architecture(input.architectures)?;
     record.latest.code = stored.clone();
+    layer::check_size(stored, &record.latest.layers)?;
     if input.dry_run {
         return Ok(record.latest.answer(&name, name.arn()));
     }
@@ -340,6 +354,7 @@ fn delete_whole(
     for number in version::numbers(tx, name)? {
         remove_version(tx, context, name, &number)?;
     }
+    url::delete_all(tx, name)?;
     for table in [ALIASES, POLICIES, INVOKE_CONFIGS] {
         let keys: Vec<Vec<u8>> = tx
             .prefix(table, name.key(), Direction::Forward)?
@@ -352,11 +367,7 @@ fn delete_whole(
     tx.delete(RESERVED, name.key())?;
     tx.delete(FUNCTIONS, name.key())?;
     retire_later(tx, context, name, &record.latest)?;
-    code::release(
-        tx,
-        &context.located(&name.account, &name.region),
-        &record.latest.code,
-    )
+    code::release_all(tx, context, name, &record.latest)
 }
 
 fn delete_version(
@@ -398,11 +409,7 @@ fn remove_version(
     tx.delete(POLICIES, part_key(name, number))?;
     tx.delete(INVOKE_CONFIGS, part_key(name, number))?;
     retire_later(tx, context, name, &record)?;
-    code::release(
-        tx,
-        &context.located(&name.account, &name.region),
-        &record.code,
-    )
+    code::release_all(tx, context, name, &record)
 }
 
 /// The function as a whole: some operations take no qualifier but tolerate one.

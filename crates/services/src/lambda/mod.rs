@@ -7,6 +7,7 @@
 //! [`FunctionVersion`]: crate::runner::FunctionVersion
 
 mod account;
+mod alarm_action;
 mod alias;
 mod api;
 mod archive;
@@ -19,15 +20,21 @@ mod errors;
 mod function;
 mod invoke;
 mod invoke_config;
+mod layer;
+mod metrics;
 mod name;
 mod page;
 mod policy;
 mod resolve;
+pub(crate) mod resource;
 mod run;
 mod state;
 #[cfg(test)]
 mod tests;
 mod transition;
+mod unpacked;
+mod url;
+mod url_event;
 mod version;
 
 use bytes::Bytes;
@@ -40,6 +47,7 @@ use serde_json::{Value, json};
 use crate::arn::Arn;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::http::{HttpReply, HttpRequest};
 use crate::iam;
 use crate::operation::{AccessRule, Operation, Reply, Request};
 use crate::registry::registry;
@@ -49,13 +57,13 @@ use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
     ListFunctionsInput, ListPartsInput, NoInput, PublishVersionInput, PutAliasInput,
     PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
-    UpdateFunctionConfigurationInput,
+    UpdateFunctionConfigurationInput, LayerInput, LayerPermissionInput, LayerVersionInput, ListLayersInput, PublishLayerVersionInput, UrlConfigInput,
 };
+use layer::LayerName;
 use name::FunctionName;
 use resolve::{access, access_to_whole};
 
 pub use state::StoredCode;
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The OPERATIONS table.
@@ -65,6 +73,8 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(policy_operations());
     operations.extend(invocation_operations());
     operations.extend(account_operations());
+    operations.extend(layer_operations());
+    operations.extend(url_operations());
     operations
 }
 
@@ -344,6 +354,159 @@ fn account_operations() -> Vec<Operation> {
     ]
 }
 
+fn layer_operations() -> Vec<Operation> {
+    /// On a version that the input names.
+    macro_rules! on_version {
+        ($action:literal) => {{
+            let rule: AccessRule<LayerVersionInput> = |tx, context, input| {
+                layer::access(tx, concat!("lambda:", $action), &input.name(context))
+            };
+            rule
+        }};
+    }
+    macro_rules! on_permission {
+        ($action:literal) => {{
+            let rule: AccessRule<LayerPermissionInput> = |tx, context, input| {
+                let version = Some(input.version_number);
+                let name = LayerName::parse(context, &input.layer_name, version);
+                layer::access(tx, concat!("lambda:", $action), &name)
+            };
+            rule
+        }};
+    }
+    vec![
+        Operation::edge("PublishLayerVersion", publish_layer_version),
+        Operation::read("GetLayerVersion", on_version!("GetLayerVersion"), layer::get),
+        Operation::read("GetLayerVersionByArn", on_version!("GetLayerVersion"), layer::get),
+        Operation::write("DeleteLayerVersion", on_version!("DeleteLayerVersion"), layer::delete),
+        Operation::read::<LayerInput, _>(
+            "ListLayerVersions",
+            |_, _, _| Ok(vec![Access::new("lambda:ListLayerVersions", "*")]),
+            layer::list_versions,
+        ),
+        Operation::read::<ListLayersInput, _>(
+            "ListLayers",
+            |_, _, _| Ok(vec![Access::new("lambda:ListLayers", "*")]),
+            layer::list,
+        ),
+        Operation::write(
+            "AddLayerVersionPermission",
+            on_permission!("AddLayerVersionPermission"),
+            layer::add_permission,
+        ),
+        Operation::write(
+            "RemoveLayerVersionPermission",
+            on_permission!("RemoveLayerVersionPermission"),
+            layer::remove_permission,
+        ),
+        Operation::read(
+            "GetLayerVersionPolicy",
+            on_version!("GetLayerVersionPolicy"),
+            layer::get_policy,
+        ),
+    ]
+}
+
+fn url_operations() -> Vec<Operation> {
+    macro_rules! on_url {
+        ($input:ty, $action:literal) => {{
+            let rule: AccessRule<$input> = |tx, context, input| {
+                let qualifier = input.qualifier.as_deref();
+                let action = concat!("lambda:", $action);
+                access(tx, context, action, &input.function_name, qualifier)
+            };
+            rule
+        }};
+    }
+    vec![
+        Operation::write::<UrlConfigInput, _>(
+            "CreateFunctionUrlConfig",
+            |tx, context, input| url::change_access(tx, context, "lambda:CreateFunctionUrlConfig", input),
+            url::create,
+        ),
+        Operation::write::<UrlConfigInput, _>(
+            "UpdateFunctionUrlConfig",
+            |tx, context, input| url::change_access(tx, context, "lambda:UpdateFunctionUrlConfig", input),
+            url::update,
+        ),
+        Operation::read(
+            "GetFunctionUrlConfig",
+            on_url!(FunctionInput, "GetFunctionUrlConfig"),
+            url::get,
+        ),
+        Operation::write(
+            "DeleteFunctionUrlConfig",
+            on_url!(FunctionInput, "DeleteFunctionUrlConfig"),
+            url::delete,
+        ),
+        Operation::read::<ListPartsInput, _>(
+            "ListFunctionUrlConfigs",
+            |tx, context, input| {
+                access_to_whole(tx, context, "lambda:ListFunctionUrlConfigs", &input.function_name)
+            },
+            url::list,
+        ),
+    ]
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html>
+fn publish_layer_version(
+    engine: Engine,
+    context: Context,
+    request: Request,
+) -> BoxFuture<'static, Result<Reply>> {
+    Box::pin(async move {
+        let input: PublishLayerVersionInput = typed(request.input)?;
+        engine.read(|tx| authorise_layer(tx, &context, &input))?;
+        let content = code::fetch(&engine, &context, &input.content).await?;
+        let published = engine.write(move |tx| layer::publish(tx, &context, input, &content));
+        Reply::of(&published.await?)
+    })
+}
+
+fn authorise_layer(tx: &Tx<'_>, context: &Context, input: &PublishLayerVersionInput) -> Result<()> {
+    let name = LayerName::parse(context, &input.layer_name, None);
+    let needed = layer::access(tx, "lambda:PublishLayerVersion", &name)?;
+    iam::authorise(tx, context, &needed)
+}
+
+/// PublishLayerVersion in an open transaction, its `Content` fetched with [`fetch_code`], authorised as
+/// the context's principal; the answer's members.
+pub fn publish_layer_version_in(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Value,
+    content: &StoredCode,
+) -> Result<Value> {
+    let input: PublishLayerVersionInput = typed(input)?;
+    authorise_layer(tx, context, &input).map_err(name_denial)?;
+    members(&layer::publish(tx, context, input, content).map_err(name_denial)?)
+}
+
+/// Answers a request to a function URL; `caller` is anonymous where the request was not signed.
+pub async fn answer_url(
+    engine: &Engine,
+    caller: Context,
+    url_id: &str,
+    request: HttpRequest,
+) -> HttpReply {
+    url::answer(engine, caller, url_id, request).await
+}
+
+/// Whether the context's service may invoke the function, which S3 asks before it takes a notification
+/// configuration.
+pub fn lets_in(tx: &Tx<'_>, context: &Context, function: &str) -> Result<bool> {
+    let name = FunctionName::parse(context, function)?;
+    if resolve::qualified(tx, &name).is_err() {
+        return Ok(false);
+    }
+    match invoke::authorise(tx, context, &name) {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_access_denied() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
 fn create_function(
     engine: Engine,
@@ -527,6 +690,11 @@ pub async fn deliver_invocation(engine: &Engine, context: Context, entry: Entry)
 /// Turns a created or updated function active.
 pub async fn deliver_ready(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     transition::deliver_ready(engine, context, entry).await
+}
+
+/// Invokes the function that an alarm's action names, and tells the alarm how that went.
+pub async fn deliver_alarm_action(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+    alarm_action::deliver(engine, context, entry).await
 }
 
 /// Does what only time sets off: unused code goes, replaced execution environments stop.

@@ -40,6 +40,7 @@ pub(super) fn add(
     save(tx, context, &name, &policy)?;
     Ok(AddPermissionOutput {
         statement: statement.to_string(),
+        revision_id: None,
     })
 }
 
@@ -87,7 +88,7 @@ fn conditions(input: &AddPermissionInput) -> Map<String, Value> {
 }
 
 /// An account, an ARN, a service or everybody, as a policy writes it.
-fn principal(text: &str) -> Result<Value> {
+pub(super) fn principal(text: &str) -> Result<Value> {
     if text == "*" {
         return Ok(json!("*"));
     }
@@ -160,7 +161,7 @@ fn save(
     renew_revision(tx, context, name)
 }
 
-fn position(policy: &PolicyRecord, sid: &str) -> Option<usize> {
+pub(super) fn position(policy: &PolicyRecord, sid: &str) -> Option<usize> {
     policy
         .statements
         .iter()

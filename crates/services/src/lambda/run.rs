@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context as Poller, Waker};
 
@@ -17,7 +18,7 @@ use super::concurrency::{self, Limits};
 use super::function::environment_key;
 use super::name::FunctionName;
 use super::state::VersionRecord;
-use super::{code, errors};
+use super::{code, errors, metrics};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::logs::{self, LogLine};
@@ -76,7 +77,8 @@ pub(super) async fn once(
     prepared: &Prepared,
     call: Call,
 ) -> Result<Outcome> {
-    let _permit = concurrency::acquire(engine, &prepared.name, prepared.limits)?;
+    let permit = concurrency::acquire(engine, &prepared.name, prepared.limits)
+        .inspect_err(|_| metrics::throttled(engine, prepared))?;
     let (context, _span) = context.span(&format!("function {}", prepared.name.name));
     let function = function_version(engine, &context, prepared).await?;
     let invocation = Invocation {
@@ -92,6 +94,7 @@ pub(super) async fn once(
         .await;
     let outcome = outcome.map_err(could_not_run);
     note(&context.trace, prepared, &outcome);
+    metrics::ended(engine, prepared, &outcome, permit.running());
     outcome
 }
 
@@ -153,11 +156,19 @@ async fn function_version(
         timeout_s: version.timeout_s,
         ephemeral_storage_mb: version.ephemeral_storage_mb,
         code_directory: code::directory(engine, &name.account, &version.code).await?,
-        layer_directories: Vec::new(),
+        layer_directories: layer_directories(engine, version).await?,
         log_group_name: version.log_group.clone(),
         environment: version.environment.clone().unwrap_or_default(),
         credentials: credentials(engine, context, name, version),
     })
+}
+
+async fn layer_directories(engine: &Engine, version: &VersionRecord) -> Result<Vec<PathBuf>> {
+    let mut directories = Vec::with_capacity(version.layers.len());
+    for layer in &version.layers {
+        directories.push(code::directory(engine, &layer.account, &layer.content).await?);
+    }
+    Ok(directories)
 }
 
 /// Fresh credentials of the function's role, for each new execution environment.

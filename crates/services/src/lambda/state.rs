@@ -23,6 +23,14 @@ pub(super) const INVOKE_CONFIGS: Table = Table::new(1204, "lambda.event_invoke_c
 pub(super) const CODE: Table = Table::new(1205, "lambda.code");
 /// (account, region, name) -> reserved concurrency; apart, so that an invocation can add them up.
 pub(super) const RESERVED: Table = Table::new(1206, "lambda.reserved_concurrency");
+/// (account, region, layer, number) -> [`LayerRecord`].
+pub(super) const LAYERS: Table = Table::new(1207, "lambda.layers");
+/// (account, region, layer) -> the number of its last version; numbers are never used again.
+pub(super) const LAYER_NUMBERS: Table = Table::new(1208, "lambda.layer_numbers");
+/// (account, region, name, qualifier) -> [`UrlRecord`].
+pub(super) const URLS: Table = Table::new(1209, "lambda.urls");
+/// URL id -> [`UrlTarget`].
+pub(super) const URL_TARGETS: Table = Table::new(1210, "lambda.url_targets");
 
 pub(crate) const TABLES: &[Table] = &[
     FUNCTIONS,
@@ -32,6 +40,10 @@ pub(crate) const TABLES: &[Table] = &[
     INVOKE_CONFIGS,
     CODE,
     RESERVED,
+    LAYERS,
+    LAYER_NUMBERS,
+    URLS,
+    URL_TARGETS,
 ];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,6 +88,8 @@ pub(super) struct VersionRecord {
     pub(super) log_format: String,
     pub(super) log_group: String,
     pub(super) code: StoredCode,
+    #[serde(default)]
+    pub(super) layers: Vec<LayerUse>,
     pub(super) last_modified: Timestamp,
     pub(super) revision_id: String,
     /// Changes with code and configuration alone: execution environments are never shared across it.
@@ -94,6 +108,9 @@ pub(super) struct VersionRecord {
 pub struct StoredCode {
     pub sha256_base64: String,
     pub size_bytes: u64,
+    /// Of all its files.
+    #[serde(default)]
+    pub(super) unpacked_bytes: u64,
     /// Its name in the store: SHA-256 in hexadecimal.
     pub(super) id: String,
 }
@@ -141,6 +158,49 @@ pub(super) struct InvokeConfigRecord {
     pub(super) on_failure: Option<String>,
     /// Whether a `DestinationConfig` was given at all.
     pub(super) has_destinations: bool,
+}
+
+/// A layer as a function uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LayerUse {
+    /// Of the version.
+    pub(super) arn: String,
+    /// The account that owns it.
+    pub(super) account: String,
+    pub(super) content: StoredCode,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LayerRecord {
+    pub(super) version: u64,
+    pub(super) description: String,
+    pub(super) license: Option<String>,
+    pub(super) runtimes: Option<Vec<String>>,
+    pub(super) architectures: Option<Vec<String>>,
+    pub(super) created: Timestamp,
+    pub(super) content: StoredCode,
+    pub(super) policy: PolicyRecord,
+    pub(super) policy_revision_id: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct UrlRecord {
+    pub(super) id: String,
+    pub(super) qualifier: Option<String>,
+    pub(super) auth_type: String,
+    pub(super) invoke_mode: String,
+    pub(super) cors: Option<Value>,
+    pub(super) created: Timestamp,
+    pub(super) last_modified: Timestamp,
+}
+
+/// The function behind a URL.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct UrlTarget {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) function: String,
+    pub(super) qualifier: Option<String>,
 }
 
 /// The key of something that belongs to a function and has a name of its own.

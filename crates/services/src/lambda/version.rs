@@ -74,7 +74,7 @@ pub(super) fn publish_latest(
         update_reason: None,
         ..record.latest
     };
-    code::hold(tx, &name.account, &published.code)?;
+    code::hold_all(tx, &name.account, &published)?;
     tx.save(VERSIONS, version_key(name, &published.version), &published)?;
     become_ready_soon(tx, context, name, &published)?;
     Ok(published)

@@ -7,7 +7,7 @@ use std::ops::Range;
 use cumulet_kernel::{Context, Tx};
 
 use super::api::{InputLogEvent, PutLogEventsInput, PutLogEventsOutput, RejectedLogEvents};
-use super::sealing::OpenKeys;
+use super::sealing::Sealing;
 use super::state::{
     EVENTS, GROUPS, GroupRecord, Place, STREAMS, StreamRecord, event_key, group_key, stream_key,
 };
@@ -66,12 +66,12 @@ fn check_batch(events: &[InputLogEvent]) -> Result<()> {
             "Log events in a single PutLogEvents request must be in chronological order.",
         ));
     }
-    if let (Some(first), Some(last)) = (events.first(), events.last()) {
-        if last.timestamp - first.timestamp > DAY_MS {
-            return Err(errors::invalid(
-                "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
-            ));
-        }
+    if let (Some(first), Some(last)) = (events.first(), events.last())
+        && last.timestamp - first.timestamp > DAY_MS
+    {
+        return Err(errors::invalid(
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
+        ));
     }
     Ok(())
 }
@@ -110,22 +110,14 @@ impl Target<'_> {
         context: &Context,
         lines: impl Iterator<Item = (i64, &'l str)>,
     ) -> Result<()> {
-        let mut keys = OpenKeys::default();
+        let mut sealing = Sealing::of(context, self.group_name, self.group);
         for (time_ms, message) in lines {
             let place = Place {
                 time_ms,
                 sequence: tx.next_sequence()?,
             };
             let number = self.stream.number;
-            let event = keys.seal(
-                tx,
-                context,
-                self.group_name,
-                self.group,
-                number,
-                place,
-                message,
-            )?;
+            let event = sealing.seal(tx, number, place, message)?;
             tx.save(EVENTS, event_key(number, place), &event)?;
             let bytes = message.len() + EVENT_OVERHEAD_BYTES;
             self.group.stored_bytes += u64::try_from(bytes).unwrap_or(0);

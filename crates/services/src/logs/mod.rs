@@ -8,6 +8,7 @@ mod filter;
 mod group;
 mod ingest;
 mod read;
+pub(crate) mod resource;
 mod sealing;
 mod state;
 mod stream;
@@ -31,7 +32,6 @@ use api::{
     UntagLogGroupInput,
 };
 
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The permission for an action on the group that `log_group_name` names.

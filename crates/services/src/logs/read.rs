@@ -14,8 +14,8 @@ use super::api::{
 };
 use super::filter::Pattern;
 use super::ingest::EVENT_OVERHEAD_BYTES;
-use super::sealing::OpenKeys;
-use super::state::{EVENTS, EventRecord, GroupRecord, Place, StreamRecord, event_key};
+use super::sealing::Sealing;
+use super::state::{EVENTS, EventRecord, Place, StreamRecord, event_key};
 use super::{errors, group, stream, sweep};
 use crate::error::{Error, Result};
 
@@ -26,10 +26,9 @@ const LOOKED_AT_MAX: usize = 100_000;
 
 /// A group whose events are being read.
 struct Source<'a> {
-    context: &'a Context,
-    name: String,
-    group: GroupRecord,
-    keys: OpenKeys,
+    /// The group's number.
+    group: u64,
+    sealing: Sealing<'a>,
     /// From, inclusive, and to, exclusive.
     from_ms: i64,
     to_ms: i64,
@@ -39,20 +38,18 @@ impl<'a> Source<'a> {
     fn open(
         tx: &Tx<'_>,
         context: &'a Context,
-        name: String,
+        name: &str,
         start: Option<i64>,
         end: Option<i64>,
     ) -> Result<Self> {
-        let group = group::existing(tx, context, &name)?;
+        let group = group::existing(tx, context, name)?;
         let from_ms = start
             .unwrap_or(0)
             .max(sweep::expired_before_ms(&group, context.now))
             .max(0);
         Ok(Self {
-            context,
-            name,
-            group,
-            keys: OpenKeys::default(),
+            sealing: Sealing::of(context, name, &group),
+            group: group.number,
             from_ms,
             to_ms: end.unwrap_or(i64::MAX),
         })
@@ -76,24 +73,6 @@ impl<'a> Source<'a> {
         let from = event_key(stream, bounds.0.max(first));
         let to = event_key(stream, bounds.1.min(last));
         Ok(tx.range(EVENTS, from.as_slice(), Some(to.as_slice()), direction)?)
-    }
-
-    fn text(
-        &mut self,
-        tx: &Tx<'_>,
-        stream: u64,
-        place: Place,
-        event: &EventRecord,
-    ) -> Result<String> {
-        self.keys.open(
-            tx,
-            self.context,
-            &self.name,
-            &self.group,
-            stream,
-            place,
-            event,
-        )
     }
 }
 
@@ -127,8 +106,8 @@ pub(super) fn get(
         input.log_group_name.as_deref(),
         input.log_group_identifier.as_deref(),
     )?;
-    let mut source = Source::open(tx, context, name, input.start_time, input.end_time)?;
-    let stream = stream::existing(tx, source.group.number, &input.log_stream_name)?.number;
+    let mut source = Source::open(tx, context, &name, input.start_time, input.end_time)?;
+    let stream = stream::existing(tx, source.group, &input.log_stream_name)?.number;
     let begin = match &input.next_token {
         Some(token) => Boundary::parse(token)?,
         None if input.start_from_head => Boundary::before(BEGINNING, Direction::Forward),
@@ -160,7 +139,7 @@ pub(super) fn get(
     for (place, event) in found {
         events.push(OutputLogEvent {
             timestamp: place.time_ms,
-            message: source.text(tx, stream, place, &event)?,
+            message: source.sealing.open(tx, stream, place, &event)?,
             ingestion_time: event.ingested_ms,
         });
     }
@@ -246,7 +225,7 @@ pub(super) fn filter(
         input.log_group_name.as_deref(),
         input.log_group_identifier.as_deref(),
     )?;
-    let mut source = Source::open(tx, context, name, input.start_time, input.end_time)?;
+    let mut source = Source::open(tx, context, &name, input.start_time, input.end_time)?;
     let streams = chosen(tx, &source, &input)?;
     let from = match &input.next_token {
         None => BEGINNING,
@@ -262,7 +241,7 @@ pub(super) fn filter(
         }
         page.looked_at += 1;
         let (name, record) = &streams[stream];
-        let message = source.text(tx, record.number, place, &event)?;
+        let message = source.sealing.open(tx, record.number, place, &event)?;
         if pattern.matches(&message) {
             page.add(name, place, event, message);
         }
@@ -310,7 +289,7 @@ fn chosen(
     source: &Source<'_>,
     input: &FilterLogEventsInput,
 ) -> Result<Vec<(String, StreamRecord)>> {
-    let group = source.group.number;
+    let group = source.group;
     let mut streams = match &input.log_stream_names {
         None => stream::all(
             tx,

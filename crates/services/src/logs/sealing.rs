@@ -12,10 +12,14 @@ use super::state::{EventRecord, GroupRecord, Place};
 use crate::error::{Error, Result};
 use crate::kms::{self, EncryptionContext};
 
-/// The group's data keys, opened as they are needed.
-#[derive(Default)]
-pub(super) struct OpenKeys {
-    keys: Vec<Option<SealKey>>,
+/// A group whose events are read or written, and its data keys, opened as they are needed.
+pub(super) struct Sealing<'a> {
+    context: &'a Context,
+    group: String,
+    data_keys: Vec<ByteBuf>,
+    /// Whether new events are sealed.
+    active: bool,
+    opened: Vec<Option<SealKey>>,
 }
 
 /// Has new events sealed under `kms_key`.
@@ -51,30 +55,25 @@ fn bound_to(group_arn: &str) -> EncryptionContext {
     EncryptionContext::from([("aws:logs:arn".to_owned(), group_arn.to_owned())])
 }
 
-impl OpenKeys {
-    fn get(
-        &mut self,
-        tx: &Tx<'_>,
-        context: &Context,
-        group: &str,
-        record: &GroupRecord,
-        position: usize,
-    ) -> Result<&SealKey> {
-        let lost = || Error::internal("a log event names a data key its group does not have");
-        let sealed = record.data_keys.get(position).ok_or_else(lost)?;
-        if self.keys.len() <= position {
-            self.keys.resize(position + 1, None);
+impl<'a> Sealing<'a> {
+    pub(super) fn of(context: &'a Context, group: &str, record: &GroupRecord) -> Self {
+        Self {
+            context,
+            group: group_arn(context, group),
+            data_keys: record.data_keys.clone(),
+            active: record.kms_key_arn.is_some(),
+            opened: vec![None; record.data_keys.len()],
         }
-        let slot = self.keys.get_mut(position).ok_or_else(lost)?;
+    }
+
+    fn key(&mut self, tx: &Tx<'_>, position: usize) -> Result<&SealKey> {
+        let lost = || Error::internal("a log event names a data key its group does not have");
+        let sealed = self.data_keys.get(position).ok_or_else(lost)?;
+        let slot = self.opened.get_mut(position).ok_or_else(lost)?;
         if slot.is_none() {
-            let arn = group_arn(context, group);
-            let service = as_logs(context, &arn);
-            *slot = Some(kms::decrypt_data_key(
-                tx,
-                &service,
-                sealed,
-                &bound_to(&arn),
-            )?);
+            let service = as_logs(self.context, &self.group);
+            let bound_to = bound_to(&self.group);
+            *slot = Some(kms::decrypt_data_key(tx, &service, sealed, &bound_to)?);
         }
         slot.as_ref().ok_or_else(lost)
     }
@@ -83,21 +82,15 @@ impl OpenKeys {
     pub(super) fn seal(
         &mut self,
         tx: &Tx<'_>,
-        context: &Context,
-        group: &str,
-        record: &GroupRecord,
         stream: u64,
         place: Place,
         message: &str,
     ) -> Result<EventRecord> {
-        let position = record
-            .data_keys
-            .len()
-            .checked_sub(1)
-            .filter(|_| record.kms_key_arn.is_some());
+        let context = self.context;
+        let position = self.data_keys.len().checked_sub(1).filter(|_| self.active);
         let message = match position {
             None => message.as_bytes().to_vec(),
-            Some(position) => self.get(tx, context, group, record, position)?.seal(
+            Some(position) => self.key(tx, position)?.seal(
                 &context.ids,
                 &purpose(stream, place),
                 message.as_bytes(),
@@ -114,9 +107,6 @@ impl OpenKeys {
     pub(super) fn open(
         &mut self,
         tx: &Tx<'_>,
-        context: &Context,
-        group: &str,
-        record: &GroupRecord,
         stream: u64,
         place: Place,
         event: &EventRecord,
@@ -124,8 +114,9 @@ impl OpenKeys {
         let Some(position) = event.data_key else {
             return Ok(String::from_utf8_lossy(&event.message).into_owned());
         };
-        let key = self.get(tx, context, group, record, position)?;
-        let opened = key.open(&purpose(stream, place), &event.message);
+        let opened = self
+            .key(tx, position)?
+            .open(&purpose(stream, place), &event.message);
         let opened = opened.map_err(|error| Error::internal(error.to_string()))?;
         Ok(String::from_utf8_lossy(&opened).into_owned())
     }

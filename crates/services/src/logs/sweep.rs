@@ -197,10 +197,10 @@ fn group_remains(tx: &mut Tx<'_>, group: u64) -> Result<Next> {
     let Some((key, _)) = first else {
         return Ok(Next::Done);
     };
-    if let Some(stream) = tx.load::<StreamRecord>(STREAMS, &key)? {
-        if remove_events(tx, stream.number, None)? == BATCH_EVENTS {
-            return Ok(Next::Batch);
-        }
+    if let Some(stream) = tx.load::<StreamRecord>(STREAMS, &key)?
+        && remove_events(tx, stream.number, None)? == BATCH_EVENTS
+    {
+        return Ok(Next::Batch);
     }
     tx.delete(STREAMS, key)?;
     Ok(Next::Batch)

@@ -7,6 +7,9 @@ mod session;
 mod state;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 use cumulet_kernel::{Context, Principal, Table, Tx};
 
 use crate::access::Access;

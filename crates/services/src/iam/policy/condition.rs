@@ -149,6 +149,11 @@ impl Condition {
         &self.key
     }
 
+    /// The keys of the variables in its values.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = String> {
+        self.values.iter().flat_map(Template::variables)
+    }
+
     pub(crate) fn holds(&self, facts: &dyn Facts) -> bool {
         let found = facts.values(&self.key);
         if self.operator.test == Test::Null {

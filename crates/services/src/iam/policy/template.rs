@@ -67,6 +67,14 @@ impl Template {
         template
     }
 
+    /// The keys of its variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = String> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Variable { key, .. } => Some(key.clone()),
+            Part::Token(_) => None,
+        })
+    }
+
     /// The tokens of a text without variables.
     pub(crate) fn fixed(&self) -> Option<&[Token]> {
         self.fixed.as_deref()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::value::{Operand, Operator, Scanner};
 
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(in crate::logs) struct Fields {
     before: Vec<Field>,
     /// The fields after `...`, which stands for any number of fields; none where it is absent.
     after: Option<Vec<Field>>,

@@ -9,14 +9,14 @@ use super::value::{Operand, Operator, Scanner, quoted};
 const DEPTH_MAX: usize = 32;
 
 #[derive(Debug)]
-pub(super) enum Condition {
+pub(in crate::logs) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Test(Selector, Test),
 }
 
 #[derive(Debug)]
-pub(super) enum Test {
+pub(in crate::logs) enum Test {
     Compare(Operator, Operand),
     IsNull,
     IsTrue,
@@ -27,7 +27,7 @@ pub(super) enum Test {
 
 /// `$.a["b"][0][*]`.
 #[derive(Debug)]
-pub(super) struct Selector {
+pub(in crate::logs) struct Selector {
     text: String,
     steps: Vec<Step>,
 }

@@ -5,7 +5,7 @@ use regex::Regex;
 use super::value;
 
 #[derive(Debug, Default)]
-pub(super) struct Terms {
+pub(in crate::logs) struct Terms {
     required: Vec<Term>,
     excluded: Vec<Term>,
     /// Count only where nothing is required or excluded, as AWS has it.

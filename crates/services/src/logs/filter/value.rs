@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(in crate::logs) enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -17,7 +17,7 @@ pub(super) enum Operator {
 
 /// The right side of a comparison.
 #[derive(Debug)]
-pub(super) enum Operand {
+pub(in crate::logs) enum Operand {
     Number(f64),
     /// Pieces between asterisks.
     Text(Vec<String>),

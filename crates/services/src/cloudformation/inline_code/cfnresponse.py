@@ -1,0 +1,26 @@
+"""Answers a custom resource's request: CloudFormation adds this module to inline Python functions."""
+
+import json
+import urllib.request
+
+SUCCESS = "SUCCESS"
+FAILED = "FAILED"
+
+
+def send(event, context, responseStatus, responseData, physicalResourceId=None, noEcho=False, reason=None):
+    body = json.dumps({
+        "Status": responseStatus,
+        "Reason": reason or "See the details in CloudWatch Log Stream: {}".format(context.log_stream_name),
+        "PhysicalResourceId": physicalResourceId or context.log_stream_name,
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "NoEcho": noEcho,
+        "Data": responseData,
+    }).encode("utf-8")
+    request = urllib.request.Request(event["ResponseURL"], data=body, method="PUT", headers={"content-type": ""})
+    try:
+        with urllib.request.urlopen(request) as response:
+            print("Status code:", response.status)
+    except Exception as error:
+        print("send(..) failed executing urlopen(..):", error)

@@ -1,0 +1,165 @@
+//! From a TableName to an open table: its record, and the key that opens its items.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use cumulet_kernel::seal::SealKey;
+use cumulet_kernel::{Context, Key, StoreError, Tx};
+
+use super::errors::{named_table_not_found, table_not_found, validation};
+use super::state::{Encryption, Status, TABLE_RECORDS, TableRecord};
+use crate::arn::Arn;
+use crate::error::{Error, Result};
+use crate::kms;
+
+/// Where a table lies; an ARN is accepted wherever a name is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) name: String,
+}
+
+impl Location {
+    pub(super) fn new(context: &Context, name_or_arn: &str) -> Self {
+        let arn = Arn::parse(name_or_arn).filter(|arn| arn.service == "dynamodb");
+        match arn.and_then(|arn| Some((arn, arn.resource.strip_prefix("table/")?))) {
+            Some((arn, resource)) => Self {
+                account: arn.account.to_owned(),
+                region: arn.region.to_owned(),
+                name: resource.split('/').next().unwrap_or(resource).to_owned(),
+            },
+            None => Self {
+                account: context.account.to_string(),
+                region: context.region.to_string(),
+                name: name_or_arn.to_owned(),
+            },
+        }
+    }
+
+    pub(super) fn key(&self) -> Key {
+        Key::new().text(&self.account).text(&self.region).text(&self.name)
+    }
+
+    pub(super) fn arn(&self) -> String {
+        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+    }
+}
+
+type Cached = (Vec<u8>, Arc<TableRecord>);
+const CACHED_MAX: usize = 64;
+
+thread_local! {
+    /// Records decoded before, by key, beside the very bytes they were decoded from: comparing those is
+    /// far cheaper than decoding, and never stale.
+    static DECODED: RefCell<HashMap<Vec<u8>, Cached>> = RefCell::new(HashMap::new());
+}
+
+pub(super) fn load(tx: &Tx<'_>, location: &Location) -> Result<Option<Arc<TableRecord>>> {
+    let key = location.key();
+    let Some(bytes) = tx.get(TABLE_RECORDS, &key)? else {
+        return Ok(None);
+    };
+    DECODED.with_borrow_mut(|decoded| {
+        if let Some((_, record)) = decoded.get(key.as_slice()).filter(|(cached, _)| *cached == bytes) {
+            return Ok(Some(record.clone()));
+        }
+        let record: TableRecord = tx
+            .load(TABLE_RECORDS, &key)?
+            .ok_or_else(|| Error::internal("a table record vanished"))?;
+        let record = Arc::new(record);
+        if decoded.len() >= CACHED_MAX {
+            decoded.clear();
+        }
+        decoded.insert(key.as_slice().to_vec(), (bytes, record.clone()));
+        Ok(Some(record))
+    })
+}
+
+pub(super) fn save(tx: &mut Tx<'_>, record: &TableRecord) -> Result<(), StoreError> {
+    tx.save(TABLE_RECORDS, location_of(record).key(), record)
+}
+
+pub(super) fn location_of(record: &TableRecord) -> Location {
+    Location {
+        account: record.account.clone(),
+        region: record.region.clone(),
+        name: record.name.clone(),
+    }
+}
+
+/// The record for a call of the control plane.
+pub(super) fn named(tx: &Tx<'_>, context: &Context, name_or_arn: &str) -> Result<TableRecord> {
+    let location = Location::new(context, name_or_arn);
+    let record = load(tx, &location)?.ok_or_else(|| named_table_not_found(&location.name))?;
+    Ok(record.as_ref().clone())
+}
+
+/// A table ready for items to be read and written.
+#[derive(Clone, Debug)]
+pub(super) struct OpenTable {
+    pub(super) record: Arc<TableRecord>,
+    pub(super) key: SealKey,
+}
+
+impl OpenTable {
+    /// Opens a table for the data plane, as the caller.
+    pub(super) fn open(tx: &Tx<'_>, context: &Context, name_or_arn: &str) -> Result<Self> {
+        let record = load(tx, &Location::new(context, name_or_arn))?.ok_or_else(table_not_found)?;
+        if record.status == Status::Creating {
+            return Err(table_not_found());
+        }
+        Self::of(tx, context, record)
+    }
+
+    pub(super) fn of(tx: &Tx<'_>, context: &Context, record: Arc<TableRecord>) -> Result<Self> {
+        let key = open_key(tx, context, &record.encryption, &record.name, &record.account)?;
+        Ok(Self { record, key })
+    }
+}
+
+fn encryption_context(table: &str, account: &str) -> kms::EncryptionContext {
+    BTreeMap::from([
+        ("aws:dynamodb:tableName".to_owned(), table.to_owned()),
+        ("aws:dynamodb:subscriberId".to_owned(), account.to_owned()),
+    ])
+}
+
+pub(super) fn open_key(
+    tx: &Tx<'_>,
+    context: &Context,
+    encryption: &Encryption,
+    table: &str,
+    account: &str,
+) -> Result<SealKey> {
+    match encryption {
+        Encryption::Owned { key } => {
+            let key: [u8; 32] = key
+                .as_slice()
+                .try_into()
+                .map_err(|_| Error::internal("a table's key has the wrong length"))?;
+            Ok(SealKey::new(key))
+        }
+        Encryption::Kms { data_key, .. } => {
+            let context = context.through("dynamodb");
+            kms::decrypt_data_key(tx, &context, data_key, &encryption_context(table, account)).map_err(kms_refusal)
+        }
+    }
+}
+
+/// A new data key for a table, under the KMS key that `key_id` names.
+pub(super) fn kms_encryption(tx: &mut Tx<'_>, context: &Context, key_id: &str, table: &str) -> Result<Encryption> {
+    let through = context.through("dynamodb");
+    let bound = encryption_context(table, &context.account);
+    let data_key = kms::generate_data_key(tx, &through, key_id, &bound).map_err(kms_refusal)?;
+    Ok(Encryption::Kms { key_arn: data_key.key_arn, data_key: data_key.ciphertext })
+}
+
+/// DynamoDB passes a denial on and words every other refusal of KMS as its own.
+fn kms_refusal(error: Error) -> Error {
+    if error.is_access_denied() || error.status >= 500 {
+        return error;
+    }
+    validation(format!("KMS validation error: {}", error.message))
+}

@@ -1,0 +1,246 @@
+//! The house rules that a compiler does not know. Each test says which wall it keeps.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the tree has failed")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FILE_LINES_MAX: usize = 800;
+const FUNCTION_LINES_MAX: usize = 70;
+const TEST_LINES_MAX: usize = 150;
+
+/// Services from the bottom up; those of one row do not know each other, except where a row is one service's own.
+const SERVICES: [&[&str]; 7] = [
+    &["iam", "sts"],
+    &["kms"],
+    &["sqs", "secretsmanager", "ssm", "logs", "cloudwatch", "xray"],
+    &["s3", "dynamodb"],
+    &["lambda"],
+    &["apigateway"],
+    &["cloudformation"],
+];
+
+/// Which workspace crates a crate may know.
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("wire", &[]),
+    ("kernel", &[]),
+    ("schemas", &[]),
+    ("functions", &[]),
+    ("stack", &["schemas"]),
+    ("services", &["kernel", "schemas", "wire"]),
+    ("cumulet", &["functions", "kernel", "services", "wire"]),
+    ("upload-api", &["stack"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().unwrap() != "target" {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn all_rust_files() -> Vec<(PathBuf, String)> {
+    ["crates", "apps", "xtask", "bench"].into_iter().flat_map(rust_files).collect()
+}
+
+fn manifests() -> BTreeMap<String, String> {
+    let folders = ["crates", "apps"].into_iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let folders = folders.map(|entry| entry.unwrap().path()).chain([root().join("xtask"), root().join("bench")]);
+    folders
+        .map(|folder| {
+            let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(folder.join("Cargo.toml")).unwrap())
+        })
+        .collect()
+}
+
+/// Tests may use a sibling's fixtures and be longer than code.
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests") || path.file_name().is_some_and(|name| name == "tests.rs")
+}
+
+fn assert_none(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+#[test]
+fn files_and_functions_stay_short_enough_to_read() {
+    let mut violations = Vec::new();
+    for (path, text) in all_rust_files() {
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() > FILE_LINES_MAX {
+            violations.push(format!("{}: {} lines", path.display(), lines.len()));
+        }
+        // A table of operations is as long as the service has operations; a test may tell a long story.
+        let is_table = path.file_name().is_some_and(|name| name == "operations.rs");
+        let length_max = if is_test(&path) { TEST_LINES_MAX } else { FUNCTION_LINES_MAX };
+        let long = long_functions(&lines, length_max).into_iter().filter(|_| !is_table);
+        violations.extend(long.map(|(line, length)| {
+            format!("{}:{line}: a function of {length} lines", path.display())
+        }));
+    }
+    assert_none(&violations);
+}
+
+/// Functions by rustfmt's shape: from the line with `fn` to the closing brace at its indentation.
+fn long_functions(lines: &[&str], length_max: usize) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let indentation = line.len() - line.trim_start().len();
+        let head = line.trim_start();
+        let is_function = head.split('(').next().unwrap().split(' ').any(|word| word == "fn") && !head.starts_with("//");
+        if !is_function {
+            continue;
+        }
+        let end = lines[start..].iter().position(|line| {
+            let closes = line.len() - line.trim_start().len() == indentation;
+            closes && (line.trim_start() == "}" || line.trim_end().ends_with(';'))
+        });
+        let length = end.map_or(0, |end| end + 1);
+        if length > length_max {
+            found.push((start + 1, length));
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_is_left_for_later_in_the_code() {
+    // Written apart so that this file does not find itself.
+    let words = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "#[ign".to_owned() + "ore"];
+    let allow = "#[al".to_owned() + "low(";
+    let mut violations = Vec::new();
+    for (path, text) in all_rust_files() {
+        for (number, line) in text.lines().enumerate() {
+            if words.iter().chain([&allow]).any(|word| line.contains(word.as_str())) {
+                violations.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    assert_none(&violations);
+}
+
+#[test]
+fn every_crate_takes_the_workspaces_lints_and_dependencies() {
+    let mut violations = Vec::new();
+    for (name, manifest) in manifests() {
+        if !manifest.contains("[lints]\nworkspace = true") {
+            violations.push(format!("{name}: no [lints] workspace = true"));
+        }
+        let own = manifest.lines().filter(|line| line.contains("version = \"") && !line.starts_with("version"));
+        violations.extend(own.map(|line| format!("{name}: {line} belongs into the workspace's table")));
+    }
+    assert_none(&violations);
+}
+
+#[test]
+fn crates_know_only_those_they_may() {
+    let mut violations = Vec::new();
+    let manifests = manifests();
+    for (name, allowed) in ARROWS {
+        let manifest = &manifests[name];
+        let known = manifest.lines().filter_map(|line| line.strip_prefix("cumulet-")?.split(['.', ' ']).next());
+        let wrong = known.filter(|known| !allowed.contains(known));
+        violations.extend(wrong.map(|known| format!("{name} must not know {known}")));
+    }
+    assert_none(&violations);
+}
+
+fn level(service: &str) -> Option<usize> {
+    SERVICES.iter().position(|row| row.contains(&service))
+}
+
+#[test]
+fn services_call_only_downward_and_only_through_the_front() {
+    let mut violations = Vec::new();
+    let files = rust_files("crates/services/src").into_iter().filter(|(path, _)| !is_test(path));
+    for (path, text) in files {
+        let Some(service) = path.components().nth(3).map(|part| part.as_os_str().to_string_lossy().into_owned()) else {
+            continue;
+        };
+        let Some(own) = level(&service) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            for (other, inner) in references(line) {
+                let place = format!("{}:{}", path.display(), number + 1);
+                let same_row = level(other) == Some(own) && own > 0;
+                if other != service && (level(other) > Some(own) || same_row) {
+                    violations.push(format!("{place}: {service} must not call {other}"));
+                } else if other != service && inner {
+                    violations.push(format!("{place}: {other} is used past its mod.rs"));
+                }
+            }
+        }
+    }
+    assert_none(&violations);
+}
+
+/// Each service that a line names by `crate::`, and whether it reaches into a module of that service.
+fn references(line: &str) -> Vec<(&str, bool)> {
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices("crate::") {
+        let path = &line[at + "crate::".len()..];
+        let service = path.split(|byte: char| !byte.is_alphanumeric()).next().unwrap();
+        if level(service).is_none() {
+            continue;
+        }
+        let rest = path[service.len()..].strip_prefix("::").unwrap_or_default();
+        let next = rest.split(|byte: char| !byte.is_alphanumeric() && byte != '_').next().unwrap_or_default();
+        let is_module = next.starts_with(|first: char| first.is_lowercase())
+            && rest[next.len()..].starts_with("::")
+            && next != "self";
+        found.push((service, is_module));
+    }
+    found
+}
+
+#[test]
+fn the_map_names_every_crate_and_service() {
+    let map = read("ARCHITECTURE.md");
+    let services = SERVICES.iter().flat_map(|row| row.iter()).filter(|service| {
+        root().join("crates/services/src").join(service).is_dir()
+    });
+    let crates = manifests().into_keys();
+    let missing = crates.chain(services.map(ToString::to_string)).filter(|name| !map.contains(&format!("`{name}`")));
+    assert_none(&missing.map(|name| format!("ARCHITECTURE.md does not say what `{name}` is")).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_dependency_is_argued_for() {
+    let argued = read("docs/dependencies.md");
+    let manifest = read("Cargo.toml");
+    let table = manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = table.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim());
+    let missing = names.filter(|name| !name.starts_with("cumulet-") && !argued.contains(&format!("| {name} |")));
+    assert_none(&missing.map(|name| format!("docs/dependencies.md does not argue for {name}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_tree_names_no_machine() {
+    let mut violations = Vec::new();
+    let folders = ["/wo".to_owned() + "rk/", "/ro".to_owned() + "ot/", "/fa".to_owned() + "rm/"];
+    for (path, text) in all_rust_files() {
+        let named = text.lines().enumerate().filter(|(_, line)| folders.iter().any(|folder| line.contains(folder)));
+        violations.extend(named.map(|(number, line)| format!("{}:{}: {line}", path.display(), number + 1)));
+    }
+    assert_none(&violations);
+}
