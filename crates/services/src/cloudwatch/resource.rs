@@ -97,14 +97,25 @@ fn create(call: &mut ResourceCall<'_, '_>, operation: &str) -> Result<Outcome> {
     let name = call.name("AlarmName", 255);
     let tags = tags(call.tags());
     put(call, operation, &name, Some(tags))?;
-    call.attribute("Arn", arn::regional(call.context, "cloudwatch", format!("alarm:{name}")));
+    call.attribute(
+        "Arn",
+        arn::regional(call.context, "cloudwatch", format!("alarm:{name}")),
+    );
     call.identify(name);
     Ok(Outcome::Done)
 }
 
-fn put(call: &mut ResourceCall<'_, '_>, operation: &str, name: &str, tags: Option<Value>) -> Result<()> {
-    let properties: &[&str] =
-        if operation == "PutMetricAlarm" { &METRIC_PROPERTIES } else { &COMPOSITE_PROPERTIES };
+fn put(
+    call: &mut ResourceCall<'_, '_>,
+    operation: &str,
+    name: &str,
+    tags: Option<Value>,
+) -> Result<()> {
+    let properties: &[&str] = if operation == "PutMetricAlarm" {
+        &METRIC_PROPERTIES
+    } else {
+        &COMPOSITE_PROPERTIES
+    };
     let mut input = call.pick(properties);
     if let Some(metric_id) = call.property("ThresholdMetricId") {
         input.insert("ThresholdMetricId".into(), metric_id.clone());
@@ -114,7 +125,8 @@ fn put(call: &mut ResourceCall<'_, '_>, operation: &str, name: &str, tags: Optio
     if let Some(tags) = tags {
         input.insert("Tags".into(), tags);
     }
-    call.call("cloudwatch", operation, Value::Object(input)).map(drop)
+    call.call("cloudwatch", operation, Value::Object(input))
+        .map(drop)
 }
 
 /// Templates may write numbers and truths as text.
@@ -123,7 +135,10 @@ fn typed(members: &mut Map<String, Value>) {
         match (name.as_str(), &mut *value) {
             ("Metrics", Value::Array(queries)) => queries.iter_mut().for_each(typed_in),
             ("MetricStat", stat) => typed_in(stat),
-            ("Period" | "EvaluationPeriods" | "DatapointsToAlarm" | "Threshold", Value::String(text)) => {
+            (
+                "Period" | "EvaluationPeriods" | "DatapointsToAlarm" | "Threshold",
+                Value::String(text),
+            ) => {
                 if let Ok(number) = serde_json::from_str::<serde_json::Number>(text.trim()) {
                     *value = Value::Number(number);
                 }
@@ -144,7 +159,9 @@ fn typed_in(value: &mut Value) {
 }
 
 fn tags(tags: Vec<(String, String)>) -> Value {
-    tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+    tags.into_iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }
 
 fn update(call: &mut ResourceCall<'_, '_>, operation: &str) -> Result<Outcome> {

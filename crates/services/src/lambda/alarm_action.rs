@@ -14,13 +14,19 @@ const SERVICE: &str = "lambda.alarms.cloudwatch.amazonaws.com";
 
 /// The invocation, what the alarm's history says of it and the end of the entry are one commit.
 pub(super) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
-    let Event::AlarmAction { alarm_arn, action_arn, payload } = entry.event.clone() else {
+    let Event::AlarmAction {
+        alarm_arn,
+        action_arn,
+        payload,
+    } = entry.event.clone()
+    else {
         return Err(Error::internal("not an alarm's action"));
     };
     engine
         .write(move |tx| {
             outbox::finish(tx, entry.id)?;
-            let arn = Arn::parse(&alarm_arn).ok_or_else(|| Error::internal("not an alarm's ARN"))?;
+            let arn =
+                Arn::parse(&alarm_arn).ok_or_else(|| Error::internal("not an alarm's ARN"))?;
             let own = context.located(arn.account, arn.region);
             let service = own.as_service(SERVICE, &alarm_arn, arn.account);
             let payload = payload.to_string();

@@ -14,7 +14,11 @@ use crate::runner::Outcome;
 const NAMESPACE: &str = "AWS/Lambda";
 
 fn count(metric: &'static str, value: impl Into<f64>) -> Measure {
-    Measure { metric, value: value.into(), unit: "Count" }
+    Measure {
+        metric,
+        value: value.into(),
+        unit: "Count",
+    }
 }
 
 /// An invocation ended, well or not; one that could not be run at all is no invocation.
@@ -43,7 +47,10 @@ pub(super) fn throttled(engine: &Engine, prepared: &Prepared) {
 
 fn publish(engine: &Engine, prepared: &Prepared, measures: &[Measure]) {
     let name = &prepared.name;
-    let owner = Owner { account: &name.account, region: &name.region };
+    let owner = Owner {
+        account: &name.account,
+        region: &name.region,
+    };
     let resource = match &name.qualifier {
         Some(qualifier) => format!("{}:{qualifier}", name.name),
         None => name.name.clone(),
@@ -52,6 +59,8 @@ fn publish(engine: &Engine, prepared: &Prepared, measures: &[Measure]) {
     let at = engine.clock.now();
     let sets: [&[(&str, &str)]; 3] = [&[], &[function], &[function, ("Resource", &resource)]];
     for dimensions in sets {
-        engine.metrics.publish(owner, at, NAMESPACE, dimensions, measures);
+        engine
+            .metrics
+            .publish(owner, at, NAMESPACE, dimensions, measures);
     }
 }

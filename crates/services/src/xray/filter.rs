@@ -51,17 +51,24 @@ const DEPTH_MAX: usize = 50;
 
 impl Filter {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let mut reader = Reader { rest: text.trim_start(), depth: 0 };
+        let mut reader = Reader {
+            rest: text.trim_start(),
+            depth: 0,
+        };
         let filter = reader.any()?;
-        if reader.rest.is_empty() { Ok(filter) } else { Err(reader.unexpected()) }
+        if reader.rest.is_empty() {
+            Ok(filter)
+        } else {
+            Err(reader.unexpected())
+        }
     }
 
     pub(super) fn matches(&self, summary: &Value, segments: &[Value]) -> bool {
         match self {
             Self::Flag(name) => flag(name, summary),
-            Self::Compare(keyword, operator, wanted) => {
-                values(keyword, summary).iter().any(|value| compare(value, *operator, wanted))
-            }
+            Self::Compare(keyword, operator, wanted) => values(keyword, summary)
+                .iter()
+                .any(|value| compare(value, *operator, wanted)),
             Self::Service(name, inner) => of_service(name.as_deref(), inner.as_deref(), segments),
             Self::Not(inner) => !inner.matches(summary, segments),
             Self::All(all) => all.iter().all(|each| each.matches(summary, segments)),
@@ -82,7 +89,13 @@ fn flag(name: &str, summary: &Value) -> bool {
 }
 
 fn values(keyword: &Keyword, summary: &Value) -> Vec<Value> {
-    let one = |value: &Value| if value.is_null() { Vec::new() } else { vec![value.clone()] };
+    let one = |value: &Value| {
+        if value.is_null() {
+            Vec::new()
+        } else {
+            vec![value.clone()]
+        }
+    };
     match keyword {
         Keyword::Duration => one(&summary["Duration"]),
         Keyword::ResponseTime => one(&summary["ResponseTime"]),
@@ -93,7 +106,13 @@ fn values(keyword: &Keyword, summary: &Value) -> Vec<Value> {
         }
         Keyword::Annotation(key) => {
             let entries = summary["Annotations"][key].as_array().into_iter().flatten();
-            let value = |entry: &Value| entry["AnnotationValue"].as_object()?.values().next().cloned();
+            let value = |entry: &Value| {
+                entry["AnnotationValue"]
+                    .as_object()?
+                    .values()
+                    .next()
+                    .cloned()
+            };
             entries.filter_map(value).collect()
         }
     }
@@ -102,7 +121,8 @@ fn values(keyword: &Keyword, summary: &Value) -> Vec<Value> {
 fn compare(value: &Value, operator: Operator, wanted: &Value) -> bool {
     let numbers = value.as_f64().zip(wanted.as_f64());
     let texts = value.as_str().zip(wanted.as_str());
-    let ordered = |holds: fn(f64, f64) -> bool| numbers.is_some_and(|(value, wanted)| holds(value, wanted));
+    let ordered =
+        |holds: fn(f64, f64) -> bool| numbers.is_some_and(|(value, wanted)| holds(value, wanted));
     let is_equal = match (numbers, texts) {
         (Some((value, wanted)), _) => value == wanted,
         (_, Some((value, wanted))) => value == wanted,
@@ -129,7 +149,9 @@ fn of_service(name: Option<&str>, inner: Option<&Filter>, segments: &[Value]) ->
         let is_named = name.is_none_or(|name| segment["name"] == json!(name));
         let has = |name: &str| segment[name] == json!(true);
         let own = || {
-            let span = segment["end_time"].as_f64().zip(segment["start_time"].as_f64());
+            let span = segment["end_time"]
+                .as_f64()
+                .zip(segment["start_time"].as_f64());
             let duration = span.map(|(end, start)| end - start);
             json!({
                 "HasError": has("error"), "HasFault": has("fault"), "HasThrottle": has("throttle"),
@@ -161,7 +183,11 @@ impl<'a> Reader<'a> {
             all.push(self.all()?);
         }
         self.depth -= 1;
-        Ok(if all.len() == 1 { all.remove(0) } else { Filter::Any(all) })
+        Ok(if all.len() == 1 {
+            all.remove(0)
+        } else {
+            Filter::Any(all)
+        })
     }
 
     fn all(&mut self) -> Result<Filter> {
@@ -169,7 +195,11 @@ impl<'a> Reader<'a> {
         while self.word("AND") || self.sign("&&") {
             all.push(self.single()?);
         }
-        Ok(if all.len() == 1 { all.remove(0) } else { Filter::All(all) })
+        Ok(if all.len() == 1 {
+            all.remove(0)
+        } else {
+            Filter::All(all)
+        })
     }
 
     fn single(&mut self) -> Result<Filter> {
@@ -184,7 +214,11 @@ impl<'a> Reader<'a> {
         } else {
             self.term()?
         };
-        Ok(if is_negated { Filter::Not(Box::new(filter)) } else { filter })
+        Ok(if is_negated {
+            Filter::Not(Box::new(filter))
+        } else {
+            filter
+        })
     }
 
     fn term(&mut self) -> Result<Filter> {
@@ -194,9 +228,10 @@ impl<'a> Reader<'a> {
                 self.truth(Filter::Flag(flag.to_owned()))
             }
             "service" => self.service(),
-            "edge" | "rootcause" | "group" | "json" | "coldstart" | "availabilityzone" | "instance" => {
-                Err(Error::not_implemented(format!("xray: {name} in filter expressions")))
-            }
+            "edge" | "rootcause" | "group" | "json" | "coldstart" | "availabilityzone"
+            | "instance" => Err(Error::not_implemented(format!(
+                "xray: {name} in filter expressions"
+            ))),
             _ => {
                 let keyword = self.keyword(&name)?;
                 self.comparison(keyword)
@@ -220,9 +255,15 @@ impl<'a> Reader<'a> {
 
     fn service(&mut self) -> Result<Filter> {
         self.expect("(")?;
-        let name = if self.rest.starts_with(['"', '\'']) { Some(self.text()?) } else { None };
+        let name = if self.rest.starts_with(['"', '\'']) {
+            Some(self.text()?)
+        } else {
+            None
+        };
         if !self.rest.starts_with(')') {
-            return Err(Error::not_implemented("xray: services by id in filter expressions"));
+            return Err(Error::not_implemented(
+                "xray: services by id in filter expressions",
+            ));
         }
         self.expect(")")?;
         let inner = if self.sign("{") {
@@ -248,12 +289,22 @@ impl<'a> Reader<'a> {
             "user" => Keyword::User,
             "annotation" => {
                 self.expect("[")?;
-                let key = if self.rest.starts_with(['"', '\'']) { self.text()? } else { self.name()?.to_owned() };
+                let key = if self.rest.starts_with(['"', '\'']) {
+                    self.text()?
+                } else {
+                    self.name()?.to_owned()
+                };
                 self.expect("]")?;
                 Keyword::Annotation(key)
             }
-            _ if lower.starts_with("annotation.") => Keyword::Annotation(name["annotation.".len()..].to_owned()),
-            _ => return Err(invalid(format!("Invalid filter expression: unknown keyword {name}."))),
+            _ if lower.starts_with("annotation.") => {
+                Keyword::Annotation(name["annotation.".len()..].to_owned())
+            }
+            _ => {
+                return Err(invalid(format!(
+                    "Invalid filter expression: unknown keyword {name}."
+                )));
+            }
         })
     }
 
@@ -285,11 +336,16 @@ impl<'a> Reader<'a> {
             return self.text().map(Value::from);
         }
         let word = self.name()?;
-        serde_json::from_str(word).map_err(|_| invalid(format!("Invalid filter expression: {word} is no value.")))
+        serde_json::from_str(word)
+            .map_err(|_| invalid(format!("Invalid filter expression: {word} is no value.")))
     }
 
     fn text(&mut self) -> Result<String> {
-        let quote = if self.rest.starts_with('"') { '"' } else { '\'' };
+        let quote = if self.rest.starts_with('"') {
+            '"'
+        } else {
+            '\''
+        };
         let inner = &self.rest[1..];
         let end = inner.find(quote).ok_or_else(|| self.unexpected())?;
         self.rest = inner[end + 1..].trim_start();
@@ -298,7 +354,10 @@ impl<'a> Reader<'a> {
 
     fn name(&mut self) -> Result<&'a str> {
         let is_part = |each: char| each.is_alphanumeric() || matches!(each, '.' | '_' | '-' | ':');
-        let end = self.rest.find(|each| !is_part(each)).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|each| !is_part(each))
+            .unwrap_or(self.rest.len());
         if end == 0 {
             return Err(self.unexpected());
         }
@@ -308,7 +367,8 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self, word: &str) -> bool {
-        let (Some(head), Some(after)) = (self.rest.get(..word.len()), self.rest.get(word.len()..)) else {
+        let (Some(head), Some(after)) = (self.rest.get(..word.len()), self.rest.get(word.len()..))
+        else {
             return false;
         };
         let ends = !after.starts_with(|next: char| next.is_alphanumeric() || next == '_');
@@ -330,7 +390,11 @@ impl<'a> Reader<'a> {
     }
 
     fn expect(&mut self, sign: &str) -> Result<()> {
-        if self.sign(sign) { Ok(()) } else { Err(self.unexpected()) }
+        if self.sign(sign) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn unexpected(&self) -> Error {
@@ -356,25 +420,51 @@ mod tests {
             "name": "api", "start_time": 1.0, "end_time": 2.5, "fault": true,
             "subsegments": [{ "name": "db", "start_time": 1.0, "end_time": 1.2 }],
         })];
-        let holds = |text: &str| Filter::parse(text).map(|filter| filter.matches(&summary, &segments));
+        let holds =
+            |text: &str| Filter::parse(text).map(|filter| filter.matches(&summary, &segments));
         let yes = [
-            "fault", "fault = true", "!ok", "duration >= 1.5 AND responsetime < 1", "http.status = 502",
-            "http.url BEGINSWITH \"/orders\"", "http.url CONTAINS 'ders'", "user = \"ana\"",
-            "annotation.tier = \"gold\"", "annotation[count] > 2", "annotation.tier",
-            "service(\"api\")", "service(\"api\") { fault }", "service(\"db\") { ok AND duration < 1 }",
+            "fault",
+            "fault = true",
+            "!ok",
+            "duration >= 1.5 AND responsetime < 1",
+            "http.status = 502",
+            "http.url BEGINSWITH \"/orders\"",
+            "http.url CONTAINS 'ders'",
+            "user = \"ana\"",
+            "annotation.tier = \"gold\"",
+            "annotation[count] > 2",
+            "annotation.tier",
+            "service(\"api\")",
+            "service(\"api\") { fault }",
+            "service(\"db\") { ok AND duration < 1 }",
             "ok OR (http.method = \"POST\" AND NOT error)",
         ];
         for text in yes {
             assert_eq!(holds(text), Ok(true), "{text}");
         }
-        let no = ["ok", "fault = false", "annotation.tier = \"silver\"", "annotation.x", "service(\"web\")",
-                  "service(\"db\") { fault }", "http.status != 502", "user ENDSWITH \"b\""];
+        let no = [
+            "ok",
+            "fault = false",
+            "annotation.tier = \"silver\"",
+            "annotation.x",
+            "service(\"web\")",
+            "service(\"db\") { fault }",
+            "http.status != 502",
+            "user ENDSWITH \"b\"",
+        ];
         for text in no {
             assert_eq!(holds(text), Ok(false), "{text}");
         }
         for text in ["", "fault AND", "nonsense = 1", "(fault", "duration > x"] {
-            assert_eq!(holds(text).map_err(|error| error.code), Err("InvalidRequestException".into()), "{text}");
+            assert_eq!(
+                holds(text).map_err(|error| error.code),
+                Err("InvalidRequestException".into()),
+                "{text}"
+            );
         }
-        assert_eq!(holds("edge(\"a\", \"b\")").map_err(|error| error.status), Err(501));
+        assert_eq!(
+            holds("edge(\"a\", \"b\")").map_err(|error| error.status),
+            Err(501)
+        );
     }
 }

@@ -76,15 +76,32 @@ fn on_rule(context: &Context, action: &str, name: Option<&str>) -> Vec<Access> {
 
 fn sampling_operations() -> Vec<Operation> {
     let create: AccessRule<CreateSamplingRuleInput> = |_, context, input| {
-        Ok(on_rule(context, "xray:CreateSamplingRule", input.sampling_rule.rule_name.as_deref()))
+        Ok(on_rule(
+            context,
+            "xray:CreateSamplingRule",
+            input.sampling_rule.rule_name.as_deref(),
+        ))
     };
     let update: AccessRule<UpdateSamplingRuleInput> = |_, context, input| {
-        Ok(on_rule(context, "xray:UpdateSamplingRule", input.sampling_rule_update.rule_name.as_deref()))
+        Ok(on_rule(
+            context,
+            "xray:UpdateSamplingRule",
+            input.sampling_rule_update.rule_name.as_deref(),
+        ))
     };
-    let delete: AccessRule<RuleNameInput> =
-        |_, context, input| Ok(on_rule(context, "xray:DeleteSamplingRule", input.rule_name.as_deref()));
+    let delete: AccessRule<RuleNameInput> = |_, context, input| {
+        Ok(on_rule(
+            context,
+            "xray:DeleteSamplingRule",
+            input.rule_name.as_deref(),
+        ))
+    };
     vec![
-        Operation::read("GetSamplingRules", on_all!(PageInput, "GetSamplingRules"), sampling::list),
+        Operation::read(
+            "GetSamplingRules",
+            on_all!(PageInput, "GetSamplingRules"),
+            sampling::list,
+        ),
         Operation::write("CreateSamplingRule", create, sampling::create),
         Operation::write("UpdateSamplingRule", update, sampling::update),
         Operation::write("DeleteSamplingRule", delete, sampling::delete),
@@ -103,21 +120,45 @@ fn on_group(context: &Context, action: &str, name: Option<&str>) -> Vec<Access> 
 }
 
 fn group_operations() -> Vec<Operation> {
-    let create: AccessRule<PutGroupInput> =
-        |_, context, input| Ok(on_group(context, "xray:CreateGroup", input.group_name.as_deref()));
-    let update: AccessRule<PutGroupInput> =
-        |_, context, input| Ok(on_group(context, "xray:UpdateGroup", input.group_name.as_deref()));
-    let get: AccessRule<GroupInput> =
-        |_, context, input| Ok(on_group(context, "xray:GetGroup", input.group_name.as_deref()));
-    let delete: AccessRule<GroupInput> =
-        |_, context, input| Ok(on_group(context, "xray:DeleteGroup", input.group_name.as_deref()));
+    let create: AccessRule<PutGroupInput> = |_, context, input| {
+        Ok(on_group(
+            context,
+            "xray:CreateGroup",
+            input.group_name.as_deref(),
+        ))
+    };
+    let update: AccessRule<PutGroupInput> = |_, context, input| {
+        Ok(on_group(
+            context,
+            "xray:UpdateGroup",
+            input.group_name.as_deref(),
+        ))
+    };
+    let get: AccessRule<GroupInput> = |_, context, input| {
+        Ok(on_group(
+            context,
+            "xray:GetGroup",
+            input.group_name.as_deref(),
+        ))
+    };
+    let delete: AccessRule<GroupInput> = |_, context, input| {
+        Ok(on_group(
+            context,
+            "xray:DeleteGroup",
+            input.group_name.as_deref(),
+        ))
+    };
     vec![
         Operation::write("CreateGroup", create, groups::create),
         Operation::write("UpdateGroup", update, groups::update),
         Operation::write("DeleteGroup", delete, groups::delete),
         Operation::read("GetGroup", get, groups::get),
         Operation::read("GetGroups", on_all!(PageInput, "GetGroups"), groups::list),
-        Operation::read("GetEncryptionConfig", on_all!(PageInput, "GetEncryptionConfig"), groups::encryption),
+        Operation::read(
+            "GetEncryptionConfig",
+            on_all!(PageInput, "GetEncryptionConfig"),
+            groups::encryption,
+        ),
         Operation::write(
             "PutEncryptionConfig",
             on_all!(PutEncryptionConfigInput, "PutEncryptionConfig"),
@@ -146,6 +187,8 @@ pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> R
     let context = context.located(text("account"), text("region"));
     match kind.as_str() {
         "retention" => segments::deliver_sweep(engine, context, entry).await,
-        other => Err(Error::internal(format!("nobody handles the timer xray/{other}"))),
+        other => Err(Error::internal(format!(
+            "nobody handles the timer xray/{other}"
+        ))),
     }
 }

@@ -23,13 +23,22 @@ const RULES_MAX: usize = 25;
 const INTERVAL_S: u32 = 10;
 const CLIENT_S: i64 = 30;
 
-pub(super) fn list(tx: &mut Tx<'_>, context: &Context, _input: PageInput) -> Result<SamplingRulesOutput> {
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    _input: PageInput,
+) -> Result<SamplingRulesOutput> {
     let mut rules = stored(tx, context)?;
-    if !rules.iter().any(|rule| rule.rule.rule_name.as_deref() == Some(DEFAULT)) {
+    if !rules
+        .iter()
+        .any(|rule| rule.rule.rule_name.as_deref() == Some(DEFAULT))
+    {
         rules.push(default_rule(context));
     }
     rules.sort_by_key(|rule| rule.rule.priority);
-    Ok(SamplingRulesOutput { sampling_rule_records: rules.into_iter().map(shown).collect() })
+    Ok(SamplingRulesOutput {
+        sampling_rule_records: rules.into_iter().map(shown).collect(),
+    })
 }
 
 fn stored(tx: &Tx<'_>, context: &Context) -> Result<Vec<RuleRecord>> {
@@ -59,7 +68,11 @@ fn default_rule(context: &Context) -> RuleRecord {
         version: 1,
         attributes: BTreeMap::new(),
     };
-    RuleRecord { rule, created: Timestamp(0), modified: Timestamp(0) }
+    RuleRecord {
+        rule,
+        created: Timestamp(0),
+        modified: Timestamp(0),
+    }
 }
 
 fn shown(record: RuleRecord) -> SamplingRuleRecord {
@@ -72,7 +85,9 @@ fn shown(record: RuleRecord) -> SamplingRuleRecord {
 }
 
 fn output(record: RuleRecord) -> SamplingRuleOutput {
-    SamplingRuleOutput { sampling_rule_record: shown(record) }
+    SamplingRuleOutput {
+        sampling_rule_record: shown(record),
+    }
 }
 
 pub(super) fn create(
@@ -82,18 +97,30 @@ pub(super) fn create(
 ) -> Result<SamplingRuleOutput> {
     not_built_tags(input.tags.as_deref())?;
     let mut rule = input.sampling_rule;
-    let name = rule.rule_name.clone().ok_or_else(|| invalid("RuleName is required."))?;
+    let name = rule
+        .rule_name
+        .clone()
+        .ok_or_else(|| invalid("RuleName is required."))?;
     if name == DEFAULT || find(tx, context, &name)?.is_some() {
-        return Err(invalid(format!("Cannot create rule {name} because it already exists.")));
+        return Err(invalid(format!(
+            "Cannot create rule {name} because it already exists."
+        )));
     }
     if rule.version != 1 {
         return Err(invalid("Version must be 1."));
     }
     if stored(tx, context)?.len() >= RULES_MAX {
-        return Err(Error::new("RuleLimitExceededException", "You have reached the maximum number of sampling rules."));
+        return Err(Error::new(
+            "RuleLimitExceededException",
+            "You have reached the maximum number of sampling rules.",
+        ));
     }
     rule.rule_arn = Some(rule_arn(context, &name));
-    let record = RuleRecord { rule, created: context.now, modified: context.now };
+    let record = RuleRecord {
+        rule,
+        created: context.now,
+        modified: context.now,
+    };
     tx.save(RULES, region_key(context).text(&name), &record)?;
     Ok(output(record))
 }
@@ -103,8 +130,20 @@ fn find(tx: &Tx<'_>, context: &Context, name: &str) -> Result<Option<RuleRecord>
     Ok(found.or_else(|| (name == DEFAULT).then(|| default_rule(context))))
 }
 
-fn named(tx: &Tx<'_>, context: &Context, name: Option<&str>, rule_arn: Option<&str>) -> Result<(String, RuleRecord)> {
-    let of_arn = |text: &str| Some(Arn::parse(text)?.resource.strip_prefix("sampling-rule/")?.to_owned());
+fn named(
+    tx: &Tx<'_>,
+    context: &Context,
+    name: Option<&str>,
+    rule_arn: Option<&str>,
+) -> Result<(String, RuleRecord)> {
+    let of_arn = |text: &str| {
+        Some(
+            Arn::parse(text)?
+                .resource
+                .strip_prefix("sampling-rule/")?
+                .to_owned(),
+        )
+    };
     let name = match (name, rule_arn) {
         (Some(_), Some(_)) | (None, None) => {
             return Err(invalid("Exactly one of RuleName and RuleARN is required."));
@@ -112,7 +151,8 @@ fn named(tx: &Tx<'_>, context: &Context, name: Option<&str>, rule_arn: Option<&s
         (Some(name), None) => name.to_owned(),
         (None, Some(rule_arn)) => of_arn(rule_arn).unwrap_or_default(),
     };
-    let record = find(tx, context, &name)?.ok_or_else(|| invalid("Sampling rule does not exist."))?;
+    let record =
+        find(tx, context, &name)?.ok_or_else(|| invalid("Sampling rule does not exist."))?;
     Ok((name, record))
 }
 
@@ -122,10 +162,18 @@ pub(super) fn update(
     input: UpdateSamplingRuleInput,
 ) -> Result<SamplingRuleOutput> {
     let change = input.sampling_rule_update;
-    let (name, mut record) = named(tx, context, change.rule_name.as_deref(), change.rule_arn.as_deref())?;
-    let matches_change = change.priority.is_some() || change.host.is_some() || change.service_name.is_some();
+    let (name, mut record) = named(
+        tx,
+        context,
+        change.rule_name.as_deref(),
+        change.rule_arn.as_deref(),
+    )?;
+    let matches_change =
+        change.priority.is_some() || change.host.is_some() || change.service_name.is_some();
     if name == DEFAULT && matches_change {
-        return Err(invalid("Only the fixed rate and reservoir size of the default rule can be changed."));
+        return Err(invalid(
+            "Only the fixed rate and reservoir size of the default rule can be changed.",
+        ));
     }
     let rule = &mut record.rule;
     replace(&mut rule.resource_arn, change.resource_arn);
@@ -149,8 +197,17 @@ fn replace<T>(place: &mut T, value: Option<T>) {
     }
 }
 
-pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: RuleNameInput) -> Result<SamplingRuleOutput> {
-    let (name, record) = named(tx, context, input.rule_name.as_deref(), input.rule_arn.as_deref())?;
+pub(super) fn delete(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: RuleNameInput,
+) -> Result<SamplingRuleOutput> {
+    let (name, record) = named(
+        tx,
+        context,
+        input.rule_name.as_deref(),
+        input.rule_arn.as_deref(),
+    )?;
     if name == DEFAULT {
         return Err(invalid("The default sampling rule cannot be deleted."));
     }
@@ -166,7 +223,11 @@ pub(super) fn targets(
     context: &Context,
     input: GetSamplingTargetsInput,
 ) -> Result<GetSamplingTargetsOutput> {
-    let last = stored(tx, context)?.iter().map(|rule| rule.modified.seconds()).max().unwrap_or_default();
+    let last = stored(tx, context)?
+        .iter()
+        .map(|rule| rule.modified.seconds())
+        .max()
+        .unwrap_or_default();
     let mut answer = GetSamplingTargetsOutput {
         sampling_target_documents: Vec::new(),
         last_rule_modification: last as f64,

@@ -29,7 +29,9 @@ pub(super) fn put(
             Err(refused) => unprocessed.push(refused),
         }
     }
-    Ok(PutTraceSegmentsOutput { unprocessed_trace_segments: unprocessed })
+    Ok(PutTraceSegmentsOutput {
+        unprocessed_trace_segments: unprocessed,
+    })
 }
 
 struct Checked {
@@ -71,7 +73,11 @@ fn check(document: &str) -> Result<Checked, UnprocessedTraceSegment> {
     if text("type") == Some("subsegment") && text("parent_id").is_none() {
         return Err(refuse("MissingParentId"));
     }
-    Ok(Checked { trace_id: trace_id.to_owned(), id: id.to_owned(), in_progress })
+    Ok(Checked {
+        trace_id: trace_id.to_owned(),
+        id: id.to_owned(),
+        in_progress,
+    })
 }
 
 pub(super) fn is_hex(text: &str, length: usize) -> bool {
@@ -82,30 +88,42 @@ pub(super) fn is_hex(text: &str, length: usize) -> bool {
 pub(super) fn second_of(trace_id: &str) -> Option<u64> {
     let mut parts = trace_id.split('-');
     let (version, second, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_whole = version == "1" && is_hex(second, 8) && is_hex(rest, 24) && parts.next().is_none();
+    let is_whole =
+        version == "1" && is_hex(second, 8) && is_hex(rest, 24) && parts.next().is_none();
     u64::from_str_radix(second, 16).ok().filter(|_| is_whole)
 }
 
 /// A segment that has ended takes the place of its beginning, and never the other way round.
 fn store(tx: &mut Tx<'_>, context: &Context, segment: &Checked, document: String) -> Result<()> {
-    let key = region_key(context).text(&segment.trace_id).text(&segment.id);
+    let key = region_key(context)
+        .text(&segment.trace_id)
+        .text(&segment.id);
     let known: Option<SegmentRecord> = tx.load(SEGMENTS, &key)?;
     if segment.in_progress && known.is_some_and(|known| !known.in_progress) {
         return Ok(());
     }
-    let record = SegmentRecord { document, in_progress: segment.in_progress };
+    let record = SegmentRecord {
+        document,
+        in_progress: segment.in_progress,
+    };
     tx.save(SEGMENTS, key, &record)?;
     tx.put(TRACES, trace_key(context, &segment.trace_id), Vec::new())?;
     sweep_later(tx, context)
 }
 
 fn trace_key(context: &Context, trace_id: &str) -> Key {
-    region_key(context).number(second_of(trace_id).unwrap_or_default()).text(trace_id)
+    region_key(context)
+        .number(second_of(trace_id).unwrap_or_default())
+        .text(trace_id)
 }
 
 /// The documents of a trace, as they were sent.
 pub(super) fn of_trace(tx: &Tx<'_>, context: &Context, trace_id: &str) -> Result<Vec<Value>> {
-    let segments = tx.prefix(SEGMENTS, region_key(context).text(trace_id), Direction::Forward)?;
+    let segments = tx.prefix(
+        SEGMENTS,
+        region_key(context).text(trace_id),
+        Direction::Forward,
+    )?;
     let mut documents = Vec::new();
     for pair in segments {
         let record: SegmentRecord = decode(&pair?.1)?;
@@ -115,11 +133,21 @@ pub(super) fn of_trace(tx: &Tx<'_>, context: &Context, trace_id: &str) -> Result
 }
 
 /// The ids of traces that began in a stretch of time, the earliest first.
-pub(super) fn between(tx: &Tx<'_>, context: &Context, from_s: u64, to_s: u64) -> Result<Vec<String>> {
+pub(super) fn between(
+    tx: &Tx<'_>,
+    context: &Context,
+    from_s: u64,
+    to_s: u64,
+) -> Result<Vec<String>> {
     let from = region_key(context).number(from_s);
     let to = region_key(context).number(to_s.saturating_add(1));
     let mut ids = Vec::new();
-    for pair in tx.range(TRACES, from.as_slice(), Some(to.as_slice()), Direction::Forward)? {
+    for pair in tx.range(
+        TRACES,
+        from.as_slice(),
+        Some(to.as_slice()),
+        Direction::Forward,
+    )? {
         let (key, _) = pair?;
         let mut reader = cumulet_kernel::key::KeyReader::new(&key);
         let place = (reader.text(), reader.text(), reader.number());
@@ -169,10 +197,17 @@ pub(super) async fn deliver_sweep(engine: &Engine, context: Context, entry: Entr
 }
 
 fn sweep(tx: &mut Tx<'_>, context: &Context, limit_s: u64) -> Result<usize> {
-    let old: Vec<String> = between(tx, context, 0, limit_s)?.into_iter().take(SWEPT_TRACES).collect();
+    let old: Vec<String> = between(tx, context, 0, limit_s)?
+        .into_iter()
+        .take(SWEPT_TRACES)
+        .collect();
     for trace_id in &old {
         tx.delete(TRACES, trace_key(context, trace_id))?;
-        let segments = tx.prefix(SEGMENTS, region_key(context).text(trace_id), Direction::Forward)?;
+        let segments = tx.prefix(
+            SEGMENTS,
+            region_key(context).text(trace_id),
+            Direction::Forward,
+        )?;
         let keys: Vec<Vec<u8>> = segments.map(|pair| Ok(pair?.0)).collect::<Result<_>>()?;
         for key in keys {
             tx.delete(SEGMENTS, key)?;

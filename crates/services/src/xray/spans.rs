@@ -83,7 +83,9 @@ fn described(span: &Span, spans: &[Span]) -> Map<String, Value> {
     let children = spans.iter().filter(|child| {
         child.parent_span_id.as_ref() == Some(&span.span_id) && !child.name.starts_with(FUNCTION)
     });
-    let children: Vec<Value> = children.map(|child| Value::Object(described(child, spans))).collect();
+    let children: Vec<Value> = children
+        .map(|child| Value::Object(described(child, spans)))
+        .collect();
     if !children.is_empty() {
         shown.insert("subsegments".into(), children.into());
     }
@@ -94,18 +96,27 @@ fn described(span: &Span, spans: &[Span]) -> Map<String, Value> {
 fn failed(span: &Span, shown: &mut Map<String, Value>) {
     let Some(code) = &span.error else { return };
     let status = span.attributes.get("status").and_then(Value::as_u64);
-    let is_throttle = status == Some(429) || code.contains("Throttl") || code == "TooManyRequestsException";
+    let is_throttle =
+        status == Some(429) || code.contains("Throttl") || code == "TooManyRequestsException";
     let is_error = is_throttle || matches!(status, Some(400..=499));
     shown.insert(if is_error { "error" } else { "fault" }.into(), true.into());
     if is_throttle {
         shown.insert("throttle".into(), true.into());
     }
-    shown.insert("cause".into(), json!({ "exceptions": [{ "id": span.span_id, "type": code }] }));
+    shown.insert(
+        "cause".into(),
+        json!({ "exceptions": [{ "id": span.span_id, "type": code }] }),
+    );
 }
 
 fn http(span: &Span, shown: &mut Map<String, Value>) {
-    let request = span.name.split_once(' ').filter(|(_, path)| path.starts_with('/'));
-    let Some((method, path)) = request else { return };
+    let request = span
+        .name
+        .split_once(' ')
+        .filter(|(_, path)| path.starts_with('/'));
+    let Some((method, path)) = request else {
+        return;
+    };
     let mut http = json!({ "request": { "method": method, "url": path } });
     if let Some(status) = span.attributes.get("status") {
         http["response"] = json!({ "status": status });

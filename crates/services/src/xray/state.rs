@@ -20,7 +20,9 @@ pub(super) const CLIENTS: Table = Table::new(905, "xray.sampling_clients");
 /// (account, region) -> whether the retention timer lies in the outbox.
 pub(super) const REGIONS: Table = Table::new(906, "xray.regions");
 
-pub(crate) const TABLES: &[Table] = &[SEGMENTS, TRACES, RULES, GROUPS, ENCRYPTION, CLIENTS, REGIONS];
+pub(crate) const TABLES: &[Table] = &[
+    SEGMENTS, TRACES, RULES, GROUPS, ENCRYPTION, CLIENTS, REGIONS,
+];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SegmentRecord {

@@ -28,9 +28,14 @@ pub(super) fn batch_get(
     input: BatchGetTracesInput,
 ) -> Result<BatchGetTracesOutput> {
     if input.trace_ids.len() > TRACES_MAX {
-        return Err(invalid(format!("At most {TRACES_MAX} traces can be retrieved at a time.")));
+        return Err(invalid(format!(
+            "At most {TRACES_MAX} traces can be retrieved at a time."
+        )));
     }
-    let mut output = BatchGetTracesOutput { traces: Vec::new(), unprocessed_trace_ids: Vec::new() };
+    let mut output = BatchGetTracesOutput {
+        traces: Vec::new(),
+        unprocessed_trace_ids: Vec::new(),
+    };
     for trace_id in input.trace_ids {
         let segments = segments_of(tx, context, &trace_id)?;
         if segments.is_empty() {
@@ -55,12 +60,18 @@ pub(super) fn batch_get(
 /// What clients sent and what the engine saw, subsegments under their parents.
 fn segments_of(tx: &Tx<'_>, context: &Context, trace_id: &str) -> Result<Vec<Value>> {
     let mut all = segments::of_trace(tx, context, trace_id)?;
-    let sent: BTreeSet<String> =
-        all.iter().filter_map(|segment| Some(segment["id"].as_str()?.to_owned())).collect();
+    let sent: BTreeSet<String> = all
+        .iter()
+        .filter_map(|segment| Some(segment["id"].as_str()?.to_owned()))
+        .collect();
     let own = spans::segments(tx, context, trace_id)?;
-    all.extend(own.into_iter().filter(|segment| !segment["id"].as_str().is_some_and(|id| sent.contains(id))));
-    let (subsegments, mut whole): (Vec<Value>, Vec<Value>) =
-        all.into_iter().partition(|segment| segment["type"] == json!("subsegment"));
+    all.extend(
+        own.into_iter()
+            .filter(|segment| !segment["id"].as_str().is_some_and(|id| sent.contains(id))),
+    );
+    let (subsegments, mut whole): (Vec<Value>, Vec<Value>) = all
+        .into_iter()
+        .partition(|segment| segment["type"] == json!("subsegment"));
     let mut left = subsegments;
     // A subsegment may hang under one that has yet to find its own place.
     loop {
@@ -78,7 +89,9 @@ fn adopt(segment: &mut Value, subsegment: &Value) -> bool {
     if segment["id"] == subsegment["parent_id"] {
         let mut child = subsegment.clone();
         if let Some(members) = child.as_object_mut() {
-            ["type", "parent_id", "trace_id"].iter().for_each(|name| _ = members.remove(*name));
+            ["type", "parent_id", "trace_id"]
+                .iter()
+                .for_each(|name| _ = members.remove(*name));
         }
         match segment["subsegments"].as_array_mut() {
             Some(children) => children.push(child),
@@ -91,14 +104,28 @@ fn adopt(segment: &mut Value, subsegment: &Value) -> bool {
 }
 
 fn extent(segments: &[Value]) -> (f64, f64) {
-    let times = |name: &str| segments.iter().filter_map(|segment| segment[name].as_f64()).collect::<Vec<_>>();
+    let times = |name: &str| {
+        segments
+            .iter()
+            .filter_map(|segment| segment[name].as_f64())
+            .collect::<Vec<_>>()
+    };
     let (starts, ends) = (times("start_time"), times("end_time"));
     let start = starts.iter().copied().reduce(f64::min).unwrap_or_default();
-    let end = ends.iter().chain(&starts).copied().reduce(f64::max).unwrap_or(start);
+    let end = ends
+        .iter()
+        .chain(&starts)
+        .copied()
+        .reduce(f64::max)
+        .unwrap_or(start);
     (start, end)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held to a range first")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "held to a range first"
+)]
 fn second(at: f64) -> u64 {
     at.clamp(0.0, 1e11) as u64
 }
@@ -115,22 +142,40 @@ pub(super) fn summaries(
         return Err(invalid("Time range cannot be longer than 24 hours."));
     }
     if input.time_range_type.as_deref() == Some("Service") {
-        return Err(Error::not_implemented("xray: summaries by the time of a service"));
+        return Err(Error::not_implemented(
+            "xray: summaries by the time of a service",
+        ));
     }
-    let filter = input.filter_expression.as_deref().map(Filter::parse).transpose()?;
+    let filter = input
+        .filter_expression
+        .as_deref()
+        .map(Filter::parse)
+        .transpose()?;
     let (from_s, to_s) = (second(input.start_time), second(input.end_time));
-    let mut ids: BTreeSet<String> = segments::between(tx, context, from_s, to_s)?.into_iter().collect();
+    let mut ids: BTreeSet<String> = segments::between(tx, context, from_s, to_s)?
+        .into_iter()
+        .collect();
     let recent = spans::recent(tx, RECENT_REQUESTS)?;
-    ids.extend(recent.into_iter().filter(|id| second_of(id).is_some_and(|at| (from_s..=to_s).contains(&at))));
+    ids.extend(
+        recent
+            .into_iter()
+            .filter(|id| second_of(id).is_some_and(|at| (from_s..=to_s).contains(&at))),
+    );
     let mut output = GetTraceSummariesOutput {
         trace_summaries: Vec::new(),
         approximate_time: context.now.milliseconds() as f64 / 1000.0,
         traces_processed_count: 0,
         next_token: None,
     };
-    for id in ids.into_iter().filter(|id| input.next_token.as_ref().is_none_or(|after| id > after)) {
+    for id in ids
+        .into_iter()
+        .filter(|id| input.next_token.as_ref().is_none_or(|after| id > after))
+    {
         if output.trace_summaries.len() == SUMMARIES {
-            let last = output.trace_summaries.last().and_then(|last| last["Id"].as_str());
+            let last = output
+                .trace_summaries
+                .last()
+                .and_then(|last| last["Id"].as_str());
             output.next_token = last.map(str::to_owned);
             break;
         }
@@ -140,7 +185,10 @@ pub(super) fn summaries(
         }
         output.traces_processed_count += 1;
         let summary = summary(&id, &segments);
-        if filter.as_ref().is_none_or(|filter| filter.matches(&summary, &segments)) {
+        if filter
+            .as_ref()
+            .is_none_or(|filter| filter.matches(&summary, &segments))
+        {
             output.trace_summaries.push(summary);
         }
     }
@@ -192,7 +240,11 @@ fn summary(id: &str, segments: &[Value]) -> Value {
 /// The segment that no other is above.
 fn root(segments: &[Value]) -> &Value {
     let is_root = |segment: &&Value| segment["parent_id"].as_str().is_none();
-    segments.iter().find(is_root).or_else(|| segments.first()).unwrap_or(&Value::Null)
+    segments
+        .iter()
+        .find(is_root)
+        .or_else(|| segments.first())
+        .unwrap_or(&Value::Null)
 }
 
 fn http(segment: &Value) -> Value {
@@ -205,7 +257,11 @@ fn http(segment: &Value) -> Value {
         ("ClientIp", &request["client_ip"]),
     ];
     let given = members.into_iter().filter(|(_, value)| !value.is_null());
-    Value::Object(given.map(|(name, value)| (name.to_owned(), value.clone())).collect())
+    Value::Object(
+        given
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect(),
+    )
 }
 
 fn service(segment: &Value) -> Value {
@@ -241,5 +297,8 @@ fn users(segments: &[Value]) -> Vec<Value> {
     walk(segments, &mut |segment| {
         names.extend(segment["user"].as_str());
     });
-    names.into_iter().map(|name| json!({ "UserName": name, "ServiceIds": [] })).collect()
+    names
+        .into_iter()
+        .map(|name| json!({ "UserName": name, "ServiceIds": [] }))
+        .collect()
 }
