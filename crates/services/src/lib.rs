@@ -47,6 +47,7 @@ pub mod secretsmanager;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
+pub mod xray;
 
 pub use access::Access;
 pub use engine::Engine;

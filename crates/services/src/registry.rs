@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Run};
-use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts};
+use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts, xray};
 
 /// A service as dispatch knows it.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ impl Registry {
             Service::new("sqs", XML, sqs::operations()),
             Service::new("ssm", JSON, ssm::operations()),
             Service::new("sts", XML, sts::operations()),
+            Service::new("xray", REST_JSON, xray::operations()),
         ];
         Self {
             services: services

@@ -15,9 +15,12 @@ mod list;
 mod math;
 mod publish;
 mod put;
+pub(crate) mod resource;
 mod series;
 mod state;
 mod statistic;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use cumulet_kernel::outbox::Entry;
@@ -88,7 +91,10 @@ fn on_alarm(context: &Context, action: &str, name: &str) -> Access {
 }
 
 fn on_alarms(context: &Context, action: &str, names: &[String]) -> Vec<Access> {
-    names.iter().map(|name| on_alarm(context, action, name)).collect()
+    names
+        .iter()
+        .map(|name| on_alarm(context, action, name))
+        .collect()
 }
 
 fn tagging(access: Access, tags: &[api::Tag]) -> Access {
@@ -97,7 +103,9 @@ fn tagging(access: Access, tags: &[api::Tag]) -> Access {
     }
     let keys = tags.iter().map(|tag| tag.key.clone()).collect();
     let access = access.condition_values("aws:TagKeys", keys);
-    let request_tag = |access: Access, tag: &api::Tag| access.condition(format!("aws:RequestTag/{}", tag.key), &tag.value);
+    let request_tag = |access: Access, tag: &api::Tag| {
+        access.condition(format!("aws:RequestTag/{}", tag.key), &tag.value)
+    };
     tags.iter().fold(access, request_tag)
 }
 
@@ -110,14 +118,34 @@ fn alarm_operations() -> Vec<Operation> {
         let access = on_alarm(context, "cloudwatch:PutCompositeAlarm", &input.alarm_name);
         Ok(vec![tagging(access, &input.tags)])
     };
-    let set: AccessRule<SetAlarmStateInput> =
-        |_, context, input| Ok(vec![on_alarm(context, "cloudwatch:SetAlarmState", &input.alarm_name)]);
-    let delete: AccessRule<AlarmNamesInput> =
-        |_, context, input| Ok(on_alarms(context, "cloudwatch:DeleteAlarms", &input.alarm_names));
-    let enable: AccessRule<AlarmNamesInput> =
-        |_, context, input| Ok(on_alarms(context, "cloudwatch:EnableAlarmActions", &input.alarm_names));
-    let disable: AccessRule<AlarmNamesInput> =
-        |_, context, input| Ok(on_alarms(context, "cloudwatch:DisableAlarmActions", &input.alarm_names));
+    let set: AccessRule<SetAlarmStateInput> = |_, context, input| {
+        Ok(vec![on_alarm(
+            context,
+            "cloudwatch:SetAlarmState",
+            &input.alarm_name,
+        )])
+    };
+    let delete: AccessRule<AlarmNamesInput> = |_, context, input| {
+        Ok(on_alarms(
+            context,
+            "cloudwatch:DeleteAlarms",
+            &input.alarm_names,
+        ))
+    };
+    let enable: AccessRule<AlarmNamesInput> = |_, context, input| {
+        Ok(on_alarms(
+            context,
+            "cloudwatch:EnableAlarmActions",
+            &input.alarm_names,
+        ))
+    };
+    let disable: AccessRule<AlarmNamesInput> = |_, context, input| {
+        Ok(on_alarms(
+            context,
+            "cloudwatch:DisableAlarmActions",
+            &input.alarm_names,
+        ))
+    };
     vec![
         Operation::write("PutMetricAlarm", put_metric, alarm::put_metric),
         Operation::write("PutCompositeAlarm", put_composite, alarm::put_composite),
@@ -133,7 +161,11 @@ fn alarm_reading_operations() -> Vec<Operation> {
         |_, context, _| Ok(vec![on_alarm(context, "cloudwatch:DescribeAlarms", "*")]);
     let history: AccessRule<DescribeAlarmHistoryInput> = |_, context, input| {
         let name = input.alarm_name.as_deref().unwrap_or("*");
-        Ok(vec![on_alarm(context, "cloudwatch:DescribeAlarmHistory", name)])
+        Ok(vec![on_alarm(
+            context,
+            "cloudwatch:DescribeAlarmHistory",
+            name,
+        )])
     };
     vec![
         Operation::read("DescribeAlarms", describe, alarm::describe),
@@ -153,10 +185,16 @@ fn tag_operations() -> Vec<Operation> {
     };
     let untag: AccessRule<TagResourceInput> = |_, _, input| {
         let access = Access::new("cloudwatch:UntagResource", &input.resource_arn);
-        Ok(vec![access.condition_values("aws:TagKeys", input.tag_keys.clone())])
+        Ok(vec![
+            access.condition_values("aws:TagKeys", input.tag_keys.clone()),
+        ])
     };
-    let list: AccessRule<TagResourceInput> =
-        |_, _, input| Ok(vec![Access::new("cloudwatch:ListTagsForResource", &input.resource_arn)]);
+    let list: AccessRule<TagResourceInput> = |_, _, input| {
+        Ok(vec![Access::new(
+            "cloudwatch:ListTagsForResource",
+            &input.resource_arn,
+        )])
+    };
     vec![
         Operation::write("TagResource", tag, alarm::tag),
         Operation::write("UntagResource", untag, alarm::untag),

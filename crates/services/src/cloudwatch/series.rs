@@ -244,7 +244,11 @@ pub(super) async fn deliver_sweep(engine: &Engine, context: Context, entry: Entr
     }
     loop {
         let context = context.clone();
-        if engine.write(move |tx| alarm::sweep_history(tx, &context, now)).await? == 0 {
+        if engine
+            .write(move |tx| alarm::sweep_history(tx, &context, now))
+            .await?
+            == 0
+        {
             break;
         }
     }

@@ -17,7 +17,12 @@ use crate::cloudwatch::state::{AlarmRecord, AlarmState, StateValue, Target, Watc
 use crate::error::Result;
 
 /// Sends the actions of the state that the alarm has come into.
-pub(super) fn send(tx: &mut Tx<'_>, context: &Context, alarm: &AlarmRecord, before: &AlarmState) -> Result<()> {
+pub(super) fn send(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    alarm: &AlarmRecord,
+    before: &AlarmState,
+) -> Result<()> {
     if !alarm.actions_enabled {
         return Ok(());
     }
@@ -38,7 +43,13 @@ pub(super) fn send(tx: &mut Tx<'_>, context: &Context, alarm: &AlarmRecord, befo
             continue;
         }
         let kind = service.unwrap_or_default();
-        note(tx, context, alarm, action, Err(format!("{kind} actions are not implemented by Cumulet")))?;
+        note(
+            tx,
+            context,
+            alarm,
+            action,
+            Err(format!("{kind} actions are not implemented by Cumulet")),
+        )?;
     }
     Ok(())
 }
@@ -125,14 +136,30 @@ fn configuration(alarm: &AlarmRecord) -> Value {
 fn metrics(target: &Target) -> Vec<Value> {
     match target {
         Target::Math(queries) => queries.iter().map(query).collect(),
-        Target::Single { namespace, metric, dimensions, statistic, extended_statistic, period_s, unit } => {
+        Target::Single {
+            namespace,
+            metric,
+            dimensions,
+            statistic,
+            extended_statistic,
+            period_s,
+            unit,
+        } => {
             let metric = Metric {
                 namespace: Some(namespace.clone()),
                 metric_name: Some(metric.clone()),
                 dimensions: dimensions.clone(),
             };
-            let stat = statistic.clone().or_else(|| extended_statistic.clone()).unwrap_or_default();
-            let stat = MetricStat { metric, period: *period_s, stat, unit: unit.clone() };
+            let stat = statistic
+                .clone()
+                .or_else(|| extended_statistic.clone())
+                .unwrap_or_default();
+            let stat = MetricStat {
+                metric,
+                period: *period_s,
+                stat,
+                unit: unit.clone(),
+            };
             // AWS draws an id for the one metric; it refers to nothing.
             vec![json!({ "id": "m1", "metricStat": metric_stat(&stat), "returnData": true })]
         }
@@ -151,7 +178,10 @@ fn query(query: &MetricDataQuery) -> Value {
     if let Some(label) = &query.label {
         shown.insert("label".into(), label.clone().into());
     }
-    shown.insert("returnData".into(), query.return_data.unwrap_or(true).into());
+    shown.insert(
+        "returnData".into(),
+        query.return_data.unwrap_or(true).into(),
+    );
     Value::Object(shown)
 }
 

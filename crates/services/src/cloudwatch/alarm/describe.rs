@@ -34,26 +34,37 @@ pub(in crate::cloudwatch) fn describe(
     let wanted = related(&alarms, &input);
     let mut found = alarms.iter().filter(|alarm| {
         is_asked(&input, alarm)
-            && wanted.as_ref().is_none_or(|wanted| wanted.contains(&alarm.name))
-            && after.as_ref().is_none_or(|after| alarm.name.as_bytes() > after.as_slice())
+            && wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.contains(&alarm.name))
+            && after
+                .as_ref()
+                .is_none_or(|after| alarm.name.as_bytes() > after.as_slice())
     });
     let page: Vec<&AlarmRecord> = found.by_ref().take(limit).collect();
     let is_more = found.next().is_some();
     let of_type = |is_metric: bool| {
-        let alarms = page.iter().filter(|alarm| matches!(alarm.watch, Watch::Metric(_)) == is_metric);
+        let alarms = page
+            .iter()
+            .filter(|alarm| matches!(alarm.watch, Watch::Metric(_)) == is_metric);
         Some(alarms.map(|alarm| shown(context, alarm)).collect())
     };
     Ok(DescribeAlarmsOutput {
         composite_alarms: of_type(false),
         metric_alarms: of_type(true),
-        next_token: page.last().filter(|_| is_more).map(|last| token::write(&last.name)),
+        next_token: page
+            .last()
+            .filter(|_| is_more)
+            .map(|last| token::write(&last.name)),
     })
 }
 
 /// The children or parents of an alarm, where those are asked for.
 fn related(alarms: &[AlarmRecord], input: &DescribeAlarmsInput) -> Option<Vec<String>> {
     let children = |alarm: &AlarmRecord| match &alarm.watch {
-        Watch::Composite(rule) => Rule::parse(rule).map(|rule| rule.children()).unwrap_or_default(),
+        Watch::Composite(rule) => Rule::parse(rule)
+            .map(|rule| rule.children())
+            .unwrap_or_default(),
         Watch::Metric(_) => Vec::new(),
     };
     if let Some(name) = &input.children_of_alarm_name {
@@ -61,23 +72,44 @@ fn related(alarms: &[AlarmRecord], input: &DescribeAlarmsInput) -> Option<Vec<St
         return Some(parent.map(children).unwrap_or_default());
     }
     let child = input.parents_of_alarm_name.as_ref()?;
-    let parents = alarms.iter().filter(|alarm| children(alarm).contains(child));
+    let parents = alarms
+        .iter()
+        .filter(|alarm| children(alarm).contains(child));
     Some(parents.map(|alarm| alarm.name.clone()).collect())
 }
 
 fn is_asked(input: &DescribeAlarmsInput, alarm: &AlarmRecord) -> bool {
     let type_name = alarm.type_name();
-    let is_related = input.children_of_alarm_name.is_some() || input.parents_of_alarm_name.is_some();
+    let is_related =
+        input.children_of_alarm_name.is_some() || input.parents_of_alarm_name.is_some();
     let is_type = match &input.alarm_types {
         Some(types) => types.iter().any(|wanted| wanted == type_name),
         None => is_related || type_name == "MetricAlarm",
     };
-    let actions = [&alarm.ok_actions, &alarm.alarm_actions, &alarm.insufficient_data_actions];
-    let has_action = |prefix: &String| actions.into_iter().flatten().any(|action| action.starts_with(prefix.as_str()));
+    let actions = [
+        &alarm.ok_actions,
+        &alarm.alarm_actions,
+        &alarm.insufficient_data_actions,
+    ];
+    let has_action = |prefix: &String| {
+        actions
+            .into_iter()
+            .flatten()
+            .any(|action| action.starts_with(prefix.as_str()))
+    };
     is_type
-        && input.alarm_names.as_ref().is_none_or(|names| names.contains(&alarm.name))
-        && input.alarm_name_prefix.as_ref().is_none_or(|prefix| alarm.name.starts_with(prefix))
-        && input.state_value.as_ref().is_none_or(|value| value == alarm.state.value.text())
+        && input
+            .alarm_names
+            .as_ref()
+            .is_none_or(|names| names.contains(&alarm.name))
+        && input
+            .alarm_name_prefix
+            .as_ref()
+            .is_none_or(|prefix| alarm.name.starts_with(prefix))
+        && input
+            .state_value
+            .as_ref()
+            .is_none_or(|value| value == alarm.state.value.text())
         && input.action_prefix.as_ref().is_none_or(has_action)
 }
 
@@ -89,17 +121,34 @@ pub(in crate::cloudwatch) fn describe_for_metric(
 ) -> Result<DescribeAlarmsOutput> {
     let wanted_dimensions = sorted(input.dimensions);
     let is_asked = |target: &Target| {
-        let Target::Single { namespace, metric, dimensions, statistic, extended_statistic, period_s, unit } = target
+        let Target::Single {
+            namespace,
+            metric,
+            dimensions,
+            statistic,
+            extended_statistic,
+            period_s,
+            unit,
+        } = target
         else {
             return false;
         };
         *namespace == input.namespace
             && *metric == input.metric_name
             && *dimensions == wanted_dimensions
-            && input.statistic.as_ref().is_none_or(|wanted| Some(wanted) == statistic.as_ref())
-            && input.extended_statistic.as_ref().is_none_or(|wanted| Some(wanted) == extended_statistic.as_ref())
+            && input
+                .statistic
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == statistic.as_ref())
+            && input
+                .extended_statistic
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == extended_statistic.as_ref())
             && input.period.is_none_or(|wanted| wanted == *period_s)
-            && input.unit.as_ref().is_none_or(|wanted| Some(wanted) == unit.as_ref())
+            && input
+                .unit
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == unit.as_ref())
     };
     let alarms = all(tx, context)?;
     let found = alarms
@@ -124,16 +173,25 @@ pub(super) fn shown(context: &Context, alarm: &AlarmRecord) -> Value {
     put("AlarmName", json!(alarm.name));
     put("AlarmArn", json!(alarm_arn(context, &alarm.name)));
     put("AlarmDescription", json!(alarm.description));
-    put("AlarmConfigurationUpdatedTimestamp", seconds(alarm.configured));
+    put(
+        "AlarmConfigurationUpdatedTimestamp",
+        seconds(alarm.configured),
+    );
     put("ActionsEnabled", json!(alarm.actions_enabled));
     put("OKActions", json!(alarm.ok_actions));
     put("AlarmActions", json!(alarm.alarm_actions));
-    put("InsufficientDataActions", json!(alarm.insufficient_data_actions));
+    put(
+        "InsufficientDataActions",
+        json!(alarm.insufficient_data_actions),
+    );
     put("StateValue", json!(alarm.state.value.text()));
     put("StateReason", json!(alarm.state.reason));
     put("StateReasonData", json!(alarm.state.reason_data));
     put("StateUpdatedTimestamp", seconds(alarm.state.updated));
-    put("StateTransitionedTimestamp", seconds(alarm.state.transitioned));
+    put(
+        "StateTransitionedTimestamp",
+        seconds(alarm.state.transitioned),
+    );
     match &alarm.watch {
         Watch::Composite(rule) => put("AlarmRule", json!(rule)),
         Watch::Metric(watch) => put_watch(watch, &mut put),
@@ -147,10 +205,21 @@ fn put_watch(watch: &MetricWatch, put: &mut impl FnMut(&str, Value)) {
     put("Threshold", json!(watch.threshold));
     put("ComparisonOperator", json!(watch.comparison.name()));
     put("TreatMissingData", json!(watch.treat_missing_data));
-    put("EvaluateLowSampleCountPercentile", json!(watch.evaluate_low_samples));
+    put(
+        "EvaluateLowSampleCountPercentile",
+        json!(watch.evaluate_low_samples),
+    );
     match &watch.target {
         Target::Math(queries) => put("Metrics", json!(queries)),
-        Target::Single { namespace, metric, dimensions, statistic, extended_statistic, period_s, unit } => {
+        Target::Single {
+            namespace,
+            metric,
+            dimensions,
+            statistic,
+            extended_statistic,
+            period_s,
+            unit,
+        } => {
             put("MetricName", json!(metric));
             put("Namespace", json!(namespace));
             put("Statistic", json!(statistic));

@@ -19,7 +19,9 @@ use crate::error::Result;
 
 /// Leaves the timer that looks at the alarm next.
 pub(super) fn schedule(tx: &mut Tx<'_>, context: &Context, alarm: &AlarmRecord) -> Result<()> {
-    let Watch::Metric(watch) = &alarm.watch else { return Ok(()) };
+    let Watch::Metric(watch) = &alarm.watch else {
+        return Ok(());
+    };
     let tick_s = tick_s(watch);
     let due_s = series::align(context.now.seconds(), tick_s) + i64::from(tick_s);
     let event = Event::Timer {
@@ -42,12 +44,21 @@ fn tick_s(watch: &MetricWatch) -> u32 {
 }
 
 /// Looks at the alarm and leaves the next timer; one that was deleted meanwhile is left alone.
-pub(in crate::cloudwatch) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+pub(in crate::cloudwatch) async fn deliver(
+    engine: &Engine,
+    context: Context,
+    entry: Entry,
+) -> Result<()> {
     engine.flush_metrics().await?;
-    let Event::Timer { detail, .. } = &entry.event else { return Ok(()) };
+    let Event::Timer { detail, .. } = &entry.event else {
+        return Ok(());
+    };
     let name = detail["name"].as_str().unwrap_or_default().to_owned();
     let number = detail["number"].as_u64();
-    let context = Context { now: engine.clock.now(), ..context };
+    let context = Context {
+        now: engine.clock.now(),
+        ..context
+    };
     engine
         .write(move |tx| {
             outbox::finish(tx, entry.id)?;
@@ -62,14 +73,28 @@ pub(in crate::cloudwatch) async fn deliver(engine: &Engine, context: Context, en
 }
 
 fn look_at(tx: &mut Tx<'_>, context: &Context, alarm: AlarmRecord) -> Result<()> {
-    let Watch::Metric(watch) = &alarm.watch else { return Ok(()) };
+    let Watch::Metric(watch) = &alarm.watch else {
+        return Ok(());
+    };
     let periods = usize::try_from(watch.evaluation_periods).unwrap_or(usize::MAX);
-    let to_alarm = watch.datapoints_to_alarm.unwrap_or(watch.evaluation_periods);
+    let to_alarm = watch
+        .datapoints_to_alarm
+        .unwrap_or(watch.evaluation_periods);
     let seen = seen(tx, context, watch)?;
-    let treatment = Treatment::of(watch.treat_missing_data.as_deref(), watch.target.namespace());
-    let breaches: Vec<Option<bool>> =
-        seen.iter().map(|seen| seen.map(|seen| seen.breaches)).collect();
-    let verdict = judge(&breaches, periods, usize::try_from(to_alarm).unwrap_or(usize::MAX), treatment);
+    let treatment = Treatment::of(
+        watch.treat_missing_data.as_deref(),
+        watch.target.namespace(),
+    );
+    let breaches: Vec<Option<bool>> = seen
+        .iter()
+        .map(|seen| seen.map(|seen| seen.breaches))
+        .collect();
+    let verdict = judge(
+        &breaches,
+        periods,
+        usize::try_from(to_alarm).unwrap_or(usize::MAX),
+        treatment,
+    );
     let evaluated: Vec<Seen> = seen.into_iter().rev().flatten().take(periods).collect();
     let Some(state) = verdict.state.filter(|state| *state != alarm.state.value) else {
         return Ok(());
@@ -77,23 +102,40 @@ fn look_at(tx: &mut Tx<'_>, context: &Context, alarm: AlarmRecord) -> Result<()>
     if has_too_few_samples(watch, &evaluated) {
         return Ok(());
     }
-    let why = reason(watch, verdict, treatment, &evaluated, alarm.state.value, state);
+    let why = reason(
+        watch,
+        verdict,
+        treatment,
+        &evaluated,
+        alarm.state.value,
+        state,
+    );
     let data = reason_data(watch, &evaluated, context.now);
     transition::enter(tx, context, alarm, state, why, Some(data))
 }
 
 /// With `ignore`, a percentile over too few samples to mean anything changes nothing.
 fn has_too_few_samples(watch: &MetricWatch, evaluated: &[Seen]) -> bool {
-    let Target::Single { extended_statistic: Some(text), .. } = &watch.target else {
+    let Target::Single {
+        extended_statistic: Some(text),
+        ..
+    } = &watch.target
+    else {
         return false;
     };
     let Some(Statistic::Percentile(p)) = Statistic::parse_extended(text) else {
         return false;
     };
     let share = p / 100.0;
-    let needed = if share >= 0.5 { 10.0 / (1.0 - share) } else { 10.0 / share };
+    let needed = if share >= 0.5 {
+        10.0 / (1.0 - share)
+    } else {
+        10.0 / share
+    };
     let samples: f64 = evaluated.iter().filter_map(|seen| seen.sample_count).sum();
-    watch.evaluate_low_samples.as_deref() == Some("ignore") && !evaluated.is_empty() && samples < needed
+    watch.evaluate_low_samples.as_deref() == Some("ignore")
+        && !evaluated.is_empty()
+        && samples < needed
 }
 
 /// The periods of the evaluation range, the oldest first; `None` where one has no datapoint.
@@ -107,7 +149,12 @@ fn seen(tx: &Tx<'_>, context: &Context, watch: &MetricWatch) -> Result<Vec<Optio
         let start_s = start_s + at * i64::from(period_s);
         let (_, value, sample_count) = values.iter().find(|(at_s, ..)| *at_s == start_s)?;
         let breaches = watch.comparison.breaches(*value, watch.threshold);
-        Some(Seen { start_s, value: *value, sample_count: *sample_count, breaches })
+        Some(Seen {
+            start_s,
+            value: *value,
+            sample_count: *sample_count,
+            breaches,
+        })
     };
     Ok((0..periods).map(seen).collect())
 }
@@ -122,12 +169,27 @@ fn values(
 ) -> Result<Vec<(i64, f64, Option<f64>)>> {
     let (namespace, metric, dimensions, text, period_s, unit) = match target {
         Target::Math(queries) => {
-            let window = Window { start_s, end_s, origin_s: end_s };
+            let window = Window {
+                start_s,
+                end_s,
+                origin_s: end_s,
+            };
             let answered = get_data::evaluate(tx, context, queries, window)?;
-            let points = answered.into_iter().take(1).flat_map(|answered| answered.series.points);
+            let points = answered
+                .into_iter()
+                .take(1)
+                .flat_map(|answered| answered.series.points);
             return Ok(points.map(|(at_s, value)| (at_s, value, None)).collect());
         }
-        Target::Single { namespace, metric, dimensions, statistic, extended_statistic, period_s, unit } => {
+        Target::Single {
+            namespace,
+            metric,
+            dimensions,
+            statistic,
+            extended_statistic,
+            period_s,
+            unit,
+        } => {
             let text = statistic.as_ref().or(extended_statistic.as_ref());
             (namespace, metric, dimensions, text, *period_s, unit)
         }
@@ -139,7 +201,12 @@ fn values(
         metric,
         dimensions,
     };
-    let range = Range { start_s, end_s, period_s, origin_s: end_s };
+    let range = Range {
+        start_s,
+        end_s,
+        period_s,
+        origin_s: end_s,
+    };
     let statistic = text.and_then(|text| Statistic::parse(text));
     let points = series::read(tx, &name, range, unit.as_deref(), context.now)?;
     let buckets = series::without_units(points);

@@ -61,9 +61,13 @@ pub(super) fn note_state(
     alarm: &AlarmRecord,
     before: &AlarmState,
 ) -> Result<()> {
-    let summary =
-        format!("Alarm updated from {} to {}", before.value.text(), alarm.state.value.text());
-    let data = json!({ "version": "1.0", "oldState": state(before), "newState": state(&alarm.state) });
+    let summary = format!(
+        "Alarm updated from {} to {}",
+        before.value.text(),
+        alarm.state.value.text()
+    );
+    let data =
+        json!({ "version": "1.0", "oldState": state(before), "newState": state(&alarm.state) });
     note(tx, context, alarm, "StateUpdate", summary, data)
 }
 
@@ -82,7 +86,10 @@ pub(in crate::cloudwatch) fn describe(
     context: &Context,
     input: DescribeAlarmHistoryInput,
 ) -> Result<DescribeAlarmHistoryOutput> {
-    let [offset] = input.next_token.as_deref().map_or(Ok([0]), token::read_numbers)?;
+    let [offset] = input
+        .next_token
+        .as_deref()
+        .map_or(Ok([0]), token::read_numbers)?;
     let prefix = match &input.alarm_name {
         Some(name) => alarm_key(&context.account, &context.region, name),
         None => region_key(&context.account, &context.region),
@@ -101,14 +108,18 @@ pub(in crate::cloudwatch) fn describe(
     }
     let limit = input.max_records.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let is_more = items.len() > offset + limit;
-    let page = items.into_iter().skip(offset).take(limit).map(|(at, name, item)| AlarmHistoryItem {
-        alarm_name: name,
-        alarm_type: item.alarm_type,
-        timestamp: at.milliseconds() as f64 / 1000.0,
-        history_item_type: item.item_type,
-        history_summary: item.summary,
-        history_data: item.data,
-    });
+    let page = items
+        .into_iter()
+        .skip(offset)
+        .take(limit)
+        .map(|(at, name, item)| AlarmHistoryItem {
+            alarm_name: name,
+            alarm_type: item.alarm_type,
+            timestamp: at.milliseconds() as f64 / 1000.0,
+            history_item_type: item.item_type,
+            history_summary: item.summary,
+            history_data: item.data,
+        });
     Ok(DescribeAlarmHistoryOutput {
         alarm_history_items: page.collect(),
         next_token: is_more.then(|| token::write((offset + limit).to_string())),
@@ -125,7 +136,10 @@ fn is_wanted(
     at >= context.now.plus_s(-KEPT_S)
         && input.start_date.is_none_or(|start| at_s >= start)
         && input.end_date.is_none_or(|end| at_s <= end)
-        && input.history_item_type.as_ref().is_none_or(|wanted| *wanted == item.item_type)
+        && input
+            .history_item_type
+            .as_ref()
+            .is_none_or(|wanted| *wanted == item.item_type)
         && match &input.alarm_types {
             Some(types) => types.contains(&item.alarm_type),
             // As for DescribeAlarms: composite alarms only where they are asked for.
@@ -140,10 +154,18 @@ fn place(key: &[u8]) -> Option<(String, Timestamp)> {
 }
 
 /// Removes what is too old, a batch a call; how many.
-pub(in crate::cloudwatch) fn sweep(tx: &mut Tx<'_>, context: &Context, now: Timestamp) -> Result<usize> {
+pub(in crate::cloudwatch) fn sweep(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    now: Timestamp,
+) -> Result<usize> {
     let limit = now.plus_s(-KEPT_S);
     let mut old = Vec::new();
-    for pair in tx.prefix(HISTORY, region_key(&context.account, &context.region), Direction::Forward)? {
+    for pair in tx.prefix(
+        HISTORY,
+        region_key(&context.account, &context.region),
+        Direction::Forward,
+    )? {
         let (key, _) = pair?;
         if place(&key).is_some_and(|(_, at)| at < limit) {
             old.push(key);

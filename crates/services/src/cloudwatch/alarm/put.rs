@@ -35,7 +35,11 @@ pub(in crate::cloudwatch) fn put_metric(
         name: input.alarm_name,
         description: input.alarm_description,
         actions_enabled: input.actions_enabled,
-        actions: [input.ok_actions, input.alarm_actions, input.insufficient_data_actions],
+        actions: [
+            input.ok_actions,
+            input.alarm_actions,
+            input.insufficient_data_actions,
+        ],
         tags: input.tags,
     };
     let (alarm, is_new) = stored(tx, context, described, watch)?;
@@ -51,7 +55,9 @@ pub(in crate::cloudwatch) fn put_composite(
     input: PutCompositeAlarmInput,
 ) -> Result<Nothing> {
     if input.actions_suppressor.is_some() {
-        return Err(Error::not_implemented("cloudwatch: suppressors of composite alarms"));
+        return Err(Error::not_implemented(
+            "cloudwatch: suppressors of composite alarms",
+        ));
     }
     if input.action_configuration.is_some() {
         return Err(Error::not_implemented("cloudwatch: ActionConfiguration"));
@@ -63,7 +69,11 @@ pub(in crate::cloudwatch) fn put_composite(
         name: input.alarm_name,
         description: input.alarm_description,
         actions_enabled: input.actions_enabled,
-        actions: [input.ok_actions, input.alarm_actions, input.insufficient_data_actions],
+        actions: [
+            input.ok_actions,
+            input.alarm_actions,
+            input.insufficient_data_actions,
+        ],
         tags: input.tags,
     };
     let (alarm, _) = stored(tx, context, described, Watch::Composite(input.alarm_rule))?;
@@ -98,7 +108,12 @@ struct Described {
 }
 
 /// Stores the alarm; one that is already there keeps its state and its tags. Whether it is new.
-fn stored(tx: &mut Tx<'_>, context: &Context, described: Described, watch: Watch) -> Result<(AlarmRecord, bool)> {
+fn stored(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    described: Described,
+    watch: Watch,
+) -> Result<(AlarmRecord, bool)> {
     for action in described.actions.iter().flatten() {
         if Arn::parse(action).is_none() {
             return Err(validation(format!("Invalid arn syntax: {action}")));
@@ -115,8 +130,11 @@ fn stored(tx: &mut Tx<'_>, context: &Context, described: Described, watch: Watch
         )));
     }
     let [ok_actions, alarm_actions, insufficient_data_actions] = described.actions;
-    let given: BTreeMap<String, String> =
-        described.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let given: BTreeMap<String, String> = described
+        .tags
+        .into_iter()
+        .map(|tag| (tag.key, tag.value))
+        .collect();
     let (number, state, tags) = match known {
         Some(known) => (known.number, known.state, known.tags),
         None => (tx.next_sequence()?, first_state(context), given),
@@ -136,7 +154,13 @@ fn stored(tx: &mut Tx<'_>, context: &Context, described: Described, watch: Watch
     };
     save(tx, context, &alarm)?;
     let change = if is_new { "Create" } else { "Update" };
-    history::note_configuration(tx, context, &alarm, change, &describe::shown(context, &alarm))?;
+    history::note_configuration(
+        tx,
+        context,
+        &alarm,
+        change,
+        &describe::shown(context, &alarm),
+    )?;
     Ok((alarm, is_new))
 }
 
@@ -160,19 +184,29 @@ fn refuse_unbuilt(input: &PutMetricAlarmInput) -> Result<()> {
         ("ActionConfiguration", input.action_configuration.is_some()),
     ];
     match unbuilt.into_iter().find(|(_, is_given)| *is_given) {
-        Some((name, _)) => Err(Error::not_implemented(format!("cloudwatch: {name} of alarms"))),
+        Some((name, _)) => Err(Error::not_implemented(format!(
+            "cloudwatch: {name} of alarms"
+        ))),
         None => Ok(()),
     }
 }
 
 fn watch(input: &PutMetricAlarmInput) -> Result<MetricWatch> {
     let required = |name: &str| validation(format!("{name} is required."));
-    let evaluation_periods = input.evaluation_periods.ok_or_else(|| required("EvaluationPeriods"))?;
-    let comparison = input.comparison_operator.as_deref().ok_or_else(|| required("ComparisonOperator"))?;
+    let evaluation_periods = input
+        .evaluation_periods
+        .ok_or_else(|| required("EvaluationPeriods"))?;
+    let comparison = input
+        .comparison_operator
+        .as_deref()
+        .ok_or_else(|| required("ComparisonOperator"))?;
     let comparison = Comparison::parse(comparison)?;
     let threshold = input.threshold.ok_or_else(|| required("Threshold"))?;
     let target = target(input)?;
-    if input.datapoints_to_alarm.is_some_and(|wanted| wanted > evaluation_periods) {
+    if input
+        .datapoints_to_alarm
+        .is_some_and(|wanted| wanted > evaluation_periods)
+    {
         return Err(validation(
             "DatapointsToAlarm must be less than or equal to EvaluationPeriods.",
         ));
@@ -214,18 +248,27 @@ fn target(input: &PutMetricAlarmInput) -> Result<Target> {
     if !input.metrics.is_empty() {
         return math_target(input);
     }
-    let (Some(metric), Some(namespace), Some(period_s)) = (&input.metric_name, &input.namespace, input.period)
+    let (Some(metric), Some(namespace), Some(period_s)) =
+        (&input.metric_name, &input.namespace, input.period)
     else {
-        return Err(validation("If Metrics is not specified, MetricName, Namespace and Period are required."));
+        return Err(validation(
+            "If Metrics is not specified, MetricName, Namespace and Period are required.",
+        ));
     };
     check_period(period_s)?;
     match (&input.statistic, &input.extended_statistic) {
         (Some(_), None) => {}
         (None, Some(text)) if Statistic::parse_extended(text).is_some() => {}
         (None, Some(text)) => {
-            return Err(validation(format!("The value {text} for parameter ExtendedStatistic is invalid.")));
+            return Err(validation(format!(
+                "The value {text} for parameter ExtendedStatistic is invalid."
+            )));
         }
-        _ => return Err(validation("Exactly one of Statistic and ExtendedStatistic must be specified.")),
+        _ => {
+            return Err(validation(
+                "Exactly one of Statistic and ExtendedStatistic must be specified.",
+            ));
+        }
     }
     Ok(Target::Single {
         namespace: namespace.clone(),
@@ -257,7 +300,11 @@ fn math_target(input: &PutMetricAlarmInput) -> Result<Target> {
             "The parameters MetricName, Namespace, Dimensions, Period, Statistic and ExtendedStatistic must not be specified together with Metrics.",
         ));
     }
-    let returned = input.metrics.iter().filter(|query| query.return_data != Some(false)).count();
+    let returned = input
+        .metrics
+        .iter()
+        .filter(|query| query.return_data != Some(false))
+        .count();
     if returned != 1 {
         return Err(validation(
             "Exactly one element of the metrics list should return data.",
@@ -278,7 +325,9 @@ impl Target {
         match self {
             Self::Single { period_s, .. } => *period_s,
             Self::Math(queries) => {
-                let stats = queries.iter().filter_map(|query| query.metric_stat.as_ref());
+                let stats = queries
+                    .iter()
+                    .filter_map(|query| query.metric_stat.as_ref());
                 stats.map(|stat| stat.period).max().unwrap_or(60)
             }
         }
@@ -292,7 +341,11 @@ impl Comparison {
             "GreaterThanThreshold" => Self::GreaterThanThreshold,
             "LessThanThreshold" => Self::LessThanThreshold,
             "LessThanOrEqualToThreshold" => Self::LessThanOrEqualToThreshold,
-            other => return Err(Error::not_implemented(format!("cloudwatch: alarms with {other}"))),
+            other => {
+                return Err(Error::not_implemented(format!(
+                    "cloudwatch: alarms with {other}"
+                )));
+            }
         })
     }
 
@@ -309,14 +362,26 @@ impl Comparison {
 /// Names that mean no alarm are passed over, as on AWS.
 ///
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteAlarms.html>
-pub(in crate::cloudwatch) fn delete(tx: &mut Tx<'_>, context: &Context, input: AlarmNamesInput) -> Result<Nothing> {
+pub(in crate::cloudwatch) fn delete(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: AlarmNamesInput,
+) -> Result<Nothing> {
     if input.alarm_names.len() > DELETED_MAX {
         return Err(validation("At most 100 alarms can be deleted at a time."));
     }
     refuse_children(tx, context, &input.alarm_names)?;
     for name in &input.alarm_names {
-        let Some(alarm) = load(tx, context, name)? else { continue };
-        history::note_configuration(tx, context, &alarm, "Delete", &describe::shown(context, &alarm))?;
+        let Some(alarm) = load(tx, context, name)? else {
+            continue;
+        };
+        history::note_configuration(
+            tx,
+            context,
+            &alarm,
+            "Delete",
+            &describe::shown(context, &alarm),
+        )?;
         tx.delete(ALARMS, alarm_key(&context.account, &context.region, name))?;
     }
     Ok(Nothing {})
@@ -324,8 +389,12 @@ pub(in crate::cloudwatch) fn delete(tx: &mut Tx<'_>, context: &Context, input: A
 
 fn refuse_children(tx: &Tx<'_>, context: &Context, names: &[String]) -> Result<()> {
     for parent in super::all(tx, context)? {
-        let Watch::Composite(text) = &parent.watch else { continue };
-        let children = Rule::parse(text).map(|rule| rule.children()).unwrap_or_default();
+        let Watch::Composite(text) = &parent.watch else {
+            continue;
+        };
+        let children = Rule::parse(text)
+            .map(|rule| rule.children())
+            .unwrap_or_default();
         let used = names.iter().find(|name| children.contains(name));
         if let Some(used) = used.filter(|_| !names.contains(&parent.name)) {
             return Err(validation(format!(
@@ -352,14 +421,27 @@ pub(in crate::cloudwatch) fn disable_actions(
     switch_actions(tx, context, &input, false)
 }
 
-fn switch_actions(tx: &mut Tx<'_>, context: &Context, input: &AlarmNamesInput, enabled: bool) -> Result<Nothing> {
+fn switch_actions(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: &AlarmNamesInput,
+    enabled: bool,
+) -> Result<Nothing> {
     for name in &input.alarm_names {
-        let Some(mut alarm) = load(tx, context, name)? else { continue };
+        let Some(mut alarm) = load(tx, context, name)? else {
+            continue;
+        };
         if alarm.actions_enabled != enabled {
             alarm.actions_enabled = enabled;
             alarm.configured = context.now;
             save(tx, context, &alarm)?;
-            history::note_configuration(tx, context, &alarm, "Update", &describe::shown(context, &alarm))?;
+            history::note_configuration(
+                tx,
+                context,
+                &alarm,
+                "Update",
+                &describe::shown(context, &alarm),
+            )?;
         }
     }
     Ok(Nothing {})

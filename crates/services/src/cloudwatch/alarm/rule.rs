@@ -19,9 +19,16 @@ const DEPTH_MAX: usize = 100;
 
 impl Rule {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { rest: text.trim_start(), depth: 0 };
+        let mut reader = Reader {
+            rest: text.trim_start(),
+            depth: 0,
+        };
         let rule = reader.any()?;
-        if reader.rest.is_empty() { Ok(rule) } else { Err(reader.unexpected()) }
+        if reader.rest.is_empty() {
+            Ok(rule)
+        } else {
+            Err(reader.unexpected())
+        }
     }
 
     pub(super) fn holds(&self, state: &impl Fn(&str) -> Option<StateValue>) -> bool {
@@ -47,7 +54,9 @@ impl Rule {
             Self::Is(_, name) if names.contains(name) => {}
             Self::Is(_, name) => names.push(name.clone()),
             Self::Not(inner) => inner.collect(names),
-            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.collect(names)),
+            Self::All(rules) | Self::Any(rules) => {
+                rules.iter().for_each(|rule| rule.collect(names))
+            }
         }
     }
 }
@@ -68,7 +77,11 @@ impl Reader<'_> {
             rules.push(self.all()?);
         }
         self.depth -= 1;
-        Ok(if rules.len() == 1 { rules.remove(0) } else { Rule::Any(rules) })
+        Ok(if rules.len() == 1 {
+            rules.remove(0)
+        } else {
+            Rule::Any(rules)
+        })
     }
 
     fn all(&mut self) -> Result<Rule, String> {
@@ -76,7 +89,11 @@ impl Reader<'_> {
         while self.word("AND") {
             rules.push(self.single()?);
         }
-        Ok(if rules.len() == 1 { rules.remove(0) } else { Rule::All(rules) })
+        Ok(if rules.len() == 1 {
+            rules.remove(0)
+        } else {
+            Rule::All(rules)
+        })
     }
 
     fn single(&mut self) -> Result<Rule, String> {
@@ -85,13 +102,21 @@ impl Reader<'_> {
             is_negated = !is_negated;
         }
         let rule = self.primary()?;
-        Ok(if is_negated { Rule::Not(Box::new(rule)) } else { rule })
+        Ok(if is_negated {
+            Rule::Not(Box::new(rule))
+        } else {
+            rule
+        })
     }
 
     fn primary(&mut self) -> Result<Rule, String> {
         if self.sign('(') {
             let rule = self.any()?;
-            return if self.sign(')') { Ok(rule) } else { Err(self.unexpected()) };
+            return if self.sign(')') {
+                Ok(rule)
+            } else {
+                Err(self.unexpected())
+            };
         }
         if self.word("TRUE") {
             return Ok(Rule::Constant(true));
@@ -99,7 +124,11 @@ impl Reader<'_> {
         if self.word("FALSE") {
             return Ok(Rule::Constant(false));
         }
-        let states = [StateValue::InsufficientData, StateValue::Alarm, StateValue::Ok];
+        let states = [
+            StateValue::InsufficientData,
+            StateValue::Alarm,
+            StateValue::Ok,
+        ];
         for state in states {
             if self.word(state.text()) {
                 return Ok(Rule::Is(state, self.argument()?));
@@ -126,12 +155,17 @@ impl Reader<'_> {
         self.rest = rest.trim_start();
         let named = Arn::parse(name).and_then(|arn| arn.resource.strip_prefix("alarm:"));
         let name = named.unwrap_or(name).to_owned();
-        if self.sign(')') { Ok(name) } else { Err(self.unexpected()) }
+        if self.sign(')') {
+            Ok(name)
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn word(&mut self, word: &str) -> bool {
         let after = self.rest.strip_prefix(word);
-        let ends = |after: &&str| !after.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+        let ends =
+            |after: &&str| !after.starts_with(|next: char| next.is_alphanumeric() || next == '_');
         match after.filter(ends) {
             Some(after) => {
                 self.rest = after.trim_start();
@@ -153,6 +187,10 @@ impl Reader<'_> {
 
     fn unexpected(&self) -> String {
         let near: String = self.rest.chars().take(20).collect();
-        if near.is_empty() { "unexpected end".to_owned() } else { format!("unexpected '{near}'") }
+        if near.is_empty() {
+            "unexpected end".to_owned()
+        } else {
+            format!("unexpected '{near}'")
+        }
     }
 }

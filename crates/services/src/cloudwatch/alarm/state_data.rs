@@ -27,19 +27,37 @@ pub(super) fn reason(
 ) -> String {
     if now == StateValue::InsufficientData {
         let periods = watch.evaluation_periods;
-        return format!("Insufficient Data: {} unknown.", counted(periods, "datapoint"));
+        return format!(
+            "Insufficient Data: {} unknown.",
+            counted(periods, "datapoint")
+        );
     }
     let filled = u32::try_from(verdict.filled).unwrap_or(u32::MAX);
-    let treated = format!("{} treated as [{}]", counted(filled, "missing datapoint"), treatment.text());
+    let treated = format!(
+        "{} treated as [{}]",
+        counted(filled, "missing datapoint"),
+        treatment.text()
+    );
     if seen.is_empty() {
         let periods = watch.evaluation_periods;
-        let periods = if periods == 1 { "1 period".to_owned() } else { format!("{periods} periods") };
-        return format!("Threshold Crossed: no datapoints were received for {periods} and {treated}.");
+        let periods = if periods == 1 {
+            "1 period".to_owned()
+        } else {
+            format!("{periods} periods")
+        };
+        return format!(
+            "Threshold Crossed: no datapoints were received for {periods} and {treated}."
+        );
     }
     let is_alarm = now == StateValue::Alarm;
-    let telling: Vec<&Seen> = seen.iter().filter(|each| each.breaches == is_alarm).collect();
-    let listed: Vec<String> =
-        telling.iter().map(|each| format!("{:?} ({})", each.value, short_date(each.start_s))).collect();
+    let telling: Vec<&Seen> = seen
+        .iter()
+        .filter(|each| each.breaches == is_alarm)
+        .collect();
+    let listed: Vec<String> = telling
+        .iter()
+        .map(|each| format!("{:?} ({})", each.value, short_date(each.start_s)))
+        .collect();
     let count = u32::try_from(telling.len()).unwrap_or(u32::MAX);
     let not = if is_alarm { "" } else { "not " };
     let verb = if count == 1 { "was" } else { "were" };
@@ -50,15 +68,31 @@ pub(super) fn reason(
         watch.threshold
     );
     if verdict.filled > 0 {
-        let datapoints = if count == 1 { "datapoint" } else { "datapoints" };
+        let datapoints = if count == 1 {
+            "datapoint"
+        } else {
+            "datapoints"
+        };
         return format!("Threshold Crossed: {count} {datapoints} {compared} and {treated}.");
     }
     let Some(to_alarm) = watch.datapoints_to_alarm else {
-        let datapoints = if count == 1 { "datapoint" } else { "datapoints" };
+        let datapoints = if count == 1 {
+            "datapoint"
+        } else {
+            "datapoints"
+        };
         return format!("Threshold Crossed: {count} {datapoints} {compared}.");
     };
-    let needed = if is_alarm { to_alarm } else { watch.evaluation_periods + 1 - to_alarm };
-    let datapoints = if needed == 1 { "datapoint" } else { "datapoints" };
+    let needed = if is_alarm {
+        to_alarm
+    } else {
+        watch.evaluation_periods + 1 - to_alarm
+    };
+    let datapoints = if needed == 1 {
+        "datapoint"
+    } else {
+        "datapoints"
+    };
     format!(
         "Threshold Crossed: {count} out of the last {} datapoints {compared} (minimum {needed} {datapoints} for {} -> {} transition).",
         watch.evaluation_periods,
@@ -69,7 +103,11 @@ pub(super) fn reason(
 
 /// `1 datapoint was`, `2 datapoints were`.
 fn counted(count: u32, noun: &str) -> String {
-    if count == 1 { format!("1 {noun} was") } else { format!("{count} {noun}s were") }
+    if count == 1 {
+        format!("1 {noun} was")
+    } else {
+        format!("{count} {noun}s were")
+    }
 }
 
 /// The same as data; `seen` the newest first.
@@ -78,9 +116,19 @@ pub(super) fn reason_data(watch: &MetricWatch, seen: &[Seen], now: Timestamp) ->
     data.insert("version".into(), "1.0".into());
     data.insert("queryDate".into(), iso(now).into());
     if let Some(oldest) = seen.last() {
-        data.insert("startDate".into(), iso(Timestamp::from_seconds(oldest.start_s)).into());
+        data.insert(
+            "startDate".into(),
+            iso(Timestamp::from_seconds(oldest.start_s)).into(),
+        );
     }
-    if let Target::Single { statistic, extended_statistic, period_s, unit, .. } = &watch.target {
+    if let Target::Single {
+        statistic,
+        extended_statistic,
+        period_s,
+        unit,
+        ..
+    } = &watch.target
+    {
         if let Some(unit) = unit {
             data.insert("unit".into(), unit.clone().into());
         }
@@ -145,7 +193,9 @@ pub(super) fn iso(at: Timestamp) -> String {
 
 /// `21/11/26 08:40:34`.
 fn short_date(at_s: i64) -> String {
-    zoned(Timestamp::from_seconds(at_s)).strftime("%d/%m/%y %H:%M:%S").to_string()
+    zoned(Timestamp::from_seconds(at_s))
+        .strftime("%d/%m/%y %H:%M:%S")
+        .to_string()
 }
 
 /// `Saturday 21 November, 2026 08:40:34 UTC`.

@@ -11,9 +11,15 @@ use crate::error::Result;
 
 const TAGS_MAX: usize = 50;
 
-pub(in crate::cloudwatch) fn tag(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<Nothing> {
+pub(in crate::cloudwatch) fn tag(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagResourceInput,
+) -> Result<Nothing> {
     let mut alarm = named(tx, context, &input.resource_arn)?;
-    alarm.tags.extend(input.tags.into_iter().map(|tag| (tag.key, tag.value)));
+    alarm
+        .tags
+        .extend(input.tags.into_iter().map(|tag| (tag.key, tag.value)));
     if alarm.tags.len() > TAGS_MAX {
         return Err(errors::invalid_value("The resource has more than 50 tags."));
     }
@@ -21,22 +27,38 @@ pub(in crate::cloudwatch) fn tag(tx: &mut Tx<'_>, context: &Context, input: TagR
     Ok(Nothing {})
 }
 
-pub(in crate::cloudwatch) fn untag(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<Nothing> {
+pub(in crate::cloudwatch) fn untag(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagResourceInput,
+) -> Result<Nothing> {
     let mut alarm = named(tx, context, &input.resource_arn)?;
     alarm.tags.retain(|key, _| !input.tag_keys.contains(key));
     save(tx, context, &alarm)?;
     Ok(Nothing {})
 }
 
-pub(in crate::cloudwatch) fn list(tx: &mut Tx<'_>, context: &Context, input: TagResourceInput) -> Result<TagsOutput> {
+pub(in crate::cloudwatch) fn list(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: TagResourceInput,
+) -> Result<TagsOutput> {
     let alarm = named(tx, context, &input.resource_arn)?;
-    let tags = alarm.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
+    let tags = alarm
+        .tags
+        .into_iter()
+        .map(|(key, value)| Tag { key, value })
+        .collect();
     Ok(TagsOutput { tags })
 }
 
 fn named(tx: &Tx<'_>, context: &Context, resource_arn: &str) -> Result<AlarmRecord> {
-    let arn = Arn::parse(resource_arn).filter(|arn| *arn.account == *context.account && *arn.region == *context.region);
+    let arn = Arn::parse(resource_arn)
+        .filter(|arn| *arn.account == *context.account && *arn.region == *context.region);
     let name = arn.and_then(|arn| arn.resource.strip_prefix("alarm:"));
-    let alarm = name.map(|name| load(tx, context, name)).transpose()?.flatten();
+    let alarm = name
+        .map(|name| load(tx, context, name))
+        .transpose()?
+        .flatten();
     alarm.ok_or_else(|| errors::resource_missing(resource_arn))
 }

@@ -4,8 +4,12 @@ use super::rule::Rule;
 use super::verdict::{Treatment, judge};
 use crate::cloudwatch::state::StateValue;
 
-const TREATMENTS: [Treatment; 4] =
-    [Treatment::Missing, Treatment::Ignore, Treatment::Breaching, Treatment::NotBreaching];
+const TREATMENTS: [Treatment; 4] = [
+    Treatment::Missing,
+    Treatment::Ignore,
+    Treatment::Breaching,
+    Treatment::NotBreaching,
+];
 
 /// `0` is fine, `X` breaches, `-` is missing; `keep` retains the current state.
 fn check(datapoints_to_alarm: usize, evaluation_periods: usize, row: &str, expected: [&str; 4]) {
@@ -18,12 +22,20 @@ fn check(datapoints_to_alarm: usize, evaluation_periods: usize, row: &str, expec
         })
         .collect();
     for (treatment, expected) in TREATMENTS.into_iter().zip(expected) {
-        let verdict = judge(&datapoints, evaluation_periods, datapoints_to_alarm, treatment);
+        let verdict = judge(
+            &datapoints,
+            evaluation_periods,
+            datapoints_to_alarm,
+            treatment,
+        );
         let state = verdict.state.map_or("keep", |state| match state {
             StateValue::InsufficientData => "unknown",
             other => other.text(),
         });
-        assert_eq!(state, expected, "{row}, {datapoints_to_alarm} of {evaluation_periods}, {treatment:?}");
+        assert_eq!(
+            state, expected,
+            "{row}, {datapoints_to_alarm} of {evaluation_periods}, {treatment:?}"
+        );
     }
 }
 
@@ -58,12 +70,23 @@ fn rules_are_read_with_their_precedence_and_misspelt_ones_refused() {
     };
     assert_eq!(holds("ALARM(a)"), Some(true));
     assert_eq!(holds("ALARM(\"with space\") AND OK(b)"), Some(true));
-    assert_eq!(holds("ALARM(arn:aws:cloudwatch:us-east-1:111122223333:alarm:a)"), Some(true));
+    assert_eq!(
+        holds("ALARM(arn:aws:cloudwatch:us-east-1:111122223333:alarm:a)"),
+        Some(true)
+    );
     assert_eq!(holds("ALARM(b) AND ALARM(b) OR TRUE"), Some(true));
     assert_eq!(holds("ALARM(b) AND (ALARM(b) OR TRUE)"), Some(false));
     assert_eq!(holds("NOT ALARM(b) AND NOT FALSE"), Some(true));
     assert_eq!(holds("INSUFFICIENT_DATA(a)"), Some(false));
-    for text in ["", "ALARM", "ALARM(", "ALARM(a) OK(b)", "FOO(a)", "AND", "ALARM()"] {
+    for text in [
+        "",
+        "ALARM",
+        "ALARM(",
+        "ALARM(a) OK(b)",
+        "FOO(a)",
+        "AND",
+        "ALARM()",
+    ] {
         assert_eq!(holds(text), None, "{text}");
     }
     let rule = Rule::parse("ALARM(a) AND (OK(b) OR NOT ALARM(a))").expect("a rule");

@@ -42,7 +42,11 @@ fn enter_at(
         reason,
         reason_data,
         updated: context.now,
-        transitioned: if is_transition { context.now } else { before.transitioned },
+        transitioned: if is_transition {
+            context.now
+        } else {
+            before.transitioned
+        },
     };
     save(tx, context, &alarm)?;
     if !is_transition {
@@ -57,11 +61,20 @@ fn enter_at(
 }
 
 /// Composite alarms that name this one are looked at again.
-fn parents_follow(tx: &mut Tx<'_>, context: &Context, child: &AlarmRecord, depth: usize) -> Result<()> {
+fn parents_follow(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    child: &AlarmRecord,
+    depth: usize,
+) -> Result<()> {
     let arn = alarm_arn(context, &child.name);
     for parent in all(tx, context)? {
-        let Watch::Composite(text) = &parent.watch else { continue };
-        let Ok(rule) = Rule::parse(text) else { continue };
+        let Watch::Composite(text) = &parent.watch else {
+            continue;
+        };
+        let Ok(rule) = Rule::parse(text) else {
+            continue;
+        };
         if !rule.children().contains(&child.name) {
             continue;
         }
@@ -70,18 +83,34 @@ fn parents_follow(tx: &mut Tx<'_>, context: &Context, child: &AlarmRecord, depth
             continue;
         }
         let when = long_date(context.now);
-        let reason = format!("{arn} transitioned to {} at {when}", child.state.value.text());
+        let reason = format!(
+            "{arn} transitioned to {} at {when}",
+            child.state.value.text()
+        );
         let data = json!({ "triggeringAlarms": [{
             "arn": arn,
             "state": { "value": child.state.value.text(), "timestamp": iso(context.now) },
         }]});
-        enter_at(tx, context, parent, value, reason, Some(data.to_string()), depth)?;
+        enter_at(
+            tx,
+            context,
+            parent,
+            value,
+            reason,
+            Some(data.to_string()),
+            depth,
+        )?;
     }
     Ok(())
 }
 
 /// A new or changed composite alarm is looked at once.
-pub(super) fn look_at_composite(tx: &mut Tx<'_>, context: &Context, alarm: AlarmRecord, rule: &Rule) -> Result<()> {
+pub(super) fn look_at_composite(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    alarm: AlarmRecord,
+    rule: &Rule,
+) -> Result<()> {
     let value = state_of(tx, context, rule)?;
     if value == alarm.state.value {
         return Ok(());
@@ -97,10 +126,22 @@ pub(super) fn look_at_composite(tx: &mut Tx<'_>, context: &Context, alarm: Alarm
 fn state_of(tx: &Tx<'_>, context: &Context, rule: &Rule) -> Result<StateValue> {
     let mut states = Vec::new();
     for name in rule.children() {
-        states.push((load(tx, context, &name)?.map(|alarm| alarm.state.value), name));
+        states.push((
+            load(tx, context, &name)?.map(|alarm| alarm.state.value),
+            name,
+        ));
     }
-    let state = |name: &str| states.iter().find(|(_, known)| known == name).and_then(|(state, _)| *state);
-    Ok(if rule.holds(&state) { StateValue::Alarm } else { StateValue::Ok })
+    let state = |name: &str| {
+        states
+            .iter()
+            .find(|(_, known)| known == name)
+            .and_then(|(state, _)| *state)
+    };
+    Ok(if rule.holds(&state) {
+        StateValue::Alarm
+    } else {
+        StateValue::Ok
+    })
 }
 
 /// Lasts until the alarm is next looked at.
@@ -117,8 +158,18 @@ pub(in crate::cloudwatch) fn set_by_hand(
     if let Some(data) = &input.state_reason_data
         && serde_json::from_str::<serde_json::Value>(data).is_err()
     {
-        return Err(Error::new("InvalidFormat", "StateReasonData was not valid JSON."));
+        return Err(Error::new(
+            "InvalidFormat",
+            "StateReasonData was not valid JSON.",
+        ));
     }
-    enter(tx, context, alarm, value, input.state_reason, input.state_reason_data)?;
+    enter(
+        tx,
+        context,
+        alarm,
+        value,
+        input.state_reason,
+        input.state_reason_data,
+    )?;
     Ok(Nothing {})
 }

@@ -46,26 +46,46 @@ pub(super) fn judge(
     datapoints_to_alarm: usize,
     treatment: Treatment,
 ) -> Verdict {
-    let real: Vec<bool> =
-        datapoints.iter().rev().filter_map(|datapoint| *datapoint).take(evaluation_periods).collect();
+    let real: Vec<bool> = datapoints
+        .iter()
+        .rev()
+        .filter_map(|datapoint| *datapoint)
+        .take(evaluation_periods)
+        .collect();
     let breaching = real.iter().filter(|breaches| **breaches).count();
     let lacking = evaluation_periods - real.len();
-    let alarm_if = |is_alarm: bool| Some(if is_alarm { StateValue::Alarm } else { StateValue::Ok });
+    let alarm_if = |is_alarm: bool| {
+        Some(if is_alarm {
+            StateValue::Alarm
+        } else {
+            StateValue::Ok
+        })
+    };
     let state = match treatment {
-        _ if breaching >= datapoints_to_alarm || lacking == 0 => alarm_if(breaching >= datapoints_to_alarm),
+        _ if breaching >= datapoints_to_alarm || lacking == 0 => {
+            alarm_if(breaching >= datapoints_to_alarm)
+        }
         Treatment::Breaching => alarm_if(breaching + lacking >= datapoints_to_alarm),
         Treatment::NotBreaching => alarm_if(false),
         Treatment::Missing | Treatment::Ignore if breaching < real.len() => alarm_if(false),
         Treatment::Ignore => None,
         // A breach that has been followed by nothing for long enough is believed.
-        Treatment::Missing if oldest_breach(datapoints) >= Some(datapoints_to_alarm) => alarm_if(true),
+        Treatment::Missing if oldest_breach(datapoints) >= Some(datapoints_to_alarm) => {
+            alarm_if(true)
+        }
         Treatment::Missing => Some(StateValue::InsufficientData),
     };
     let is_filling = matches!(treatment, Treatment::Breaching | Treatment::NotBreaching);
-    Verdict { state, filled: if is_filling { lacking } else { 0 } }
+    Verdict {
+        state,
+        filled: if is_filling { lacking } else { 0 },
+    }
 }
 
 /// How many periods back the oldest breaching datapoint lies; the newest period is 1.
 fn oldest_breach(datapoints: &[Option<bool>]) -> Option<usize> {
-    datapoints.iter().position(|datapoint| *datapoint == Some(true)).map(|at| datapoints.len() - at)
+    datapoints
+        .iter()
+        .position(|datapoint| *datapoint == Some(true))
+        .map(|at| datapoints.len() - at)
 }

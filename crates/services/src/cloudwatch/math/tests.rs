@@ -15,7 +15,9 @@ fn check(text: &str, expected: &[(i64, f64)]) {
     ]);
     let window = Window {
         start_s: 0,
-        end_s: 180, origin_s: 0 };
+        end_s: 180,
+        origin_s: 0,
+    };
     let scope = Scope {
         known: &known,
         metric_ids: &["a", "b", "c"],
@@ -83,7 +85,9 @@ fn what_is_wrong_or_not_built_is_told() {
     let known = BTreeMap::new();
     let window = Window {
         start_s: 0,
-        end_s: 60, origin_s: 0 };
+        end_s: 60,
+        origin_s: 0,
+    };
     let scope = Scope {
         known: &known,
         metric_ids: &[],
