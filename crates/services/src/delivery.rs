@@ -7,15 +7,21 @@
 use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::{Context, Event};
 
+use crate::arn::Arn;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, dynamodb, kms, lambda, logs, secretsmanager};
+use crate::{cloudformation, dynamodb, kms, lambda, logs, secretsmanager, sqs};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.
 pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     match &entry.event {
-        Event::ObjectChanged { .. } => lambda::deliver_object_change(engine, context, entry).await,
+        Event::ObjectChanged { destination_arn, .. } => {
+            match Arn::parse(destination_arn).map(|arn| arn.service) {
+                Some("sqs") => sqs::deliver_object_change(engine, context, entry).await,
+                _ => lambda::deliver_object_change(engine, context, entry).await,
+            }
+        }
         Event::FunctionInvocation { .. } => {
             lambda::deliver_invocation(engine, context, entry).await
         }
@@ -28,6 +34,7 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
             "lambda" => lambda::deliver_timer(engine, context, entry).await,
             "logs" => logs::deliver_timer(engine, context, entry).await,
             "secretsmanager" => secretsmanager::deliver_timer(engine, context, entry).await,
+            "sqs" => sqs::deliver_timer(engine, context, entry).await,
             _ => Err(Error::internal(format!("nobody handles the timer {service}/{kind}"))),
         },
     }
