@@ -16,12 +16,12 @@ use crate::{cloudformation, dynamodb, kms, lambda, logs, secretsmanager, sqs};
 /// time; on `Err` the worker puts it back.
 pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     match &entry.event {
-        Event::ObjectChanged { destination_arn, .. } => {
-            match Arn::parse(destination_arn).map(|arn| arn.service) {
-                Some("sqs") => sqs::deliver_object_change(engine, context, entry).await,
-                _ => lambda::deliver_object_change(engine, context, entry).await,
-            }
-        }
+        Event::ObjectChanged {
+            destination_arn, ..
+        } => match Arn::parse(destination_arn).map(|arn| arn.service) {
+            Some("sqs") => sqs::deliver_object_change(engine, context, entry).await,
+            _ => lambda::deliver_object_change(engine, context, entry).await,
+        },
         Event::FunctionInvocation { .. } => {
             lambda::deliver_invocation(engine, context, entry).await
         }
@@ -35,7 +35,9 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
             "logs" => logs::deliver_timer(engine, context, entry).await,
             "secretsmanager" => secretsmanager::deliver_timer(engine, context, entry).await,
             "sqs" => sqs::deliver_timer(engine, context, entry).await,
-            _ => Err(Error::internal(format!("nobody handles the timer {service}/{kind}"))),
+            _ => Err(Error::internal(format!(
+                "nobody handles the timer {service}/{kind}"
+            ))),
         },
     }
 }

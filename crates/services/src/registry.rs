@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Run};
-use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts};
+use crate::{
+    apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts,
+};
 
 /// A service as dispatch knows it.
 #[derive(Debug)]

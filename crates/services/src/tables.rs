@@ -11,7 +11,10 @@ mod tests {
 
     use cumulet_kernel::Table;
 
-    use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts};
+    use crate::{
+        apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm,
+        sts,
+    };
 
     #[test]
     fn every_table_has_a_number_and_name_of_its_own_in_its_services_block() {

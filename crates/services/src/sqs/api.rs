@@ -131,9 +131,15 @@ pub(super) struct AttributeInput {
 pub(super) struct SendOutput {
     #[serde(rename = "MD5OfMessageBody")]
     pub(super) md5_of_message_body: String,
-    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_message_attributes: Option<String>,
-    #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageSystemAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_message_system_attributes: Option<String>,
     pub(super) message_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,7 +212,10 @@ pub(super) struct MessageOutput {
     pub(super) body: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<&'static str, String>,
-    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_message_attributes: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) message_attributes: BTreeMap<String, AttributeInput>,

@@ -18,14 +18,29 @@ use crate::iam::{self, PolicyUse};
 
 /// Those that can be set, in the order in which AWS documents them.
 const SETTABLE: [&str; 15] = [
-    "DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "Policy",
-    "ReceiveMessageWaitTimeSeconds", "VisibilityTimeout", "RedrivePolicy", "RedriveAllowPolicy",
-    "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "FifoQueue",
-    "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
+    "DelaySeconds",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "Policy",
+    "ReceiveMessageWaitTimeSeconds",
+    "VisibilityTimeout",
+    "RedrivePolicy",
+    "RedriveAllowPolicy",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "SqsManagedSseEnabled",
+    "FifoQueue",
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
 ];
 const COUNTED: [&str; 6] = [
-    "QueueArn", "CreatedTimestamp", "LastModifiedTimestamp", "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
+    "QueueArn",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
 ];
 
 pub(super) fn get(
@@ -43,7 +58,9 @@ pub(super) fn get(
         }
     }
     let counted = message::count(tx, queue.number, context.now)?;
-    for name in known().filter(|name| all || input.attribute_names.iter().any(|asked| asked == name)) {
+    for name in
+        known().filter(|name| all || input.attribute_names.iter().any(|asked| asked == name))
+    {
         let value = match name {
             "QueueArn" => Some(queue.arn()),
             "CreatedTimestamp" => Some(queue.created.seconds().to_string()),
@@ -74,18 +91,23 @@ pub(super) fn shown(settings: &Settings, name: &str) -> Option<String> {
         }),
         "RedriveAllowPolicy" => settings.redrive_allow.clone(),
         "KmsMasterKeyId" => settings.kms_key_id.clone(),
-        "KmsDataKeyReusePeriodSeconds" => {
-            settings.kms_key_id.as_ref().map(|_| settings.data_key_reuse_s.to_string())
-        }
+        "KmsDataKeyReusePeriodSeconds" => settings
+            .kms_key_id
+            .as_ref()
+            .map(|_| settings.data_key_reuse_s.to_string()),
         "SqsManagedSseEnabled" => Some(settings.sqs_managed_sse.to_string()),
         "FifoQueue" => of_fifo("true"),
         "ContentBasedDeduplication" => of_fifo(&settings.content_based_deduplication.to_string()),
-        "DeduplicationScope" => {
-            of_fifo(if settings.deduplicates_by_group { "messageGroup" } else { "queue" })
-        }
-        "FifoThroughputLimit" => {
-            of_fifo(if settings.throughput_by_group { "perMessageGroupId" } else { "perQueue" })
-        }
+        "DeduplicationScope" => of_fifo(if settings.deduplicates_by_group {
+            "messageGroup"
+        } else {
+            "queue"
+        }),
+        "FifoThroughputLimit" => of_fifo(if settings.throughput_by_group {
+            "perMessageGroupId"
+        } else {
+            "perQueue"
+        }),
         _ => None,
     }
 }
@@ -97,7 +119,11 @@ pub(super) fn set(
 ) -> Result<Nothing> {
     let mut queue = queue::by_url(tx, context, &input.queue_url)?;
     let is_fifo = queue.settings.fifo.to_string();
-    if input.attributes.get("FifoQueue").is_some_and(|asked| *asked != is_fifo) {
+    if input
+        .attributes
+        .get("FifoQueue")
+        .is_some_and(|asked| *asked != is_fifo)
+    {
         return Err(Error::new(
             "InvalidAttributeValue",
             "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
@@ -135,8 +161,12 @@ pub(super) fn apply(
     for name in attributes.keys() {
         check_name(name, settings.fifo)?;
     }
-    let both = attributes.get("SqsManagedSseEnabled").is_some_and(|value| value == "true")
-        && attributes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty());
+    let both = attributes
+        .get("SqsManagedSseEnabled")
+        .is_some_and(|value| value == "true")
+        && attributes
+            .get("KmsMasterKeyId")
+            .is_some_and(|key| !key.is_empty());
     if both {
         return Err(Error::new(
             "InvalidAttributeValue",
@@ -244,20 +274,33 @@ fn redrive_policy(
     }
     let refused = |reason: &str| invalid_value(value, "RedrivePolicy", reason);
     let document: Value = serde_json::from_str(value).unwrap_or_default();
-    let policy = document.as_object().ok_or_else(|| refused("Redrive policy is not a valid JSON map."))?;
-    let lacks = |name| refused(&format!("Redrive policy does not contain mandatory attribute: {name}."));
+    let policy = document
+        .as_object()
+        .ok_or_else(|| refused("Redrive policy is not a valid JSON map."))?;
+    let lacks = |name| {
+        refused(&format!(
+            "Redrive policy does not contain mandatory attribute: {name}."
+        ))
+    };
     let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
     let target = target.ok_or_else(|| lacks("deadLetterTargetArn"))?;
-    let receives = policy.get("maxReceiveCount").ok_or_else(|| lacks("maxReceiveCount"))?;
-    let receives_max = receives.as_u64().or_else(|| receives.as_str()?.parse().ok());
+    let receives = policy
+        .get("maxReceiveCount")
+        .ok_or_else(|| lacks("maxReceiveCount"))?;
+    let receives_max = receives
+        .as_u64()
+        .or_else(|| receives.as_str()?.parse().ok());
     let receives_max = receives_max.filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
         refused(&format!(
             "Invalid value for maxReceiveCount: {receives}, valid values are from 1 to 1000 both inclusive."
         ))
     })?;
-    let dead = queue::by_arn(tx, target)?.ok_or_else(|| refused("Dead letter target does not exist."))?;
+    let dead =
+        queue::by_arn(tx, target)?.ok_or_else(|| refused("Dead letter target does not exist."))?;
     if dead.settings.fifo != fifo {
-        return Err(refused("Dead-letter queue must be same type of queue as the source."));
+        return Err(refused(
+            "Dead-letter queue must be same type of queue as the source.",
+        ));
     }
     if !allows_source(&dead, queue_arn) {
         return Err(refused(&format!(
@@ -291,12 +334,16 @@ fn redrive_allow(value: &str) -> Result<Option<String>> {
     let refused = |reason: &str| invalid_value(value, "RedriveAllowPolicy", reason);
     let policy: Value = serde_json::from_str(value).unwrap_or_default();
     if !policy.is_object() {
-        return Err(refused("Amazon SQS can't create the redrive allow policy, as it's not a valid JSON map."));
+        return Err(refused(
+            "Amazon SQS can't create the redrive allow policy, as it's not a valid JSON map.",
+        ));
     }
     let sources = policy["sourceQueueArns"].as_array().map_or(0, Vec::len);
     match policy["redrivePermission"].as_str() {
         Some("allowAll" | "denyAll") if sources == 0 => Ok(Some(value.to_owned())),
         Some("byQueue") if (1..=10).contains(&sources) => Ok(Some(value.to_owned())),
-        _ => Err(refused("Amazon SQS can't create the redrive allow policy, as it's not valid.")),
+        _ => Err(refused(
+            "Amazon SQS can't create the redrive allow policy, as it's not valid.",
+        )),
     }
 }

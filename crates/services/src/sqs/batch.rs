@@ -46,7 +46,10 @@ pub(super) fn each<E, O>(
     entries: Vec<Entry<E>>,
     mut one: impl FnMut(E) -> Result<O>,
 ) -> Result<BatchOutput<O>> {
-    let mut output = BatchOutput { successful: Vec::new(), failed: Vec::new() };
+    let mut output = BatchOutput {
+        successful: Vec::new(),
+        failed: Vec::new(),
+    };
     for entry in entries {
         match one(entry.of) {
             Ok(of) => output.successful.push(Entry { id: entry.id, of }),

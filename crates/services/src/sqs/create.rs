@@ -30,7 +30,10 @@ pub(super) fn access(tx: &Tx<'_>, context: &Context, input: &CreateInput) -> Res
     let tag = |access: Access, (key, value): (&String, &String)| {
         access.condition(format!("aws:RequestTag/{key}"), value)
     };
-    Ok(needed.into_iter().map(|access| input.tags.iter().fold(access, tag)).collect())
+    Ok(needed
+        .into_iter()
+        .map(|access| input.tags.iter().fold(access, tag))
+        .collect())
 }
 
 pub(super) fn create_queue(
@@ -52,7 +55,10 @@ pub(super) fn create_queue(
         created: context.now,
         modified: context.now,
         purged: None,
-        settings: Settings { fifo, ..Settings::default() },
+        settings: Settings {
+            fifo,
+            ..Settings::default()
+        },
         tags: input.tags,
         name: input.queue_name,
     };
@@ -60,20 +66,32 @@ pub(super) fn create_queue(
     attributes::apply(tx, &arn, &mut made.settings, &input.attributes)?;
     if let Some(existing) = queue::load(tx, &made.account, &made.region, &made.name)? {
         refuse_difference(&existing, &made.settings, input.attributes.keys())?;
-        return Ok(UrlOutput { queue_url: existing.url(context) });
+        return Ok(UrlOutput {
+            queue_url: existing.url(context),
+        });
     }
     refuse_recently_deleted(tx, context, &made)?;
     queue::save(tx, &made)?;
-    Ok(UrlOutput { queue_url: made.url(context) })
+    Ok(UrlOutput {
+        queue_url: made.url(context),
+    })
 }
 
 fn check_name(name: &str, fifo: bool) -> Result<()> {
-    let stem = if fifo { name.strip_suffix(".fifo").unwrap_or_default() } else { name };
+    let stem = if fifo {
+        name.strip_suffix(".fifo").unwrap_or_default()
+    } else {
+        name
+    };
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if name.len() <= 80 && !stem.is_empty() && stem.bytes().all(is_valid) {
         return Ok(());
     }
-    Err(invalid_parameter(if fifo { FIFO_NAME_RULE } else { NAME_RULE }))
+    Err(invalid_parameter(if fifo {
+        FIFO_NAME_RULE
+    } else {
+        NAME_RULE
+    }))
 }
 
 fn refuse_difference<'a>(
@@ -116,7 +134,9 @@ pub(super) fn get_queue_url(
     let account = input.owner.as_deref().unwrap_or(&context.account);
     let queue = queue::load(tx, account, &context.region, &input.queue_name)?;
     let queue = queue.ok_or_else(no_queue)?;
-    Ok(UrlOutput { queue_url: queue.url(context) })
+    Ok(UrlOutput {
+        queue_url: queue.url(context),
+    })
 }
 
 pub(super) fn all(tx: &Tx<'_>, account: &str, region: &str) -> Result<Vec<QueueRecord>> {
@@ -137,7 +157,10 @@ pub(super) fn list_queues(
     let (queue_urls, next) = urls(context, queues, token, input.max_results)?;
     // Only who asks for a page size is told that there is more.
     let next_token = next.filter(|_| input.max_results.is_some());
-    Ok(ListOutput { queue_urls, next_token })
+    Ok(ListOutput {
+        queue_urls,
+        next_token,
+    })
 }
 
 fn urls(
@@ -166,9 +189,16 @@ pub(super) fn list_dead_letter_source_queues(
 ) -> Result<SourcesOutput> {
     let dead = queue::by_url(tx, context, &input.queue_url)?;
     let sources = sources_of(tx, &dead)?;
-    let (queue_urls, next_token) =
-        urls(context, sources, input.next_token.as_deref(), input.max_results)?;
-    Ok(SourcesOutput { queue_urls, next_token })
+    let (queue_urls, next_token) = urls(
+        context,
+        sources,
+        input.next_token.as_deref(),
+        input.max_results,
+    )?;
+    Ok(SourcesOutput {
+        queue_urls,
+        next_token,
+    })
 }
 
 /// The queues whose dead letters come here.
@@ -176,7 +206,11 @@ pub(super) fn sources_of(tx: &Tx<'_>, dead: &QueueRecord) -> Result<Vec<QueueRec
     let arn = dead.arn();
     let mut sources = all(tx, &dead.account, &dead.region)?;
     sources.retain(|source| {
-        source.settings.redrive.as_ref().is_some_and(|redrive| redrive.target_arn == arn)
+        source
+            .settings
+            .redrive
+            .as_ref()
+            .is_some_and(|redrive| redrive.target_arn == arn)
     });
     Ok(sources)
 }
@@ -202,7 +236,10 @@ pub(super) fn purge_queue(
     input: QueueInput,
 ) -> Result<Nothing> {
     let mut queue = queue::by_url(tx, context, &input.queue_url)?;
-    if queue.purged.is_some_and(|purged| context.now < purged.plus_s(SECONDS_BEFORE_REUSE)) {
+    if queue
+        .purged
+        .is_some_and(|purged| context.now < purged.plus_s(SECONDS_BEFORE_REUSE))
+    {
         let message = format!(
             "Only one PurgeQueue operation on {} is allowed every 60 seconds.",
             queue.name

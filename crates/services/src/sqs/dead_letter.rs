@@ -31,10 +31,17 @@ pub(super) fn took(
         return Ok(false);
     };
     message::remove(tx, from.number, sequence, record)?;
-    let content = ContentRecord { dead_letter_source: Some(from.arn()), ..content };
+    let content = ContentRecord {
+        dead_letter_source: Some(from.arn()),
+        ..content
+    };
     let record = MessageRecord {
         // Only ordered queues count a dead letter's age anew.
-        sent: if to.settings.fifo { context.now } else { record.sent },
+        sent: if to.settings.fifo {
+            context.now
+        } else {
+            record.sent
+        },
         visible_from: context.now,
         receipt: [0; 16],
         group: content.group.clone().filter(|_| to.settings.fifo),

@@ -11,7 +11,9 @@ pub(super) fn invalid_parameter(message: impl Into<String>) -> Error {
 }
 
 pub(super) fn invalid_value(value: impl std::fmt::Display, name: &str, reason: &str) -> Error {
-    invalid_parameter(format!("Value {value} for parameter {name} is invalid. Reason: {reason}"))
+    invalid_parameter(format!(
+        "Value {value} for parameter {name} is invalid. Reason: {reason}"
+    ))
 }
 
 pub(super) fn missing_parameter(name: &str) -> Error {
@@ -24,7 +26,10 @@ pub(super) fn unknown_attribute(name: &str) -> Error {
 }
 
 pub(super) fn invalid_attribute(name: &str) -> Error {
-    Error::new("InvalidAttributeValue", format!("Invalid value for the parameter {name}."))
+    Error::new(
+        "InvalidAttributeValue",
+        format!("Invalid value for the parameter {name}."),
+    )
 }
 
 pub(super) fn expired_handle(handle: &str) -> Error {

@@ -13,13 +13,19 @@ use super::state::{GROUP_ORDER, GROUPS, GroupRecord, READY, group_key, time_key,
 use crate::error::Result;
 
 fn load(tx: &Tx<'_>, number: u64, group: &str) -> Result<GroupRecord> {
-    Ok(tx.load(GROUPS, group_key(number, group))?.unwrap_or_default())
+    Ok(tx
+        .load(GROUPS, group_key(number, group))?
+        .unwrap_or_default())
 }
 
 /// A message was added at the end: only a group that was empty changes its place.
 pub(super) fn grown(tx: &mut Tx<'_>, number: u64, group: &str) -> Result<()> {
     let record = load(tx, number, group)?;
-    if record.ready.is_some() { Ok(()) } else { place(tx, number, group, record) }
+    if record.ready.is_some() {
+        Ok(())
+    } else {
+        place(tx, number, group, record)
+    }
 }
 
 pub(super) fn shrunk(tx: &mut Tx<'_>, number: u64, group: &str, sequence: u64) -> Result<()> {
@@ -37,7 +43,10 @@ pub(super) fn lock(
     until: Timestamp,
 ) -> Result<()> {
     let mut record = load(tx, number, group)?;
-    record.locks = sequences.iter().map(|&sequence| (sequence, until)).collect();
+    record.locks = sequences
+        .iter()
+        .map(|&sequence| (sequence, until))
+        .collect();
     place(tx, number, group, record)
 }
 
@@ -68,31 +77,40 @@ fn place(tx: &mut Tx<'_>, number: u64, group: &str, mut record: GroupRecord) -> 
         return Ok(tx.delete(GROUPS, group_key(number, group))?);
     };
     let locked = record.locks.values().max().copied();
-    let available = locked.map_or(message.visible_from, |locked| locked.max(message.visible_from));
-    tx.put(READY, time_key(number, available, first), group.as_bytes().to_vec())?;
+    let available = locked.map_or(message.visible_from, |locked| {
+        locked.max(message.visible_from)
+    });
+    tx.put(
+        READY,
+        time_key(number, available, first),
+        group.as_bytes().to_vec(),
+    )?;
     record.ready = Some((available, first));
     Ok(tx.save(GROUPS, group_key(number, group), &record)?)
 }
 
 /// The first messages of a group, in order.
-pub(super) fn sequences(
-    tx: &Tx<'_>,
-    number: u64,
-    group: &str,
-    limit: usize,
-) -> Result<Vec<u64>> {
+pub(super) fn sequences(tx: &Tx<'_>, number: u64, group: &str, limit: usize) -> Result<Vec<u64>> {
     let prefix = group_key(number, group);
     let length = prefix.as_slice().len();
     let pairs = tx.prefix(GROUP_ORDER, prefix, Direction::Forward)?;
     let sequence = |key: &[u8]| KeyReader::new(&key[length..]).number().unwrap_or_default();
-    pairs.take(limit).map(|pair| Ok(sequence(&pair?.0))).collect()
+    pairs
+        .take(limit)
+        .map(|pair| Ok(sequence(&pair?.0)))
+        .collect()
 }
 
 /// The group that has been receivable longest at `now`.
 pub(super) fn first_ready(tx: &Tx<'_>, number: u64, now: Timestamp) -> Result<Option<String>> {
     let end = time_key(number, now.plus_ms(1), 0);
     let from = under(number);
-    let mut pairs = tx.range(READY, from.as_slice(), Some(end.as_slice()), Direction::Forward)?;
+    let mut pairs = tx.range(
+        READY,
+        from.as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )?;
     let first = pairs.next().transpose()?;
     Ok(first.map(|(_, group)| String::from_utf8_lossy(&group).into_owned()))
 }

@@ -47,17 +47,29 @@ mod tests {
 
     #[test]
     fn sums_are_those_that_clients_compute() {
-        assert_eq!(of_body(b"This is a test message"), "fafb00f5732ab283681e124bf8747ed1");
+        assert_eq!(
+            of_body(b"This is a test message"),
+            "fafb00f5732ab283681e124bf8747ed1"
+        );
         let attribute = AttributeRecord {
             data_type: "String".into(),
             value: AttributeValue::Text("value".into()),
         };
         let expected: Vec<u8> = [
-            &[0, 0, 0, 4][..], b"name", &[0, 0, 0, 6], b"String", &[1], &[0, 0, 0, 5], b"value",
+            &[0, 0, 0, 4][..],
+            b"name",
+            &[0, 0, 0, 6],
+            b"String",
+            &[1],
+            &[0, 0, 0, 5],
+            b"value",
         ]
         .concat();
         let attributes = BTreeMap::from([("name".to_owned(), attribute)]);
-        assert_eq!(of_attributes(&attributes), Some(hex::encode(Md5::digest(expected))));
+        assert_eq!(
+            of_attributes(&attributes),
+            Some(hex::encode(Md5::digest(expected)))
+        );
         assert_eq!(of_attributes(&BTreeMap::new()), None);
     }
 }

@@ -29,7 +29,11 @@ pub(super) fn insert(
     show(tx, number, sequence, message)?;
     tx.put(EXPIRY, time_key(number, message.sent, sequence), Vec::new())?;
     if let Some(group) = &message.group {
-        tx.put(GROUP_ORDER, group_key(number, group).number(sequence), Vec::new())?;
+        tx.put(
+            GROUP_ORDER,
+            group_key(number, group).number(sequence),
+            Vec::new(),
+        )?;
         group::grown(tx, number, group)?;
     }
     count_one_more(tx, queue, message.sent)?;
@@ -38,8 +42,16 @@ pub(super) fn insert(
 }
 
 fn show(tx: &mut Tx<'_>, number: u64, sequence: u64, message: &MessageRecord) -> Result<()> {
-    let mark = if message.receives > 0 { vec![RECEIVED] } else { Vec::new() };
-    Ok(tx.put(VISIBLE, time_key(number, message.visible_from, sequence), mark)?)
+    let mark = if message.receives > 0 {
+        vec![RECEIVED]
+    } else {
+        Vec::new()
+    };
+    Ok(tx.put(
+        VISIBLE,
+        time_key(number, message.visible_from, sequence),
+        mark,
+    )?)
 }
 
 fn count_one_more(tx: &mut Tx<'_>, queue: &QueueRecord, sent: Timestamp) -> Result<()> {
@@ -110,8 +122,16 @@ pub(super) fn remove(
 /// Sequences of the first messages that can be seen at `now`, those seen longest first.
 pub(super) fn visible(tx: &Tx<'_>, number: u64, now: Timestamp, limit: usize) -> Result<Vec<u64>> {
     let end = time_key(number, now.plus_ms(1), 0);
-    let pairs = tx.range(VISIBLE, under(number).as_slice(), Some(end.as_slice()), Direction::Forward)?;
-    pairs.take(limit).map(|pair| Ok(sequence_of(&pair?.0))).collect()
+    let pairs = tx.range(
+        VISIBLE,
+        under(number).as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )?;
+    pairs
+        .take(limit)
+        .map(|pair| Ok(sequence_of(&pair?.0)))
+        .collect()
 }
 
 fn sequence_of(key: &[u8]) -> u64 {
@@ -130,11 +150,19 @@ pub(super) struct Counted {
 
 /// Only what cannot be seen is counted one by one: there is a limit to how much of that there is.
 pub(super) fn count(tx: &Tx<'_>, number: u64, now: Timestamp) -> Result<Counted> {
-    let all = tx.load::<CountRecord>(COUNTS, under(number))?.unwrap_or_default().messages;
+    let all = tx
+        .load::<CountRecord>(COUNTS, under(number))?
+        .unwrap_or_default()
+        .messages;
     let from = time_key(number, now.plus_ms(1), 0);
     let end = under(number + 1);
     let mut counted = Counted::default();
-    for pair in tx.range(VISIBLE, from.as_slice(), Some(end.as_slice()), Direction::Forward)? {
+    for pair in tx.range(
+        VISIBLE,
+        from.as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )? {
         match pair?.1.first() {
             Some(_) => counted.in_flight += 1,
             None => counted.delayed += 1,
@@ -148,7 +176,12 @@ pub(super) fn count(tx: &Tx<'_>, number: u64, now: Timestamp) -> Result<Counted>
 pub(super) fn next_visible(tx: &Tx<'_>, number: u64, now: Timestamp) -> Result<Option<Timestamp>> {
     let from = time_key(number, now.plus_ms(1), 0);
     let end = under(number + 1);
-    let mut pairs = tx.range(VISIBLE, from.as_slice(), Some(end.as_slice()), Direction::Forward)?;
+    let mut pairs = tx.range(
+        VISIBLE,
+        from.as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )?;
     let Some(pair) = pairs.next() else {
         return Ok(None);
     };
@@ -169,8 +202,16 @@ pub(super) fn expired(
     let before = context.now.plus_s(-i64::from(queue.settings.retention_s));
     let from = under(queue.number);
     let end = time_key(queue.number, before.plus_ms(1), 0);
-    let pairs = tx.range(EXPIRY, from.as_slice(), Some(end.as_slice()), Direction::Forward)?;
-    pairs.take(limit).map(|pair| Ok(sequence_of(&pair?.0))).collect()
+    let pairs = tx.range(
+        EXPIRY,
+        from.as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )?;
+    pairs
+        .take(limit)
+        .map(|pair| Ok(sequence_of(&pair?.0)))
+        .collect()
 }
 
 /// When the oldest message was sent.

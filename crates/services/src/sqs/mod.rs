@@ -71,7 +71,13 @@ fn queue_operations() -> Vec<Operation> {
             "GetQueueUrl",
             |tx, context, input| {
                 let account = input.owner.as_deref().unwrap_or(&context.account);
-                queue::access_to(tx, &context.region, account, &input.queue_name, "GetQueueUrl")
+                queue::access_to(
+                    tx,
+                    &context.region,
+                    account,
+                    &input.queue_name,
+                    "GetQueueUrl",
+                )
             },
             create::get_queue_url,
         ),
@@ -85,8 +91,16 @@ fn queue_operations() -> Vec<Operation> {
             on_queue!(SourcesInput, "ListDeadLetterSourceQueues"),
             create::list_dead_letter_source_queues,
         ),
-        Operation::write("DeleteQueue", on_queue!(QueueInput, "DeleteQueue"), create::delete_queue),
-        Operation::write("PurgeQueue", on_queue!(QueueInput, "PurgeQueue"), create::purge_queue),
+        Operation::write(
+            "DeleteQueue",
+            on_queue!(QueueInput, "DeleteQueue"),
+            create::delete_queue,
+        ),
+        Operation::write(
+            "PurgeQueue",
+            on_queue!(QueueInput, "PurgeQueue"),
+            create::purge_queue,
+        ),
         Operation::read(
             "GetQueueAttributes",
             on_queue!(GetAttributesInput, "GetQueueAttributes"),
@@ -103,7 +117,11 @@ fn queue_operations() -> Vec<Operation> {
 /// Batches need the permission of their single operation.
 fn message_operations() -> Vec<Operation> {
     vec![
-        Operation::write("SendMessage", on_queue!(SendInput, "SendMessage"), send::send_message),
+        Operation::write(
+            "SendMessage",
+            on_queue!(SendInput, "SendMessage"),
+            send::send_message,
+        ),
         Operation::write(
             "SendMessageBatch",
             on_queue!(BatchInput<MessageInput>, "SendMessage"),
@@ -145,8 +163,16 @@ fn permission_and_tag_operations() -> Vec<Operation> {
             on_queue!(PermissionInput, "RemovePermission"),
             permission::remove_permission,
         ),
-        Operation::write("TagQueue", on_queue!(TagsInput, "TagQueue"), permission::tag_queue),
-        Operation::write("UntagQueue", on_queue!(TagsInput, "UntagQueue"), permission::untag_queue),
+        Operation::write(
+            "TagQueue",
+            on_queue!(TagsInput, "TagQueue"),
+            permission::tag_queue,
+        ),
+        Operation::write(
+            "UntagQueue",
+            on_queue!(TagsInput, "UntagQueue"),
+            permission::untag_queue,
+        ),
         Operation::read(
             "ListQueueTags",
             on_queue!(QueueInput, "ListQueueTags"),
@@ -166,7 +192,12 @@ fn move_operations() -> Vec<Operation> {
                     needed.extend(queue::access_by_arn(tx, context, action, source)?);
                 }
                 if let Some(destination) = &input.destination_arn {
-                    needed.extend(queue::access_by_arn(tx, context, "SendMessage", destination)?);
+                    needed.extend(queue::access_by_arn(
+                        tx,
+                        context,
+                        "SendMessage",
+                        destination,
+                    )?);
                 }
                 Ok(needed)
             },
@@ -201,7 +232,11 @@ pub fn send_message(
     body: &str,
     attributes: &[TextAttribute<'_>],
 ) -> Result<String> {
-    iam::authorise(tx, context, &queue::access_by_arn(tx, context, "SendMessage", queue_arn)?)?;
+    iam::authorise(
+        tx,
+        context,
+        &queue::access_by_arn(tx, context, "SendMessage", queue_arn)?,
+    )?;
     let queue = queue::by_arn(tx, queue_arn)?.ok_or_else(error::no_queue)?;
     let attribute = |(name, data_type, value): &TextAttribute<'_>| {
         let attribute = AttributeInput {
@@ -222,7 +257,8 @@ pub fn send_message(
 /// ReceiveMessage without waiting, within a transaction: for pollers of other services. Input and output
 /// are those of the operation.
 pub fn receive_messages(tx: &mut Tx<'_>, context: &Context, input: Value) -> Result<Value> {
-    let refused = |error: serde_json::Error| Error::new("SerializationException", error.to_string());
+    let refused =
+        |error: serde_json::Error| Error::new("SerializationException", error.to_string());
     let input: ReceiveInput = serde_json::from_value(input).map_err(refused)?;
     let received = receive::receive_now(tx, context, input)?;
     serde_json::to_value(received).map_err(|error| Error::internal(error.to_string()))
@@ -230,7 +266,13 @@ pub fn receive_messages(tx: &mut Tx<'_>, context: &Context, input: Value) -> Res
 
 /// Tells a queue of a change in a bucket. A refusal ends it: nobody else would hear of it either.
 pub async fn deliver_object_change(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
-    let Event::ObjectChanged { bucket, account, destination_arn, record, .. } = entry.event.clone()
+    let Event::ObjectChanged {
+        bucket,
+        account,
+        destination_arn,
+        record,
+        ..
+    } = entry.event.clone()
     else {
         return Err(Error::internal("not an object's change"));
     };

@@ -14,7 +14,9 @@ use super::api::{
     StartMoveOutput,
 };
 use super::error::{invalid_parameter, invalid_value, no_resource};
-use super::state::{ContentRecord, MOVE_TASKS, MessageRecord, MoveStatus, MoveTaskRecord, QueueRecord};
+use super::state::{
+    ContentRecord, MOVE_TASKS, MessageRecord, MoveStatus, MoveTaskRecord, QueueRecord,
+};
 use super::{create, message, queue};
 use crate::error::{Error, Result};
 
@@ -24,7 +26,10 @@ const LISTED_MAX: usize = 10;
 
 fn key(task: &MoveTaskRecord) -> Key {
     let started = task.started.0.max(0).unsigned_abs();
-    Key::new().text(&task.source_arn).number_descending(started).text(&task.id)
+    Key::new()
+        .text(&task.source_arn)
+        .number_descending(started)
+        .text(&task.id)
 }
 
 fn handle(task: &MoveTaskRecord) -> String {
@@ -48,7 +53,10 @@ pub(super) fn source_of_handle(handle: &str) -> Result<String> {
 /// The tasks of a source queue, the newest first.
 fn tasks(tx: &Tx<'_>, source_arn: &str) -> Result<Vec<MoveTaskRecord>> {
     let pairs = tx.prefix(MOVE_TASKS, Key::new().text(source_arn), Direction::Forward)?;
-    pairs.take(LISTED_MAX).map(|pair| Ok(decode(&pair?.1)?)).collect()
+    pairs
+        .take(LISTED_MAX)
+        .map(|pair| Ok(decode(&pair?.1)?))
+        .collect()
 }
 
 pub(super) fn start_message_move_task(
@@ -61,7 +69,9 @@ pub(super) fn start_message_move_task(
         queue::by_arn(tx, destination)?.ok_or_else(|| no_resource("DestinationArn"))?;
     }
     if create::sources_of(tx, &source)?.is_empty() {
-        return Err(invalid_parameter("Source queue must be configured as a Dead Letter Queue."));
+        return Err(invalid_parameter(
+            "Source queue must be configured as a Dead Letter Queue.",
+        ));
     }
     let rate = input.max_number_of_messages_per_second;
     if let Some(rate) = rate.filter(|rate| !(1..=500).contains(rate)) {
@@ -88,7 +98,9 @@ pub(super) fn start_message_move_task(
     };
     tx.save(MOVE_TASKS, key(&task), &task)?;
     emit(tx, context.now, &task)?;
-    Ok(StartMoveOutput { task_handle: handle(&task) })
+    Ok(StartMoveOutput {
+        task_handle: handle(&task),
+    })
 }
 
 fn emit(tx: &mut Tx<'_>, due: Timestamp, task: &MoveTaskRecord) -> Result<()> {
@@ -117,7 +129,9 @@ pub(super) fn cancel_message_move_task(
     }
     task.status = MoveStatus::Cancelled;
     tx.save(MOVE_TASKS, key(&task), &task)?;
-    Ok(CancelMoveOutput { approximate_number_of_messages_moved: task.moved })
+    Ok(CancelMoveOutput {
+        approximate_number_of_messages_moved: task.moved,
+    })
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html>
@@ -133,7 +147,9 @@ pub(super) fn list_message_move_tasks(
         return Err(invalid_value(limit, "MaxResults", reason));
     }
     let tasks = tasks(tx, &input.source_arn)?.into_iter().take(limit);
-    Ok(ListMovesOutput { results: tasks.map(entry).collect() })
+    Ok(ListMovesOutput {
+        results: tasks.map(entry).collect(),
+    })
 }
 
 fn entry(task: MoveTaskRecord) -> MoveEntry {
@@ -165,11 +181,15 @@ pub(super) fn deliver(
 ) -> Result<()> {
     outbox::finish(tx, entry.id)?;
     let source_arn = detail["source"].as_str().unwrap_or_default();
-    let task = tasks(tx, source_arn)?.into_iter().find(|task| task.id == id);
+    let task = tasks(tx, source_arn)?
+        .into_iter()
+        .find(|task| task.id == id);
     let Some(mut task) = task.filter(|task| task.status == MoveStatus::Running) else {
         return Ok(());
     };
-    let rate = task.per_second_max.and_then(|rate| usize::try_from(rate).ok());
+    let rate = task
+        .per_second_max
+        .and_then(|rate| usize::try_from(rate).ok());
     let more = match queue::by_arn(tx, source_arn)? {
         Some(source) => move_batch(tx, context, &source, &mut task, rate.unwrap_or(BATCH))?,
         None => false,
@@ -201,9 +221,17 @@ fn move_batch(
         let (Some(record), Some(content)) = (record, content) else {
             continue;
         };
-        let target = task.destination_arn.as_ref().or(content.dead_letter_source.as_ref()).cloned();
-        let destination = target.map(|arn| queue::by_arn(tx, &arn)).transpose()?.flatten();
-        let Some(destination) = destination.filter(|to| to.settings.fifo == source.settings.fifo) else {
+        let target = task
+            .destination_arn
+            .as_ref()
+            .or(content.dead_letter_source.as_ref())
+            .cloned();
+        let destination = target
+            .map(|arn| queue::by_arn(tx, &arn))
+            .transpose()?
+            .flatten();
+        let Some(destination) = destination.filter(|to| to.settings.fifo == source.settings.fifo)
+        else {
             task.status = MoveStatus::Failed;
             task.failure = Some("AWS.SimpleQueueService.NonExistentQueue".into());
             return Ok(false);

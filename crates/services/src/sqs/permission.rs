@@ -20,7 +20,11 @@ fn statements(queue: &QueueRecord) -> Result<(Value, Vec<Value>)> {
             "Id": format!("{}/SQSDefaultPolicy", queue.arn()),
         })
     };
-    let policy = queue.settings.policy.as_deref().and_then(|policy| serde_json::from_str(policy).ok());
+    let policy = queue
+        .settings
+        .policy
+        .as_deref()
+        .and_then(|policy| serde_json::from_str(policy).ok());
     let mut policy: Value = policy.unwrap_or_else(empty);
     let statements = match policy["Statement"].take() {
         Value::Array(statements) => statements,
@@ -44,10 +48,16 @@ pub(super) fn add_permission(
         return Err(missing_parameter("Actions"));
     }
     let (mut policy, mut statements) = statements(&queue)?;
-    if statements.iter().any(|statement| statement["Sid"] == input.label.as_str()) {
+    if statements
+        .iter()
+        .any(|statement| statement["Sid"] == input.label.as_str())
+    {
         return Err(invalid_value(&input.label, "Label", "Already exists."));
     }
-    let principals = input.accounts.iter().map(|account| format!("arn:aws:iam::{account}:root"));
+    let principals = input
+        .accounts
+        .iter()
+        .map(|account| format!("arn:aws:iam::{account}:root"));
     let actions = input.actions.iter().map(|action| format!("SQS:{action}"));
     statements.push(json!({
         "Sid": input.label,
@@ -90,11 +100,7 @@ pub(super) fn remove_permission(
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_TagQueue.html>
-pub(super) fn tag_queue(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: TagsInput,
-) -> Result<Nothing> {
+pub(super) fn tag_queue(tx: &mut Tx<'_>, context: &Context, input: TagsInput) -> Result<Nothing> {
     let mut queue = queue::by_url(tx, context, &input.queue_url)?;
     queue.tags.extend(input.tags);
     if queue.tags.len() > TAGS_MAX {
@@ -106,11 +112,7 @@ pub(super) fn tag_queue(
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_UntagQueue.html>
-pub(super) fn untag_queue(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: TagsInput,
-) -> Result<Nothing> {
+pub(super) fn untag_queue(tx: &mut Tx<'_>, context: &Context, input: TagsInput) -> Result<Nothing> {
     let mut queue = queue::by_url(tx, context, &input.queue_url)?;
     queue.tags.retain(|key, _| !input.tag_keys.contains(key));
     queue::save(tx, &queue)?;

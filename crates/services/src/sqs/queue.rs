@@ -12,8 +12,12 @@ use crate::error::{Error, Result};
 pub(super) fn named(url: &str) -> Result<(&str, &str)> {
     let mut parts = url.trim_end_matches('/').rsplit('/');
     let (name, account) = (parts.next(), parts.next());
-    let is_account = |account: &&str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    match (name.filter(|name| !name.is_empty()), account.filter(is_account)) {
+    let is_account =
+        |account: &&str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    match (
+        name.filter(|name| !name.is_empty()),
+        account.filter(is_account),
+    ) {
         (Some(name), Some(account)) => Ok((account, name)),
         _ => {
             let message = format!("The address {url} is not valid for this endpoint.");
@@ -80,7 +84,9 @@ pub(super) fn access_to(
 ) -> Result<Vec<Access>> {
     let arn = format!("arn:aws:sqs:{region}:{account}:{name}");
     let queue = load(tx, account, region, name)?;
-    let policy = queue.as_ref().and_then(|queue| queue.settings.policy.clone());
+    let policy = queue
+        .as_ref()
+        .and_then(|queue| queue.settings.policy.clone());
     let mut access = Access::new(&format!("sqs:{action}"), arn).governed_by(policy, account);
     for (key, value) in queue.iter().flat_map(|queue| &queue.tags) {
         access = access.condition(format!("aws:ResourceTag/{key}"), value);
@@ -97,7 +103,10 @@ mod tests {
         let read = |url| named(url).ok();
         let expected = Some(("111122223333", "q.fifo"));
         assert_eq!(read("http://127.0.0.1:4566/111122223333/q.fifo"), expected);
-        assert_eq!(read("https://sqs.eu-west-1.amazonaws.com/111122223333/q.fifo"), expected);
+        assert_eq!(
+            read("https://sqs.eu-west-1.amazonaws.com/111122223333/q.fifo"),
+            expected
+        );
         assert_eq!(read("http://127.0.0.1:4566/q"), None);
     }
 }

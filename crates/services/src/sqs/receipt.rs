@@ -13,7 +13,8 @@ use super::{batch, group, message, queue, waiting};
 use crate::error::Result;
 
 const TIMEOUT_S_MAX: i64 = 43_200;
-const UNAVAILABLE: &str = "Message does not exist or is not available for visibility timeout change.";
+const UNAVAILABLE: &str =
+    "Message does not exist or is not available for visibility timeout change.";
 
 /// What a receipt handle says: queue, message, and which receive of it.
 struct Handle {
@@ -64,7 +65,9 @@ pub(super) fn delete_message_batch(
 ) -> Result<BatchOutput<Nothing>> {
     let queue = queue::by_url(tx, context, &input.queue_url)?;
     batch::check(&input.entries, "DeleteMessageBatchRequestEntry")?;
-    batch::each(input.entries, |receipt| delete(tx, context, &queue, &receipt))
+    batch::each(input.entries, |receipt| {
+        delete(tx, context, &queue, &receipt)
+    })
 }
 
 /// Deleting twice is no error. An older receipt than the last deletes nothing; an ordered queue says so.
@@ -116,7 +119,9 @@ pub(super) fn change_message_visibility_batch(
 ) -> Result<BatchOutput<Nothing>> {
     let queue = queue::by_url(tx, context, &input.queue_url)?;
     batch::check(&input.entries, "ChangeMessageVisibilityBatchRequestEntry")?;
-    batch::each(input.entries, |receipt| change(tx, context, &queue, &receipt))
+    batch::each(input.entries, |receipt| {
+        change(tx, context, &queue, &receipt)
+    })
 }
 
 fn change(
@@ -127,13 +132,19 @@ fn change(
 ) -> Result<Nothing> {
     let text = &receipt.receipt_handle;
     let handle = read(text)?;
-    let timeout_s = receipt.visibility_timeout.ok_or_else(|| missing_parameter("VisibilityTimeout"))?;
+    let timeout_s = receipt
+        .visibility_timeout
+        .ok_or_else(|| missing_parameter("VisibilityTimeout"))?;
     check_timeout(timeout_s)?;
     let unavailable = || invalid_value(text, "ReceiptHandle", UNAVAILABLE);
     let mut record = found(tx, queue, &handle)?.ok_or_else(unavailable)?;
     let in_flight = record.receipt == handle.receipt && record.visible_from > context.now;
     if !in_flight {
-        return Err(if queue.settings.fifo { expired_handle(text) } else { unavailable() });
+        return Err(if queue.settings.fifo {
+            expired_handle(text)
+        } else {
+            unavailable()
+        });
     }
     let until = context.now.plus_s(timeout_s);
     message::update(tx, queue.number, handle.sequence, &mut record, |record| {

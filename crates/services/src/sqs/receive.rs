@@ -16,8 +16,8 @@ use super::error::invalid_value;
 use super::sealing::OpenKeys;
 use super::send::sequence_number;
 use super::state::{
-    AttributeRecord, AttributeValue, COUNTS, ContentRecord, CountRecord, MessageRecord, QueueRecord,
-    under,
+    AttributeRecord, AttributeValue, COUNTS, ContentRecord, CountRecord, MessageRecord,
+    QueueRecord, under,
 };
 use super::{dead_letter, group, md5, message, queue, receipt, waiting};
 use crate::engine::Engine;
@@ -48,7 +48,11 @@ pub(super) fn receive_message(
         let input: ReceiveInput = request.decode()?;
         let url = input.queue_url.clone();
         let (asked, arn) = engine.read(|tx| {
-            iam::authorise(tx, &context, &queue::access(tx, &context, "ReceiveMessage", &url)?)?;
+            iam::authorise(
+                tx,
+                &context,
+                &queue::access(tx, &context, "ReceiveMessage", &url)?,
+            )?;
             let queue = queue::by_url(tx, &context, &url)?;
             Ok::<_, Error>((std::sync::Arc::new(asked(&queue, input)?), queue.arn()))
         })?;
@@ -61,10 +65,20 @@ pub(super) fn receive_message(
             tokio::pin!(rung);
             rung.as_mut().enable();
             let now = engine.clock.now();
-            let (context, asked) = (Context { now, ..context.clone() }, asked.clone());
-            let received = engine.write(move |tx| attempt(tx, &context, &asked)).await?;
+            let (context, asked) = (
+                Context {
+                    now,
+                    ..context.clone()
+                },
+                asked.clone(),
+            );
+            let received = engine
+                .write(move |tx| attempt(tx, &context, &asked))
+                .await?;
             if last || !received.0.is_empty() {
-                return Reply::of(&ReceiveOutput { messages: received.0 });
+                return Reply::of(&ReceiveOutput {
+                    messages: received.0,
+                });
             }
             let due = received.1.and_then(|due| engine.clock.wait_until(due));
             let due = tokio::time::sleep(due.unwrap_or(Duration::MAX));
@@ -98,10 +112,16 @@ pub(super) fn receive_now(
     context: &Context,
     input: ReceiveInput,
 ) -> Result<ReceiveOutput> {
-    iam::authorise(tx, context, &queue::access(tx, context, "ReceiveMessage", &input.queue_url)?)?;
+    iam::authorise(
+        tx,
+        context,
+        &queue::access(tx, context, "ReceiveMessage", &input.queue_url)?,
+    )?;
     let queue = queue::by_url(tx, context, &input.queue_url)?;
     let asked = asked(&queue, input)?;
-    Ok(ReceiveOutput { messages: receive(tx, context, &queue, &asked)? })
+    Ok(ReceiveOutput {
+        messages: receive(tx, context, &queue, &asked)?,
+    })
 }
 
 fn asked(queue: &QueueRecord, input: ReceiveInput) -> Result<Asked> {
@@ -110,7 +130,9 @@ fn asked(queue: &QueueRecord, input: ReceiveInput) -> Result<Asked> {
         let reason = "Must be between 1 and 10, if provided.";
         return Err(invalid_value(limit, "MaxNumberOfMessages", reason));
     }
-    let wait_s = input.wait_time_seconds.unwrap_or(i64::from(queue.settings.receive_wait_s));
+    let wait_s = input
+        .wait_time_seconds
+        .unwrap_or(i64::from(queue.settings.receive_wait_s));
     if !(0..=20).contains(&wait_s) {
         let reason = "Must be >= 0 and <= 20, if provided.";
         return Err(invalid_value(wait_s, "WaitTimeSeconds", reason));
@@ -256,17 +278,25 @@ fn shown(
     body: String,
 ) -> MessageOutput {
     let attributes = content.attributes.iter().filter(|(name, _)| {
-        asked.input.message_attribute_names.iter().any(|pattern| names(pattern, name))
+        asked
+            .input
+            .message_attribute_names
+            .iter()
+            .any(|pattern| names(pattern, name))
     });
-    let chosen: BTreeMap<String, AttributeRecord> =
-        attributes.map(|(name, attribute)| (name.clone(), attribute.clone())).collect();
+    let chosen: BTreeMap<String, AttributeRecord> = attributes
+        .map(|(name, attribute)| (name.clone(), attribute.clone()))
+        .collect();
     MessageOutput {
         receipt_handle: receipt::handle(queue.number, sequence, &record.receipt),
         md5_of_body: md5::of_body(body.as_bytes()),
         body,
         attributes: system_attributes(queue, asked, sequence, record, &content),
         md5_of_message_attributes: md5::of_attributes(&chosen),
-        message_attributes: chosen.into_iter().map(|(name, value)| (name, output(value))).collect(),
+        message_attributes: chosen
+            .into_iter()
+            .map(|(name, value)| (name, output(value)))
+            .collect(),
         message_id: content.message_id,
     }
 }
@@ -303,18 +333,32 @@ fn system_attributes(
         ("SenderId", Some(content.sender_id.clone())),
         ("SentTimestamp", Some(milliseconds(record.sent))),
         ("ApproximateReceiveCount", Some(record.receives.to_string())),
-        ("ApproximateFirstReceiveTimestamp", record.first_received.map(milliseconds)),
-        ("SequenceNumber", queue.settings.fifo.then(|| sequence_number(sequence))),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            record.first_received.map(milliseconds),
+        ),
+        (
+            "SequenceNumber",
+            queue.settings.fifo.then(|| sequence_number(sequence)),
+        ),
         ("MessageDeduplicationId", content.deduplication_id.clone()),
         ("MessageGroupId", content.group.clone()),
         ("AWSTraceHeader", content.trace_header.clone()),
-        ("DeadLetterQueueSourceArn", content.dead_letter_source.clone()),
+        (
+            "DeadLetterQueueSourceArn",
+            content.dead_letter_source.clone(),
+        ),
     ];
     let input = &asked.input;
     let wanted = |name: &str| {
-        let mut names = input.attribute_names.iter().chain(&input.message_system_attribute_names);
+        let mut names = input
+            .attribute_names
+            .iter()
+            .chain(&input.message_system_attribute_names);
         names.any(|asked| asked == "All" || asked == name)
     };
     let chosen = all.into_iter().filter(|(name, _)| wanted(name));
-    chosen.filter_map(|(name, value)| Some((name, value?))).collect()
+    chosen
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }

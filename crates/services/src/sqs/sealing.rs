@@ -34,7 +34,10 @@ pub(super) fn seal(
     };
     let (key, data_key) = data_key(tx, context, queue, kms_key).map_err(of_key)?;
     let sealed = key.seal(&context.ids, message_id.as_bytes(), body.as_bytes());
-    let under = SealedUnder { data_key, queue_arn: queue.arn() };
+    let under = SealedUnder {
+        data_key,
+        queue_arn: queue.arn(),
+    };
     Ok((ByteBuf::from(sealed), Some(under)))
 }
 
@@ -48,9 +51,8 @@ fn data_key(
     let bound = bound_to(&queue.arn());
     let reuse_s = i64::from(queue.settings.data_key_reuse_s);
     let known: Option<DataKeyRecord> = tx.load(DATA_KEYS, under(queue.number))?;
-    let fresh = known.filter(|known| {
-        known.kms_key_id == kms_key && context.now < known.created.plus_s(reuse_s)
-    });
+    let fresh = known
+        .filter(|known| known.kms_key_id == kms_key && context.now < known.created.plus_s(reuse_s));
     if let Some(known) = fresh {
         let key = kms::decrypt_data_key(tx, &context, &known.ciphertext, &bound)?;
         return Ok((key, known.ciphertext));
@@ -95,7 +97,8 @@ impl OpenKeys {
         if !self.0.contains_key(under.data_key.as_slice()) {
             let context = context.through("sqs");
             let bound = bound_to(&under.queue_arn);
-            let key = kms::decrypt_data_key(tx, &context, &under.data_key, &bound).map_err(of_key)?;
+            let key =
+                kms::decrypt_data_key(tx, &context, &under.data_key, &bound).map_err(of_key)?;
             self.0.insert(under.data_key.to_vec(), key);
         }
         let lost = || Error::internal("a data key was just opened and is gone");

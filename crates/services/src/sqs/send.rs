@@ -46,7 +46,11 @@ pub(super) fn send_message_batch(
 ) -> Result<BatchOutput<SendOutput>> {
     let queue = queue::by_url(tx, context, &input.queue_url)?;
     batch::check(&input.entries, "SendMessageBatchRequestEntry")?;
-    let size_bytes: usize = input.entries.iter().map(|entry| size_bytes(&entry.of)).sum();
+    let size_bytes: usize = input
+        .entries
+        .iter()
+        .map(|entry| size_bytes(&entry.of))
+        .sum();
     if size_bytes > REQUEST_BYTES_MAX {
         let message = format!(
             "Batch requests cannot be longer than {REQUEST_BYTES_MAX} bytes. You have sent {size_bytes} bytes."
@@ -60,10 +64,17 @@ fn size_bytes(message: &MessageInput) -> usize {
     let body = message.message_body.as_deref().map_or(0, str::len);
     let attribute = |(name, attribute): (&String, &AttributeInput)| {
         let text = attribute.string_value.as_deref().map_or(0, str::len);
-        let bytes = attribute.binary_value.as_deref().map_or(0, |bytes| bytes.len() / 4 * 3);
+        let bytes = attribute
+            .binary_value
+            .as_deref()
+            .map_or(0, |bytes| bytes.len() / 4 * 3);
         name.len() + attribute.data_type.len() + text + bytes
     };
-    body + message.message_attributes.iter().map(attribute).sum::<usize>()
+    body + message
+        .message_attributes
+        .iter()
+        .map(attribute)
+        .sum::<usize>()
 }
 
 /// Checks a message, and puts it into the queue unless it is a duplicate.
@@ -87,8 +98,17 @@ pub(super) fn send(
         message_id,
         sequence_number: queue.settings.fifo.then(|| sequence_number(sequence)),
     };
-    let scope = scope(queue, input.message_group_id.as_deref(), deduplication_id.as_deref());
-    if let Some(sent) = scope.as_ref().map(|at| sent_before(tx, context, at)).transpose()?.flatten() {
+    let scope = scope(
+        queue,
+        input.message_group_id.as_deref(),
+        deduplication_id.as_deref(),
+    );
+    if let Some(sent) = scope
+        .as_ref()
+        .map(|at| sent_before(tx, context, at))
+        .transpose()?
+        .flatten()
+    {
         return Ok(output(sent.message_id, sent.sequence));
     }
     let (stored, sealed) = sealing::seal(tx, context, queue, &message_id, &body)?;
@@ -148,9 +168,7 @@ fn check_body(queue: &QueueRecord, input: &MessageInput) -> Result<()> {
             "One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
         )));
     }
-    let is_valid = |character: char| {
-        matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-    };
+    let is_valid = |character: char| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if body.chars().all(is_valid) {
         return Ok(());
     }
@@ -161,14 +179,17 @@ fn check_body(queue: &QueueRecord, input: &MessageInput) -> Result<()> {
     ))
 }
 
-fn attributes(given: &BTreeMap<String, AttributeInput>) -> Result<BTreeMap<String, AttributeRecord>> {
+fn attributes(
+    given: &BTreeMap<String, AttributeInput>,
+) -> Result<BTreeMap<String, AttributeRecord>> {
     if given.len() > ATTRIBUTES_MAX {
         return Err(invalid_parameter(format!(
             "Number of message attributes [{}] exceeds the allowed maximum [{ATTRIBUTES_MAX}].",
             given.len()
         )));
     }
-    let read = |(name, given): (&String, &AttributeInput)| Ok((name.clone(), attribute(name, given)?));
+    let read =
+        |(name, given): (&String, &AttributeInput)| Ok((name.clone(), attribute(name, given)?));
     given.iter().map(read).collect()
 }
 
@@ -185,7 +206,10 @@ fn attribute(name: &str, given: &AttributeInput) -> Result<AttributeRecord> {
             AttributeValue::Text(text.ok_or_else(empty)?)
         }
         "Binary" => {
-            let bytes = given.binary_value.as_deref().filter(|bytes| !bytes.is_empty());
+            let bytes = given
+                .binary_value
+                .as_deref()
+                .filter(|bytes| !bytes.is_empty());
             let bytes = BASE64_STANDARD.decode(bytes.ok_or_else(empty)?);
             AttributeValue::Bytes(ByteBuf::from(bytes.map_err(|_| empty())?))
         }
@@ -203,7 +227,10 @@ fn attribute(name: &str, given: &AttributeInput) -> Result<AttributeRecord> {
             "Can't cast the value of message (user) attribute '{name}' to a number."
         )));
     }
-    Ok(AttributeRecord { data_type: given.data_type.clone(), value })
+    Ok(AttributeRecord {
+        data_type: given.data_type.clone(),
+        value,
+    })
 }
 
 fn attributes_of_system(
@@ -250,8 +277,9 @@ fn check_id(name: &str, id: &str) -> Result<()> {
     if (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    let reason =
-        format!("{name} can only include alphanumeric and punctuation characters. 1 to 128 in length.");
+    let reason = format!(
+        "{name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+    );
     Err(invalid_value(id, name, &reason))
 }
 
@@ -306,8 +334,16 @@ fn forget_old(tx: &mut Tx<'_>, context: &Context, queue: &QueueRecord) -> Result
     let from = under(queue.number);
     let before = context.now.plus_s(-DEDUPLICATION_S);
     let end = time_key(queue.number, before.plus_ms(1), 0);
-    let old = tx.range(SENT_IDS_BY_AGE, from.as_slice(), Some(end.as_slice()), Direction::Forward)?;
-    let old = old.take(FORGOTTEN_MAX).map(|pair| Ok(pair?)).collect::<Result<Vec<_>>>()?;
+    let old = tx.range(
+        SENT_IDS_BY_AGE,
+        from.as_slice(),
+        Some(end.as_slice()),
+        Direction::Forward,
+    )?;
+    let old = old
+        .take(FORGOTTEN_MAX)
+        .map(|pair| Ok(pair?))
+        .collect::<Result<Vec<_>>>()?;
     for (by_age, at) in old {
         let sequence = KeyReader::new(&by_age[16..]).number();
         let known: Option<SentIdRecord> = tx.load(SENT_IDS, &at)?;

@@ -50,14 +50,35 @@ pub(crate) const EXPIRY: Table = Table::new(713, "sqs.expiry");
 
 #[cfg(test)]
 pub(crate) const TABLES: &[Table] = &[
-    QUEUES, DELETED, CONTENTS, MESSAGES, VISIBLE, GROUPS, GROUP_ORDER, READY, SENT_IDS,
-    SENT_IDS_BY_AGE, DATA_KEYS, COUNTS, MOVE_TASKS, EXPIRY,
+    QUEUES,
+    DELETED,
+    CONTENTS,
+    MESSAGES,
+    VISIBLE,
+    GROUPS,
+    GROUP_ORDER,
+    READY,
+    SENT_IDS,
+    SENT_IDS_BY_AGE,
+    DATA_KEYS,
+    COUNTS,
+    MOVE_TASKS,
+    EXPIRY,
 ];
 
 /// Everything that lies under a queue's number.
 pub(crate) const UNDER_NUMBER: [Table; 11] = [
-    CONTENTS, MESSAGES, VISIBLE, GROUPS, GROUP_ORDER, READY, SENT_IDS, SENT_IDS_BY_AGE, DATA_KEYS,
-    COUNTS, EXPIRY,
+    CONTENTS,
+    MESSAGES,
+    VISIBLE,
+    GROUPS,
+    GROUP_ORDER,
+    READY,
+    SENT_IDS,
+    SENT_IDS_BY_AGE,
+    DATA_KEYS,
+    COUNTS,
+    EXPIRY,
 ];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -251,7 +272,9 @@ pub(crate) fn message_key(queue: u64, sequence: u64) -> Key {
 }
 
 pub(crate) fn time_key(queue: u64, time: Timestamp, sequence: u64) -> Key {
-    under(queue).number(time.0.max(0).unsigned_abs()).number(sequence)
+    under(queue)
+        .number(time.0.max(0).unsigned_abs())
+        .number(sequence)
 }
 
 pub(crate) fn group_key(queue: u64, group: &str) -> Key {

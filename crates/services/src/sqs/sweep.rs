@@ -17,7 +17,13 @@ const SWEEP_S: i64 = 60;
 pub(super) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     loop {
         let now = engine.clock.now();
-        let (context, entry) = (Context { now, ..context.clone() }, entry.clone());
+        let (context, entry) = (
+            Context {
+                now,
+                ..context.clone()
+            },
+            entry.clone(),
+        );
         if engine.write(move |tx| step(tx, &context, &entry)).await? {
             return Ok(());
         }
@@ -26,14 +32,22 @@ pub(super) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> 
 
 /// One batch; whether it was the last.
 fn step(tx: &mut Tx<'_>, context: &Context, entry: &Entry) -> Result<bool> {
-    let Event::Timer { kind, subject, detail, .. } = &entry.event else {
+    let Event::Timer {
+        kind,
+        subject,
+        detail,
+        ..
+    } = &entry.event
+    else {
         return Err(Error::internal("not a timer"));
     };
     match kind.as_str() {
         "retention" => retention(tx, context, entry, subject, detail),
         "remains" => remains(tx, entry, detail),
         "move" => move_task::deliver(tx, context, entry, subject, detail).map(|()| true),
-        other => Err(Error::internal(format!("nobody handles the timer sqs/{other}"))),
+        other => Err(Error::internal(format!(
+            "nobody handles the timer sqs/{other}"
+        ))),
     }
 }
 
@@ -88,7 +102,10 @@ fn remains(tx: &mut Tx<'_>, entry: &Entry, detail: &Value) -> Result<bool> {
     let mut left = BATCH;
     for table in UNDER_NUMBER {
         let pairs = tx.prefix(table, &prefix, Direction::Forward)?;
-        let keys = pairs.take(left).map(|pair| Ok(pair?.0)).collect::<Result<Vec<_>>>()?;
+        let keys = pairs
+            .take(left)
+            .map(|pair| Ok(pair?.0))
+            .collect::<Result<Vec<_>>>()?;
         left -= keys.len();
         for key in keys {
             tx.delete(table, key)?;

@@ -22,7 +22,12 @@ async fn create(installation: &Installation, name: &str, attributes: Value) -> S
 }
 
 async fn send(installation: &Installation, url: &str, body: &str) -> Value {
-    call(installation, "SendMessage", json!({ "QueueUrl": url, "MessageBody": body })).await
+    call(
+        installation,
+        "SendMessage",
+        json!({ "QueueUrl": url, "MessageBody": body }),
+    )
+    .await
 }
 
 async fn receive(installation: &Installation, url: &str, limit: usize) -> Vec<Value> {
@@ -35,7 +40,10 @@ async fn receive(installation: &Installation, url: &str, limit: usize) -> Vec<Va
 }
 
 fn bodies(messages: &[Value]) -> Vec<&str> {
-    messages.iter().filter_map(|message| message["Body"].as_str()).collect()
+    messages
+        .iter()
+        .filter_map(|message| message["Body"].as_str())
+        .collect()
 }
 
 async fn delete(installation: &Installation, url: &str, message: &Value) {
@@ -49,7 +57,10 @@ async fn counted(installation: &Installation, url: &str) -> [String; 3] {
     let names = ["", "NotVisible", "Delayed"];
     names.map(|name| {
         let name = format!("ApproximateNumberOfMessages{name}");
-        attributes["Attributes"][name].as_str().expect("a count").to_owned()
+        attributes["Attributes"][name]
+            .as_str()
+            .expect("a count")
+            .to_owned()
     })
 }
 
@@ -70,7 +81,10 @@ async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back_by_the_clock()
 
     let first = receive(&installation, &url, 10).await;
     assert_eq!(bodies(&first), ["one"]);
-    assert_eq!(first[0]["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
+    assert_eq!(
+        first[0]["MD5OfMessageAttributes"],
+        sent["MD5OfMessageAttributes"]
+    );
     assert_eq!(first[0]["Attributes"]["ApproximateReceiveCount"], "1");
     assert_eq!(counted(&installation, &url).await, ["0", "1", "1"]);
     assert!(receive(&installation, &url, 10).await.is_empty());
@@ -89,9 +103,16 @@ async fn a_message_is_hidden_while_it_is_worked_on_and_comes_back_by_the_clock()
     assert_eq!(counted(&installation, &url).await, ["0", "0", "0"]);
     let change = json!({ "QueueUrl": url, "ReceiptHandle": again[0]["ReceiptHandle"], "VisibilityTimeout": 5 });
     let answer = refused(&installation, "ChangeMessageVisibility", change).await;
-    assert!(answer.ends_with("Message does not exist or is not available for visibility timeout change."));
+    assert!(
+        answer
+            .ends_with("Message does not exist or is not available for visibility timeout change.")
+    );
     let malformed = json!({ "QueueUrl": url, "ReceiptHandle": "x" });
-    assert!(refused(&installation, "DeleteMessage", malformed).await.contains("ReceiptHandleIsInvalid"));
+    assert!(
+        refused(&installation, "DeleteMessage", malformed)
+            .await
+            .contains("ReceiptHandleIsInvalid")
+    );
 }
 
 #[tokio::test]
@@ -122,8 +143,14 @@ async fn queues_are_checked_as_aws_checks_them() {
          between 1 and 10, if provided."
     );
     let large = json!({ "QueueUrl": url, "MessageBody": "x".repeat(1_048_577) });
-    assert!(refused(&installation, "SendMessage", large).await.ends_with("shorter than 1048576 bytes."));
-    let entries: Vec<Value> = (0..20).map(|id| json!({ "Id": id.to_string(), "MessageBody": "m" })).collect();
+    assert!(
+        refused(&installation, "SendMessage", large)
+            .await
+            .ends_with("shorter than 1048576 bytes.")
+    );
+    let entries: Vec<Value> = (0..20)
+        .map(|id| json!({ "Id": id.to_string(), "MessageBody": "m" }))
+        .collect();
     let batch = json!({ "QueueUrl": url, "Entries": entries });
     assert_eq!(
         refused(&installation, "SendMessageBatch", batch).await,
@@ -133,7 +160,10 @@ async fn queues_are_checked_as_aws_checks_them() {
         { "Id": "good", "MessageBody": "m" }, { "Id": "bad", "MessageBody": "m", "DelaySeconds": 901 },
     ] });
     let batch = call(&installation, "SendMessageBatch", batch).await;
-    assert_eq!((&batch["Successful"][0]["Id"], &batch["Failed"][0]["Id"]), (&json!("good"), &json!("bad")));
+    assert_eq!(
+        (&batch["Successful"][0]["Id"], &batch["Failed"][0]["Id"]),
+        (&json!("good"), &json!("bad"))
+    );
 
     let input = json!({ "QueueUrl": url });
     call(&installation, "PurgeQueue", input.clone()).await;
@@ -143,9 +173,17 @@ async fn queues_are_checked_as_aws_checks_them() {
         "403 PurgeQueueInProgress Only one PurgeQueue operation on q is allowed every 60 seconds."
     );
     call(&installation, "DeleteQueue", input.clone()).await;
-    assert!(refused(&installation, "DeleteQueue", input).await.starts_with("400 QueueDoesNotExist"));
+    assert!(
+        refused(&installation, "DeleteQueue", input)
+            .await
+            .starts_with("400 QueueDoesNotExist")
+    );
     let create_again = json!({ "QueueName": "q" });
-    assert!(refused(&installation, "CreateQueue", create_again).await.contains("QueueDeletedRecently"));
+    assert!(
+        refused(&installation, "CreateQueue", create_again)
+            .await
+            .contains("QueueDeletedRecently")
+    );
     installation.advance_s(60).await;
     create(&installation, "q", json!({})).await;
 }
@@ -163,7 +201,12 @@ async fn dead_letters_go_over_and_come_back_by_a_task() {
     }
     assert!(receive(&installation, &url, 10).await.is_empty());
     assert_eq!(counted(&installation, &dead).await, ["1", "0", "0"]);
-    let sources = call(&installation, "ListDeadLetterSourceQueues", json!({ "QueueUrl": dead })).await;
+    let sources = call(
+        &installation,
+        "ListDeadLetterSourceQueues",
+        json!({ "QueueUrl": dead }),
+    )
+    .await;
     assert_eq!(sources["queueUrls"], json!([url]));
     let wrong = json!({ "SourceArn": arn("work") });
     assert_eq!(
@@ -172,11 +215,18 @@ async fn dead_letters_go_over_and_come_back_by_a_task() {
     );
     let start = json!({ "SourceArn": arn("dead") });
     call(&installation, "StartMessageMoveTask", start.clone()).await;
-    assert!(refused(&installation, "StartMessageMoveTask", start.clone()).await.contains("already a task"));
+    assert!(
+        refused(&installation, "StartMessageMoveTask", start.clone())
+            .await
+            .contains("already a task")
+    );
     installation.deliver_due().await;
     let tasks = call(&installation, "ListMessageMoveTasks", start).await;
     assert_eq!(
-        (&tasks["Results"][0]["Status"], &tasks["Results"][0]["ApproximateNumberOfMessagesMoved"]),
+        (
+            &tasks["Results"][0]["Status"],
+            &tasks["Results"][0]["ApproximateNumberOfMessagesMoved"]
+        ),
         (&json!("COMPLETED"), &json!(1))
     );
     let back = receive(&installation, &url, 10).await;
@@ -186,7 +236,12 @@ async fn dead_letters_go_over_and_come_back_by_a_task() {
 #[tokio::test]
 async fn what_is_past_its_retention_is_neither_received_nor_kept() {
     let installation = Installation::new();
-    let url = create(&installation, "q", json!({ "MessageRetentionPeriod": "60" })).await;
+    let url = create(
+        &installation,
+        "q",
+        json!({ "MessageRetentionPeriod": "60" }),
+    )
+    .await;
     send(&installation, &url, "old").await;
     installation.engine.clock.advance_ms(30_000);
     send(&installation, &url, "young").await;
@@ -194,7 +249,11 @@ async fn what_is_past_its_retention_is_neither_received_nor_kept() {
     assert_eq!(bodies(&receive(&installation, &url, 10).await), ["young"]);
     installation.advance_s(3600).await;
     assert_eq!(counted(&installation, &url).await, ["0", "0", "0"]);
-    assert_eq!(installation.advance_s(1_000_000).await, 0, "an empty queue sets no timer");
+    assert_eq!(
+        installation.advance_s(1_000_000).await,
+        0,
+        "an empty queue sets no timer"
+    );
 }
 
 #[tokio::test]
@@ -214,17 +273,27 @@ async fn a_long_poll_ends_when_something_comes() {
 #[tokio::test]
 async fn a_disabled_key_closes_the_queue() {
     let installation = Installation::new();
-    let key = installation.call("kms", "CreateKey", json!({})).await.expect("a key");
+    let key = installation
+        .call("kms", "CreateKey", json!({}))
+        .await
+        .expect("a key");
     let key = key["KeyMetadata"]["KeyId"].clone();
     let url = create(&installation, "q", json!({ "KmsMasterKeyId": key })).await;
     send(&installation, &url, "secret").await;
     send(&installation, &url, "other").await;
     assert_eq!(bodies(&receive(&installation, &url, 1).await), ["secret"]);
-    installation.call("kms", "DisableKey", json!({ "KeyId": key })).await.expect("disabled");
+    installation
+        .call("kms", "DisableKey", json!({ "KeyId": key }))
+        .await
+        .expect("disabled");
     let answer = refused(&installation, "ReceiveMessage", json!({ "QueueUrl": url })).await;
     assert!(answer.starts_with("400 KmsDisabled"), "{answer}");
     let body = json!({ "QueueUrl": url, "MessageBody": "m" });
-    assert!(refused(&installation, "SendMessage", body).await.starts_with("400 KmsDisabled"));
+    assert!(
+        refused(&installation, "SendMessage", body)
+            .await
+            .starts_with("400 KmsDisabled")
+    );
     // What could not be opened was not received.
     assert_eq!(counted(&installation, &url).await, ["1", "1", "0"]);
 }
@@ -271,7 +340,11 @@ mod model {
     impl Queue {
         /// Bodies that may be received now, and of each group only as AWS orders it.
         pub(super) fn may_receive(&self, body: &str, taken: &[String], now_ms: i64) -> bool {
-            let Some(position) = self.messages.iter().position(|message| message.body == body) else {
+            let Some(position) = self
+                .messages
+                .iter()
+                .position(|message| message.body == body)
+            else {
                 return false;
             };
             let message = &self.messages[position];
@@ -292,7 +365,9 @@ mod model {
         /// Whether a receive that found nothing should have found something.
         pub(super) fn has_any(&self, now_ms: i64) -> bool {
             let bodies = self.messages.iter().map(|message| &message.body);
-            bodies.into_iter().any(|body| self.may_receive(body, &[], now_ms))
+            bodies
+                .into_iter()
+                .any(|body| self.may_receive(body, &[], now_ms))
         }
     }
 }
@@ -301,8 +376,16 @@ mod model {
 async fn random_work_keeps_order_locks_and_visibility() {
     for (seed, name, attributes) in [
         (1, "standard", json!({ "VisibilityTimeout": "5" })),
-        (2, "ordered.fifo", json!({ "VisibilityTimeout": "5", "FifoQueue": "true" })),
-        (3, "other.fifo", json!({ "VisibilityTimeout": "5", "FifoQueue": "true" })),
+        (
+            2,
+            "ordered.fifo",
+            json!({ "VisibilityTimeout": "5", "FifoQueue": "true" }),
+        ),
+        (
+            3,
+            "other.fifo",
+            json!({ "VisibilityTimeout": "5", "FifoQueue": "true" }),
+        ),
     ] {
         let installation = Installation::new();
         let url = create(&installation, name, attributes).await;
@@ -314,7 +397,7 @@ async fn run_model(installation: &Installation, url: &str, fifo: bool, seed: u8)
     let dice = cumulet_kernel::Ids::seeded([seed; 32]);
     let mut queue = model::Queue::default();
     let mut receipts: Vec<(String, Value)> = Vec::new();
-    for step in 0..400 {
+    for step in 0..200 {
         let [action, choice] = dice.bytes::<2>();
         let now_ms = installation.engine.clock.now().0;
         match action % 8 {
@@ -327,30 +410,52 @@ async fn run_model(installation: &Installation, url: &str, fifo: bool, seed: u8)
                     input["MessageDeduplicationId"] = body.as_str().into();
                 }
                 call(installation, "SendMessage", input).await;
-                queue.messages.push(model::Message { body, group, visible_ms: now_ms, in_flight: false });
+                queue.messages.push(model::Message {
+                    body,
+                    group,
+                    visible_ms: now_ms,
+                    in_flight: false,
+                });
             }
             3 | 4 => {
                 let received = receive(installation, url, usize::from(choice % 10) + 1).await;
-                assert_eq!(received.is_empty(), !queue.has_any(now_ms), "seed {seed} step {step}");
+                assert_eq!(
+                    received.is_empty(),
+                    !queue.has_any(now_ms),
+                    "seed {seed} step {step}"
+                );
                 let mut taken: Vec<String> = Vec::new();
                 for message in received {
                     let body = message["Body"].as_str().expect("a body").to_owned();
                     let allowed = queue.may_receive(&body, &taken, now_ms);
-                    assert!(allowed, "seed {seed} step {step}: {body} after {taken:?} of {queue:?}");
+                    assert!(
+                        allowed,
+                        "seed {seed} step {step}: {body} after {taken:?} of {queue:?}"
+                    );
                     receipts.retain(|(other, _)| *other != body);
                     receipts.push((body.clone(), message));
-                    let known = queue.messages.iter_mut().find(|message| message.body == body);
+                    let known = queue
+                        .messages
+                        .iter_mut()
+                        .find(|message| message.body == body);
                     let known = known.expect("known");
                     known.in_flight = true;
                     taken.push(body);
                 }
-                for message in queue.messages.iter_mut().filter(|message| taken.contains(&message.body)) {
+                for message in queue
+                    .messages
+                    .iter_mut()
+                    .filter(|message| taken.contains(&message.body))
+                {
                     message.visible_ms = now_ms + 5_000;
                 }
             }
             5 if !receipts.is_empty() => {
                 let (body, message) = receipts.swap_remove(usize::from(choice) % receipts.len());
-                let position = queue.messages.iter().position(|message| message.body == body);
+                let position = queue
+                    .messages
+                    .iter()
+                    .position(|message| message.body == body);
                 let position = position.expect("known");
                 let input = json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] });
                 let deleted = installation.call("sqs", "DeleteMessage", input).await;
@@ -367,10 +472,19 @@ async fn run_model(installation: &Installation, url: &str, fifo: bool, seed: u8)
                     "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"],
                     "VisibilityTimeout": timeout_s,
                 });
-                let changed = installation.call("sqs", "ChangeMessageVisibility", input).await;
-                let known = queue.messages.iter_mut().find(|message| message.body == *body);
+                let changed = installation
+                    .call("sqs", "ChangeMessageVisibility", input)
+                    .await;
+                let known = queue
+                    .messages
+                    .iter_mut()
+                    .find(|message| message.body == *body);
                 let known = known.expect("known");
-                assert_eq!(changed.is_ok(), known.visible_ms > now_ms, "seed {seed} step {step}");
+                assert_eq!(
+                    changed.is_ok(),
+                    known.visible_ms > now_ms,
+                    "seed {seed} step {step}"
+                );
                 if changed.is_ok() {
                     known.visible_ms = now_ms + timeout_s * 1000;
                 }
@@ -380,6 +494,12 @@ async fn run_model(installation: &Installation, url: &str, fifo: bool, seed: u8)
     }
     let visible = queue.messages.iter();
     let now_ms = installation.engine.clock.now().0;
-    let visible = visible.filter(|message| message.visible_ms <= now_ms).count();
-    assert_eq!(counted(installation, url).await[0], visible.to_string(), "seed {seed}");
+    let visible = visible
+        .filter(|message| message.visible_ms <= now_ms)
+        .count();
+    assert_eq!(
+        counted(installation, url).await[0],
+        visible.to_string(),
+        "seed {seed}"
+    );
 }
