@@ -137,6 +137,10 @@ impl FunctionRunner for Shared {
     fn isolation(&self) -> String {
         "none".into()
     }
+
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 impl Installation {

@@ -29,6 +29,7 @@ pub mod error;
 mod fixture;
 pub mod http;
 pub mod operation;
+mod page;
 pub mod registry;
 pub mod runner;
 pub mod tables;
@@ -41,6 +42,9 @@ pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod s3;
+pub mod secretsmanager;
+pub mod sqs;
+pub mod ssm;
 pub mod sts;
 
 pub use access::Access;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Run};
-use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, sts};
+use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts};
 
 /// A service as dispatch knows it.
 #[derive(Debug)]
@@ -42,11 +42,15 @@ impl Registry {
             Service::new("apigateway", REST_JSON, apigateway::operations()),
             Service::new("cloudformation", XML, cloudformation::operations()),
             Service::new("dynamodb", JSON, dynamodb::operations()),
+            Service::new("dynamodbstreams", JSON, dynamodb::stream_operations()),
             Service::new("iam", XML, iam::operations()),
             Service::new("kms", JSON, kms::operations()),
             Service::new("lambda", REST_JSON, lambda::operations()),
             Service::new("logs", JSON, logs::operations()),
             Service::new("s3", XML, s3::operations()),
+            Service::new("secretsmanager", JSON, secretsmanager::operations()),
+            Service::new("sqs", XML, sqs::operations()),
+            Service::new("ssm", JSON, ssm::operations()),
             Service::new("sts", XML, sts::operations()),
         ];
         Self {

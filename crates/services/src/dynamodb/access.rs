@@ -10,15 +10,17 @@ use cumulet_kernel::{Context, Tx};
 use serde_json::Value;
 
 use super::api::{
-    BatchGetItemInput, BatchWriteItemInput, GetItemInput, JsonItem, Names, ReadPageInput, TransactGetItemsInput,
-    TransactWriteItem, TransactWriteItemsInput, WriteItemInput,
+    BatchGetItemInput, BatchWriteItemInput, GetItemInput, JsonItem, Names, ReadPageInput,
+    TransactGetItemsInput, TransactWriteItem, TransactWriteItemsInput, WriteItemInput,
 };
 use super::expression::{self, Kind, Placeholders};
 use super::key_condition::KeyCondition;
 use super::legacy;
 use super::state::TableRecord;
 use super::table::{self, Location};
-use super::table_api::{NamedTableInput, TableInput, TagsInput, UpdateRecoveryInput, UpdateTimeToLiveInput};
+use super::table_api::{
+    NamedTableInput, TableInput, TagsInput, UpdateRecoveryInput, UpdateTimeToLiveInput,
+};
 use super::value::AttributeValue;
 use crate::access::Access;
 use crate::error::Result;
@@ -42,9 +44,13 @@ impl Target {
             resource.push_str("/index/");
             resource.push_str(index);
         }
-        let policy = self.record.as_ref().and_then(|record| record.policy.as_ref());
+        let policy = self
+            .record
+            .as_ref()
+            .and_then(|record| record.policy.as_ref());
         let policy = policy.map(|policy| Arc::from(policy.document.as_str()));
-        Access::new(&format!("dynamodb:{action}"), resource).governed_by(policy, &self.location.account)
+        Access::new(&format!("dynamodb:{action}"), resource)
+            .governed_by(policy, &self.location.account)
     }
 
     fn hash_name(&self) -> Option<&str> {
@@ -53,8 +59,12 @@ impl Target {
 
     /// The partition keys among these items, as policies see them.
     fn leading_keys<'a>(&self, items: impl Iterator<Item = &'a JsonItem>) -> Vec<String> {
-        let Some(name) = self.hash_name() else { return Vec::new() };
-        let keys: BTreeSet<String> = items.filter_map(|item| scalar_text(item.get(name)?)).collect();
+        let Some(name) = self.hash_name() else {
+            return Vec::new();
+        };
+        let keys: BTreeSet<String> = items
+            .filter_map(|item| scalar_text(item.get(name)?))
+            .collect();
         keys.into_iter().collect()
     }
 }
@@ -79,11 +89,18 @@ struct Named(BTreeSet<String>);
 
 impl Named {
     /// A faulty expression names nothing here; the operation itself refuses it.
-    fn expressions(&mut self, names: &Option<Names>, values: &Option<JsonItem>, texts: &[(Kind, &Option<String>)]) {
+    fn expressions(
+        &mut self,
+        names: &Option<Names>,
+        values: &Option<JsonItem>,
+        texts: &[(Kind, &Option<String>)],
+    ) {
         if texts.iter().all(|(_, text)| text.is_none()) {
             return;
         }
-        let Ok(mut placeholders) = Placeholders::new(names.clone(), values.clone()) else { return };
+        let Ok(mut placeholders) = Placeholders::new(names.clone(), values.clone()) else {
+            return;
+        };
         for (kind, text) in texts {
             if let Some(text) = text {
                 self.expression(*kind, text, &mut placeholders);
@@ -95,26 +112,46 @@ impl Named {
         match kind {
             Kind::Projection => {
                 let parsed = expression::projection(text, placeholders);
-                self.0.extend(parsed.iter().flat_map(|projection| projection.roots().cloned()));
+                self.0.extend(
+                    parsed
+                        .iter()
+                        .flat_map(|projection| projection.roots().cloned()),
+                );
             }
             Kind::Update => {
                 let parsed = expression::update(text, placeholders);
-                parsed.iter().for_each(|update| update.visit_paths(&mut |path| drop(self.0.insert(path.root.clone()))));
+                parsed.iter().for_each(|update| {
+                    update.visit_paths(&mut |path| {
+                        self.0.insert(path.root.clone());
+                    })
+                });
             }
             Kind::Condition | Kind::Filter | Kind::KeyCondition => {
                 let parsed = expression::condition(kind, text, placeholders);
-                parsed.iter().for_each(|condition| condition.visit_paths(&mut |path| drop(self.0.insert(path.root.clone()))));
+                parsed.iter().for_each(|condition| {
+                    condition.visit_paths(&mut |path| {
+                        self.0.insert(path.root.clone());
+                    })
+                });
             }
         }
     }
 
     fn on(self, access: Access) -> Access {
-        if self.0.is_empty() { access } else { access.condition_values("dynamodb:Attributes", self.0.into_iter().collect()) }
+        if self.0.is_empty() {
+            access
+        } else {
+            access.condition_values("dynamodb:Attributes", self.0.into_iter().collect())
+        }
     }
 }
 
 fn with_keys(access: Access, keys: Vec<String>) -> Access {
-    if keys.is_empty() { access } else { access.condition_values("dynamodb:LeadingKeys", keys) }
+    if keys.is_empty() {
+        access
+    } else {
+        access.condition_values("dynamodb:LeadingKeys", keys)
+    }
 }
 
 fn with(access: Access, key: &str, value: Option<&String>) -> Access {
@@ -124,56 +161,118 @@ fn with(access: Access, key: &str, value: Option<&String>) -> Access {
     }
 }
 
-pub(super) fn get_item(tx: &Tx<'_>, context: &Context, input: &GetItemInput) -> Result<Vec<Access>> {
+pub(super) fn get_item(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &GetItemInput,
+) -> Result<Vec<Access>> {
     get(tx, context, "GetItem", input).map(|access| vec![access])
 }
 
 fn get(tx: &Tx<'_>, context: &Context, action: &str, input: &GetItemInput) -> Result<Access> {
     let target = Target::new(tx, context, &input.table_name)?;
     let mut named = Named(input.key.keys().cloned().collect());
-    named.0.extend(input.attributes_to_get.iter().flatten().cloned());
-    named.expressions(&input.expression_attribute_names, &None, &[(Kind::Projection, &input.projection_expression)]);
+    named
+        .0
+        .extend(input.attributes_to_get.iter().flatten().cloned());
+    named.expressions(
+        &input.expression_attribute_names,
+        &None,
+        &[(Kind::Projection, &input.projection_expression)],
+    );
     let specific = input.projection_expression.is_some() || input.attributes_to_get.is_some();
-    let select = if specific { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" };
-    let access = target.access(action, None).condition("dynamodb:Select", select);
-    let access = with(access, "dynamodb:ReturnConsumedCapacity", input.return_consumed_capacity.as_ref());
+    let select = if specific {
+        "SPECIFIC_ATTRIBUTES"
+    } else {
+        "ALL_ATTRIBUTES"
+    };
+    let access = target
+        .access(action, None)
+        .condition("dynamodb:Select", select);
+    let access = with(
+        access,
+        "dynamodb:ReturnConsumedCapacity",
+        input.return_consumed_capacity.as_ref(),
+    );
     let access = with_keys(access, target.leading_keys(std::iter::once(&input.key)));
     Ok(named.on(access))
 }
 
 fn write(tx: &Tx<'_>, context: &Context, action: &str, input: &WriteItemInput) -> Result<Access> {
     let target = Target::new(tx, context, &input.table_name)?;
-    let subject = if input.item.is_empty() { &input.key } else { &input.item };
+    let subject = if input.item.is_empty() {
+        &input.key
+    } else {
+        &input.item
+    };
     let mut named = Named(subject.keys().cloned().collect());
-    named.0.extend(input.attribute_updates.iter().flatten().map(|(name, _)| name.clone()));
-    named.0.extend(input.expected.iter().flatten().map(|(name, _)| name.clone()));
+    named.0.extend(
+        input
+            .attribute_updates
+            .iter()
+            .flatten()
+            .map(|(name, _)| name.clone()),
+    );
+    named.0.extend(
+        input
+            .expected
+            .iter()
+            .flatten()
+            .map(|(name, _)| name.clone()),
+    );
     named.expressions(
         &input.expression_attribute_names,
         &input.expression_attribute_values,
-        &[(Kind::Condition, &input.condition_expression), (Kind::Update, &input.update_expression)],
+        &[
+            (Kind::Condition, &input.condition_expression),
+            (Kind::Update, &input.update_expression),
+        ],
     );
-    let access = with(target.access(action, None), "dynamodb:ReturnValues", input.return_values.as_ref());
-    let access = with(access, "dynamodb:ReturnConsumedCapacity", input.return_consumed_capacity.as_ref());
+    let access = with(
+        target.access(action, None),
+        "dynamodb:ReturnValues",
+        input.return_values.as_ref(),
+    );
+    let access = with(
+        access,
+        "dynamodb:ReturnConsumedCapacity",
+        input.return_consumed_capacity.as_ref(),
+    );
     let access = with_keys(access, target.leading_keys(std::iter::once(subject)));
     Ok(named.on(access))
 }
 
-pub(super) fn put_item(tx: &Tx<'_>, context: &Context, input: &WriteItemInput) -> Result<Vec<Access>> {
+pub(super) fn put_item(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &WriteItemInput,
+) -> Result<Vec<Access>> {
     write(tx, context, "PutItem", input).map(|access| vec![access])
 }
 
-pub(super) fn update_item(tx: &Tx<'_>, context: &Context, input: &WriteItemInput) -> Result<Vec<Access>> {
+pub(super) fn update_item(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &WriteItemInput,
+) -> Result<Vec<Access>> {
     write(tx, context, "UpdateItem", input).map(|access| vec![access])
 }
 
-pub(super) fn delete_item(tx: &Tx<'_>, context: &Context, input: &WriteItemInput) -> Result<Vec<Access>> {
+pub(super) fn delete_item(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &WriteItemInput,
+) -> Result<Vec<Access>> {
     write(tx, context, "DeleteItem", input).map(|access| vec![access])
 }
 
 pub(super) fn query(tx: &Tx<'_>, context: &Context, input: &ReadPageInput) -> Result<Vec<Access>> {
     let target = Target::new(tx, context, &input.table_name)?;
     let key = query_leading_key(&target, input);
-    Ok(vec![with_keys(page(&target, "Query", input), key.into_iter().collect())])
+    Ok(vec![with_keys(
+        page(&target, "Query", input),
+        key.into_iter().collect(),
+    )])
 }
 
 pub(super) fn scan(tx: &Tx<'_>, context: &Context, input: &ReadPageInput) -> Result<Vec<Access>> {
@@ -183,9 +282,17 @@ pub(super) fn scan(tx: &Tx<'_>, context: &Context, input: &ReadPageInput) -> Res
 
 fn page(target: &Target, action: &str, input: &ReadPageInput) -> Access {
     let mut named = Named::default();
-    named.0.extend(input.attributes_to_get.iter().flatten().cloned());
-    for older in [&input.key_conditions, &input.query_filter, &input.scan_filter] {
-        named.0.extend(older.iter().flatten().map(|(name, _)| name.clone()));
+    named
+        .0
+        .extend(input.attributes_to_get.iter().flatten().cloned());
+    for older in [
+        &input.key_conditions,
+        &input.query_filter,
+        &input.scan_filter,
+    ] {
+        named
+            .0
+            .extend(older.iter().flatten().map(|(name, _)| name.clone()));
     }
     named.expressions(
         &input.expression_attribute_names,
@@ -203,8 +310,14 @@ fn page(target: &Target, action: &str, input: &ReadPageInput) -> Access {
         (None, false, Some(_)) => "ALL_PROJECTED_ATTRIBUTES",
         (None, false, None) => "ALL_ATTRIBUTES",
     };
-    let access = target.access(action, input.index_name.as_deref()).condition("dynamodb:Select", select);
-    named.on(with(access, "dynamodb:ReturnConsumedCapacity", input.return_consumed_capacity.as_ref()))
+    let access = target
+        .access(action, input.index_name.as_deref())
+        .condition("dynamodb:Select", select);
+    named.on(with(
+        access,
+        "dynamodb:ReturnConsumedCapacity",
+        input.return_consumed_capacity.as_ref(),
+    ))
 }
 
 fn query_leading_key(target: &Target, input: &ReadPageInput) -> Option<String> {
@@ -216,7 +329,8 @@ fn query_leading_key(target: &Target, input: &ReadPageInput) -> Option<String> {
     let condition = match (&input.key_condition_expression, &input.key_conditions) {
         (Some(text), _) => {
             let names = input.expression_attribute_names.clone();
-            let mut placeholders = Placeholders::new(names, input.expression_attribute_values.clone()).ok()?;
+            let mut placeholders =
+                Placeholders::new(names, input.expression_attribute_values.clone()).ok()?;
             expression::condition(Kind::KeyCondition, text, &mut placeholders).ok()?
         }
         (None, Some(conditions)) => legacy::conditions(conditions.clone(), None).ok()?,
@@ -226,25 +340,57 @@ fn query_leading_key(target: &Target, input: &ReadPageInput) -> Option<String> {
     value_text(condition.equal_value(keys.hash.first()?)?)
 }
 
-pub(super) fn batch_get_item(tx: &Tx<'_>, context: &Context, input: &BatchGetItemInput) -> Result<Vec<Access>> {
+pub(super) fn batch_get_item(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &BatchGetItemInput,
+) -> Result<Vec<Access>> {
     let each = input.request_items.iter().map(|(name, wanted)| {
         let target = Target::new(tx, context, name)?;
-        let mut named = Named(wanted.keys.iter().flat_map(|key| key.keys().cloned()).collect());
-        named.0.extend(wanted.attributes_to_get.iter().flatten().cloned());
-        named.expressions(&wanted.expression_attribute_names, &None, &[(Kind::Projection, &wanted.projection_expression)]);
-        let access = with_keys(target.access("BatchGetItem", None), target.leading_keys(wanted.keys.iter()));
+        let mut named = Named(
+            wanted
+                .keys
+                .iter()
+                .flat_map(|key| key.keys().cloned())
+                .collect(),
+        );
+        named
+            .0
+            .extend(wanted.attributes_to_get.iter().flatten().cloned());
+        named.expressions(
+            &wanted.expression_attribute_names,
+            &None,
+            &[(Kind::Projection, &wanted.projection_expression)],
+        );
+        let access = with_keys(
+            target.access("BatchGetItem", None),
+            target.leading_keys(wanted.keys.iter()),
+        );
         Ok(named.on(access))
     });
     each.collect()
 }
 
-pub(super) fn batch_write_item(tx: &Tx<'_>, context: &Context, input: &BatchWriteItemInput) -> Result<Vec<Access>> {
+pub(super) fn batch_write_item(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &BatchWriteItemInput,
+) -> Result<Vec<Access>> {
     let each = input.request_items.iter().map(|(name, requests)| {
         let target = Target::new(tx, context, name)?;
-        let puts = requests.iter().filter_map(|request| Some(&request.put_request.as_ref()?.item));
-        let deletes = requests.iter().filter_map(|request| Some(&request.delete_request.as_ref()?.key));
+        let puts = requests
+            .iter()
+            .filter_map(|request| Some(&request.put_request.as_ref()?.item));
+        let deletes = requests
+            .iter()
+            .filter_map(|request| Some(&request.delete_request.as_ref()?.key));
         let subjects: Vec<&JsonItem> = puts.chain(deletes).collect();
-        let named = Named(subjects.iter().flat_map(|item| item.keys().cloned()).collect());
+        let named = Named(
+            subjects
+                .iter()
+                .flat_map(|item| item.keys().cloned())
+                .collect(),
+        );
         let keys = target.leading_keys(subjects.into_iter());
         Ok(named.on(with_keys(target.access("BatchWriteItem", None), keys)))
     });
@@ -277,7 +423,11 @@ pub(super) fn transact_write_items(
     Ok(needed)
 }
 
-pub(super) fn transact_get_items(tx: &Tx<'_>, context: &Context, input: &TransactGetItemsInput) -> Result<Vec<Access>> {
+pub(super) fn transact_get_items(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &TransactGetItemsInput,
+) -> Result<Vec<Access>> {
     let each = input.transact_items.iter().map(|item| {
         let access = get(tx, context, "GetItem", &item.get)?;
         Ok(access.condition("dynamodb:EnclosingOperation", "TransactGetItems"))
@@ -286,7 +436,12 @@ pub(super) fn transact_get_items(tx: &Tx<'_>, context: &Context, input: &Transac
 }
 
 /// One action on one table, named by its name or ARN.
-pub(super) fn table(tx: &Tx<'_>, context: &Context, action: &str, name: &str) -> Result<Vec<Access>> {
+pub(super) fn table(
+    tx: &Tx<'_>,
+    context: &Context,
+    action: &str,
+    name: &str,
+) -> Result<Vec<Access>> {
     let target = Target::new(tx, context, name)?;
     let tags = target.record.iter().flat_map(|record| record.tags.iter());
     let access = tags.fold(target.access(action, None), |access, (key, value)| {
@@ -295,7 +450,11 @@ pub(super) fn table(tx: &Tx<'_>, context: &Context, action: &str, name: &str) ->
     Ok(vec![access])
 }
 
-pub(super) fn create_table(tx: &Tx<'_>, context: &Context, input: &TableInput) -> Result<Vec<Access>> {
+pub(super) fn create_table(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &TableInput,
+) -> Result<Vec<Access>> {
     let mut needed = table(tx, context, "CreateTable", &input.table_name)?;
     let tags = input.tags.as_deref().unwrap_or_default();
     if !tags.is_empty() {
@@ -304,51 +463,91 @@ pub(super) fn create_table(tx: &Tx<'_>, context: &Context, input: &TableInput) -
     }
     for access in &mut needed {
         for tag in tags {
-            *access = access.clone().condition(format!("aws:RequestTag/{}", tag.key), tag.value.clone());
+            *access = access
+                .clone()
+                .condition(format!("aws:RequestTag/{}", tag.key), tag.value.clone());
         }
     }
     Ok(needed)
 }
 
-pub(super) fn update_table(tx: &Tx<'_>, context: &Context, input: &TableInput) -> Result<Vec<Access>> {
+pub(super) fn update_table(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &TableInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "UpdateTable", &input.table_name)
 }
 
-pub(super) fn describe_table(tx: &Tx<'_>, context: &Context, input: &NamedTableInput) -> Result<Vec<Access>> {
+pub(super) fn describe_table(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &NamedTableInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "DescribeTable", &input.table_name)
 }
 
-pub(super) fn delete_table(tx: &Tx<'_>, context: &Context, input: &NamedTableInput) -> Result<Vec<Access>> {
+pub(super) fn delete_table(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &NamedTableInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "DeleteTable", &input.table_name)
 }
 
-pub(super) fn describe_time_to_live(tx: &Tx<'_>, context: &Context, input: &NamedTableInput) -> Result<Vec<Access>> {
+pub(super) fn describe_time_to_live(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &NamedTableInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "DescribeTimeToLive", &input.table_name)
 }
 
-pub(super) fn update_time_to_live(tx: &Tx<'_>, context: &Context, input: &UpdateTimeToLiveInput) -> Result<Vec<Access>> {
+pub(super) fn update_time_to_live(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &UpdateTimeToLiveInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "UpdateTimeToLive", &input.table_name)
 }
 
-pub(super) fn describe_continuous_backups(tx: &Tx<'_>, context: &Context, input: &NamedTableInput) -> Result<Vec<Access>> {
+pub(super) fn describe_continuous_backups(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &NamedTableInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "DescribeContinuousBackups", &input.table_name)
 }
 
-pub(super) fn update_continuous_backups(tx: &Tx<'_>, context: &Context, input: &UpdateRecoveryInput) -> Result<Vec<Access>> {
+pub(super) fn update_continuous_backups(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &UpdateRecoveryInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "UpdateContinuousBackups", &input.table_name)
 }
 
-pub(super) fn tag_resource(tx: &Tx<'_>, context: &Context, input: &TagsInput) -> Result<Vec<Access>> {
+pub(super) fn tag_resource(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &TagsInput,
+) -> Result<Vec<Access>> {
     let mut needed = table(tx, context, "TagResource", &input.resource_arn)?;
     for access in &mut needed {
         for tag in &input.tags {
-            *access = access.clone().condition(format!("aws:RequestTag/{}", tag.key), tag.value.clone());
+            *access = access
+                .clone()
+                .condition(format!("aws:RequestTag/{}", tag.key), tag.value.clone());
         }
     }
     Ok(needed)
 }
 
-pub(super) fn untag_resource(tx: &Tx<'_>, context: &Context, input: &TagsInput) -> Result<Vec<Access>> {
+pub(super) fn untag_resource(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &TagsInput,
+) -> Result<Vec<Access>> {
     table(tx, context, "UntagResource", &input.resource_arn)
 }
 
@@ -361,6 +560,10 @@ pub(super) fn list_tables<I>(_tx: &Tx<'_>, _context: &Context, _input: &I) -> Re
     Ok(vec![Access::new("dynamodb:ListTables", "*")])
 }
 
-pub(super) fn describe_limits<I>(_tx: &Tx<'_>, _context: &Context, _input: &I) -> Result<Vec<Access>> {
+pub(super) fn describe_limits<I>(
+    _tx: &Tx<'_>,
+    _context: &Context,
+    _input: &I,
+) -> Result<Vec<Access>> {
     Ok(vec![Access::new("dynamodb:DescribeLimits", "*")])
 }

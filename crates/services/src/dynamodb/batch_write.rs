@@ -36,7 +36,11 @@ pub(super) fn batch_write_item(
     let mut metrics = BTreeMap::new();
     for writes in &tables {
         let usage = write_all(tx, context, writes)?;
-        consumed.extend(usage.answer(input.return_consumed_capacity.as_deref(), &writes.table.record, Shown::Plain));
+        consumed.extend(usage.answer(
+            input.return_consumed_capacity.as_deref(),
+            &writes.table.record,
+            Shown::Plain,
+        ));
         for (_, write) in &writes.writes {
             let wanted = input.return_item_collection_metrics.as_deref();
             if let Some(one) = collection_metrics(tx, &writes.table, wanted, &write.subject)? {
@@ -49,17 +53,28 @@ pub(super) fn batch_write_item(
     }
     Ok(BatchWriteItemOutput {
         unprocessed_items: serde_json::Map::new(),
-        item_collection_metrics: input.return_item_collection_metrics.filter(|wanted| wanted == "SIZE").map(|_| metrics).filter(|metrics| !metrics.is_empty()),
-        consumed_capacity: input.return_consumed_capacity.filter(|wanted| wanted != "NONE").map(|_| consumed),
+        item_collection_metrics: input
+            .return_item_collection_metrics
+            .filter(|wanted| wanted == "SIZE")
+            .map(|_| metrics)
+            .filter(|metrics| !metrics.is_empty()),
+        consumed_capacity: input
+            .return_consumed_capacity
+            .filter(|wanted| wanted != "NONE")
+            .map(|_| consumed),
     })
 }
 
 fn prepare(requests: BTreeMap<String, Vec<WriteRequest>>) -> Result<Vec<(String, Vec<Write>)>> {
     if requests.is_empty() {
-        return Err(validation("The requestItems parameter is required for BatchWriteItem"));
+        return Err(validation(
+            "The requestItems parameter is required for BatchWriteItem",
+        ));
     }
     if requests.values().map(Vec::len).sum::<usize>() > REQUESTS_MAX {
-        return Err(validation("Too many items requested for the BatchWriteItem call"));
+        return Err(validation(
+            "Too many items requested for the BatchWriteItem call",
+        ));
     }
     requests
         .into_iter()
@@ -94,7 +109,11 @@ fn check(tx: &Tx<'_>, context: &Context, name: String, writes: Vec<Write>) -> Re
         }
         checked.push((key, write));
     }
-    Ok(TableWrites { name, table, writes: checked })
+    Ok(TableWrites {
+        name,
+        table,
+        writes: checked,
+    })
 }
 
 fn write_all(tx: &mut Tx<'_>, context: &Context, writes: &TableWrites) -> Result<Usage> {

@@ -54,7 +54,11 @@ impl Usage {
     }
 
     pub(super) fn add_index(&mut self, name: &str, local: bool, units: f64) {
-        let indexes = if local { &mut self.local } else { &mut self.global };
+        let indexes = if local {
+            &mut self.local
+        } else {
+            &mut self.global
+        };
         *indexes.entry(name.to_owned()).or_default() += units;
     }
 
@@ -66,15 +70,23 @@ impl Usage {
     }
 
     /// The answer's member: nothing unless `wanted` is TOTAL or INDEXES.
-    pub(super) fn answer(&self, wanted: Option<&str>, table: &TableRecord, shown: Shown) -> Option<ConsumedCapacity> {
+    pub(super) fn answer(
+        &self,
+        wanted: Option<&str>,
+        table: &TableRecord,
+        shown: Shown,
+    ) -> Option<ConsumedCapacity> {
         let with_indexes = match wanted? {
             "TOTAL" => false,
             "INDEXES" => true,
             _ => return None,
         };
-        let total = self.table + self.local.values().sum::<f64>() + self.global.values().sum::<f64>();
+        let total =
+            self.table + self.local.values().sum::<f64>() + self.global.values().sum::<f64>();
         let each = |indexes: &BTreeMap<String, f64>| -> BTreeMap<String, Units> {
-            let shown = indexes.iter().map(|(name, units)| (name.clone(), shown.units(*units)));
+            let shown = indexes
+                .iter()
+                .map(|(name, units)| (name.clone(), shown.units(*units)));
             shown.filter(|_| with_indexes).collect()
         };
         Some(ConsumedCapacity {

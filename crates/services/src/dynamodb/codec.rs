@@ -81,12 +81,16 @@ fn write_value(value: &AttributeValue, out: &mut Vec<u8>) {
             out.push(b'M');
             write_entries(entries, out);
         }
-        AttributeValue::Ss(members) => write_members(b's', members.iter().map(String::as_bytes), out),
+        AttributeValue::Ss(members) => {
+            write_members(b's', members.iter().map(String::as_bytes), out)
+        }
         AttributeValue::Bs(members) => write_members(b'b', members.iter().map(Vec::as_slice), out),
         AttributeValue::Ns(members) => {
             out.push(b'n');
             write_length(members.len(), out);
-            members.iter().for_each(|member| write_bytes(&member.sortable(), out));
+            members
+                .iter()
+                .for_each(|member| write_bytes(&member.sortable(), out));
         }
     }
 }
@@ -129,7 +133,9 @@ impl<'a> Reader<'a> {
 
     fn entries(&mut self) -> Option<Item> {
         let count = self.length()?;
-        (0..count).map(|_| Some((self.text()?, self.value()?))).collect()
+        (0..count)
+            .map(|_| Some((self.text()?, self.value()?)))
+            .collect()
     }
 
     fn value(&mut self) -> Option<AttributeValue> {
@@ -170,7 +176,9 @@ mod tests {
         let Value::Object(entries) = json!({
             "s": {"S": "ü".repeat(200)}, "n": {"N": "-1.5"}, "b": {"B": "AAE="}, "t": {"BOOL": true}, "0": {"NULL": true},
             "l": {"L": [{"M": {"x": {"S": ""}}}]}, "ss": {"SS": ["a", "b"]}, "ns": {"NS": ["1", "2"]}, "bs": {"BS": ["AA=="]}
-        }) else { unreachable!() };
+        }) else {
+            unreachable!()
+        };
         let item = read_item(entries).unwrap_or_default();
         let bytes = encode(&item);
         assert_eq!(decode(&bytes).as_ref(), Some(&item));

@@ -3,20 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use cumulet_kernel::seal::SealKey;
 use cumulet_kernel::{Context, Tx};
 use serde_json::{Value, json};
 
 use super::describe::description;
-use super::errors::{in_use, invalid_parameter};
+use super::encryption;
+use super::errors::in_use;
 use super::schema;
 use super::state::{Encryption, ResourcePolicy, Status, TableRecord, Throughput};
 use super::streams;
 use super::table::{self, Location};
-use super::table_api::{EncryptionInput, TableInput, ThroughputInput};
+use super::table_api::{TableInput, ThroughputInput};
 use super::{lifecycle, tags};
 use crate::error::{Error, Result};
-use crate::kms;
 
 pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput) -> Result<Value> {
     refuse_unbuilt(&input)?;
@@ -25,7 +24,8 @@ pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput
     if table::load(tx, &location)?.is_some() {
         return Err(in_use(format!("Table already exists: {}", location.name)));
     }
-    record.encryption = encryption(tx, context, input.encryption.as_ref(), &location.name)?;
+    record.encryption = encryption::new(
+        tx, context, input.encryption.as_ref(), &location.name)?;
     if let Some(stream) = input.stream_specification.as_ref() {
         streams::configure(tx, context, &mut record, stream)?;
     }
@@ -36,17 +36,29 @@ pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput
 
 /// What is not there is refused by name.
 pub(super) fn refuse_unbuilt(input: &TableInput) -> Result<()> {
-    if input.replica_updates.is_some() || input.global_table_witness_updates.is_some() || input.multi_region_consistency.is_some() {
+    if input.replica_updates.is_some()
+        || input.global_table_witness_updates.is_some()
+        || input.multi_region_consistency.is_some()
+    {
         return Err(Error::not_implemented("dynamodb: global tables"));
     }
     Ok(())
 }
 
-fn record(tx: &mut Tx<'_>, context: &Context, location: &Location, input: &TableInput) -> Result<TableRecord> {
+fn record(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    location: &Location,
+    input: &TableInput,
+) -> Result<TableRecord> {
     let on_demand = input.billing_mode.as_deref() == Some("PAY_PER_REQUEST");
-    let global = input.global_secondary_indexes.as_deref().unwrap_or_default();
+    let global = input
+        .global_secondary_indexes
+        .as_deref()
+        .unwrap_or_default();
     schema::check_billing(on_demand, input.provisioned_throughput, global)?;
-    let attributes = schema::attributes(input.attribute_definitions.as_deref().unwrap_or_default())?;
+    let attributes =
+        schema::attributes(input.attribute_definitions.as_deref().unwrap_or_default())?;
     let keys = schema::simple_keys(&input.key_schema)?;
     schema::check_defined(&keys, &attributes)?;
     let indexes = schema::indexes(input, &keys, &attributes)?;
@@ -65,13 +77,16 @@ fn record(tx: &mut Tx<'_>, context: &Context, location: &Location, input: &Table
         created: context.now,
         attributes,
         keys,
-        next_index_number: u32::try_from(indexes.len()).unwrap_or(u32::MAX).saturating_add(1),
+        next_index_number: u32::try_from(indexes.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1),
         indexes,
         on_demand,
         last_to_on_demand: on_demand.then_some(context.now),
         billing_named: on_demand,
         throughput: throughput(input.provisioned_throughput),
         on_demand_limits: input.on_demand_throughput.clone(),
+        warm_throughput: input.warm_throughput,
         class: input.table_class.clone(),
         class_changed: None,
         deletion_protected: input.deletion_protection_enabled == Some(true),
@@ -80,32 +95,19 @@ fn record(tx: &mut Tx<'_>, context: &Context, location: &Location, input: &Table
         time_to_live: None,
         recovery: None,
         tags,
-        policy: policy.map(|document| ResourcePolicy { document, revision: context.ids.uuid() }),
+        policy: policy.map(|document| ResourcePolicy {
+            document,
+            revision: context.ids.uuid(),
+        }),
         contributor_insights: BTreeMap::new(),
     })
 }
 
 fn throughput(given: Option<ThroughputInput>) -> Throughput {
     let given = given.unwrap_or_default();
-    Throughput { read: given.read_capacity_units, write: given.write_capacity_units, ..Throughput::default() }
-}
-
-/// The key of a new table: DynamoDB's own unless a KMS key is asked for.
-pub(super) fn encryption(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: Option<&EncryptionInput>,
-    table: &str,
-) -> Result<Encryption> {
-    let Some(input) = input.filter(|input| input.enabled == Some(true)) else {
-        if input.is_some_and(|input| input.kms_key_id.is_some()) {
-            return Err(invalid_parameter("KMSMasterKeyId can be specified only if SSE is enabled"));
-        }
-        return Ok(Encryption::Owned { key: SealKey::generate(&context.ids).as_bytes().to_vec() });
-    };
-    let key = match &input.kms_key_id {
-        Some(key) => key.clone(),
-        None => kms::aws_managed_key(tx, context, "dynamodb")?,
-    };
-    table::kms_encryption(tx, context, &key, table)
+    Throughput {
+        read: given.read_capacity_units,
+        write: given.write_capacity_units,
+        ..Throughput::default()
+    }
 }

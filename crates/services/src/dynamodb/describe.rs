@@ -4,7 +4,8 @@ use cumulet_kernel::{Timestamp, Tx};
 use serde_json::{Map, Value, json};
 
 use super::items::tally;
-use super::state::{Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput};
+use super::state::{
+    Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput, WarmThroughput};
 use crate::error::Result;
 
 /// What on-demand tables bear from the start.
@@ -13,7 +14,10 @@ const WARM_WRITE_UNITS: i64 = 4_000;
 
 /// Seconds since the epoch, with a fraction.
 pub(super) fn seconds(time: Timestamp) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds stay far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds stay far below 2^52"
+    )]
     let seconds = time.milliseconds() as f64 / 1000.0;
     json!(seconds)
 }
@@ -21,14 +25,17 @@ pub(super) fn seconds(time: Timestamp) -> Value {
 pub(super) fn key_schema(keys: &KeySchema) -> Value {
     let element = |name: &String, kind: &str| json!({"AttributeName": name, "KeyType": kind});
     let hash = keys.hash.iter().map(|name| element(name, "HASH"));
-    hash.chain(keys.range.iter().map(|name| element(name, "RANGE"))).collect()
+    hash.chain(keys.range.iter().map(|name| element(name, "RANGE")))
+        .collect()
 }
 
 fn projection(projection: &IndexProjection) -> Value {
     match projection {
         IndexProjection::All => json!({"ProjectionType": "ALL"}),
         IndexProjection::KeysOnly => json!({"ProjectionType": "KEYS_ONLY"}),
-        IndexProjection::Include(names) => json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": names}),
+        IndexProjection::Include(names) => {
+            json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": names})
+        }
     }
 }
 
@@ -40,18 +47,27 @@ fn throughput(throughput: &Throughput) -> Value {
     if let Some(time) = throughput.last_decrease {
         members.insert("LastDecreaseDateTime".into(), seconds(time));
     }
-    members.insert("NumberOfDecreasesToday".into(), throughput.decreases_today.into());
+    members.insert(
+        "NumberOfDecreasesToday".into(),
+        throughput.decreases_today.into(),
+    );
     members.insert("ReadCapacityUnits".into(), throughput.read.into());
     members.insert("WriteCapacityUnits".into(), throughput.write.into());
     Value::Object(members)
 }
 
-fn warm_throughput(table: &TableRecord, throughput: &Throughput) -> Value {
+fn warm_throughput(
+    table: &TableRecord,
+    throughput: &Throughput,
+    asked: Option<WarmThroughput>,
+) -> Value {
     let (read, write) = if table.on_demand {
         (WARM_READ_UNITS, WARM_WRITE_UNITS)
     } else {
         (throughput.read, throughput.write)
     };
+    let read = asked.and_then(|asked| asked.read_units_per_second).unwrap_or(read);
+    let write = asked.and_then(|asked| asked.write_units_per_second).unwrap_or(write);
     json!({"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write, "Status": "ACTIVE"})
 }
 
@@ -66,15 +82,24 @@ fn index(tx: &Tx<'_>, table: &TableRecord, index: &IndexRecord) -> Result<Value>
         if index.backfill.is_some() && index.status == Status::Creating {
             members.insert("Backfilling".into(), true.into());
         }
-        members.insert("ProvisionedThroughput".into(), throughput(&index.throughput));
+        members.insert(
+            "ProvisionedThroughput".into(),
+            throughput(&index.throughput),
+        );
         if let Some(limits) = &index.on_demand {
             members.insert("OnDemandThroughput".into(), limits.clone());
         }
-        members.insert("WarmThroughput".into(), warm_throughput(table, &index.throughput));
+        members.insert(
+            "WarmThroughput".into(),
+            warm_throughput(table, &index.throughput, index.warm_throughput),
+        );
     }
     members.insert("IndexSizeBytes".into(), tally.size_bytes.into());
     members.insert("ItemCount".into(), tally.items.into());
-    members.insert("IndexArn".into(), format!("{}/index/{}", table.arn(), index.name).into());
+    members.insert(
+        "IndexArn".into(),
+        format!("{}/index/{}", table.arn(), index.name).into(),
+    );
     Ok(Value::Object(members))
 }
 
@@ -99,7 +124,10 @@ pub(super) fn description(tx: &Tx<'_>, table: &TableRecord) -> Result<Value> {
     members.insert("AttributeDefinitions".into(), definitions);
     members.insert("KeySchema".into(), key_schema(&table.keys));
     members.insert("CreationDateTime".into(), seconds(table.created));
-    members.insert("WarmThroughput".into(), warm_throughput(table, &table.throughput));
+    members.insert(
+        "WarmThroughput".into(),
+        warm_throughput(table, &table.throughput, table.warm_throughput),
+    );
     add_streams(table, &mut members);
     add_settings(table, &mut members);
     Ok(Value::Object(members))
@@ -115,14 +143,21 @@ fn basic(tx: &Tx<'_>, table: &TableRecord) -> Result<Map<String, Value>> {
     let mut members = Map::new();
     members.insert("TableName".into(), table.name.clone().into());
     members.insert("TableStatus".into(), table.status.name().into());
-    members.insert("ProvisionedThroughput".into(), throughput(&table.throughput));
+    members.insert(
+        "ProvisionedThroughput".into(),
+        throughput(&table.throughput),
+    );
     members.insert("TableSizeBytes".into(), tally.size_bytes.into());
     members.insert("ItemCount".into(), tally.items.into());
     members.insert("TableArn".into(), table.arn().into());
     members.insert("TableId".into(), table.id.clone().into());
     if table.billing_named {
         let mut summary = Map::new();
-        let mode = if table.on_demand { "PAY_PER_REQUEST" } else { "PROVISIONED" };
+        let mode = if table.on_demand {
+            "PAY_PER_REQUEST"
+        } else {
+            "PROVISIONED"
+        };
         summary.insert("BillingMode".into(), mode.into());
         if let Some(time) = table.last_to_on_demand {
             summary.insert("LastUpdateToPayPerRequestDateTime".into(), seconds(time));
@@ -135,7 +170,10 @@ fn basic(tx: &Tx<'_>, table: &TableRecord) -> Result<Map<String, Value>> {
     if let Some(indexes) = indexes(tx, table, false)? {
         members.insert("GlobalSecondaryIndexes".into(), indexes);
     }
-    members.insert("DeletionProtectionEnabled".into(), table.deletion_protected.into());
+    members.insert(
+        "DeletionProtectionEnabled".into(),
+        table.deletion_protected.into(),
+    );
     Ok(members)
 }
 
@@ -146,7 +184,10 @@ fn add_streams(table: &TableRecord, members: &mut Map<String, Value>) {
         members.insert("StreamSpecification".into(), specification);
     }
     members.insert("LatestStreamLabel".into(), stream.label.clone().into());
-    members.insert("LatestStreamArn".into(), format!("{}/stream/{}", table.arn(), stream.label).into());
+    members.insert(
+        "LatestStreamArn".into(),
+        format!("{}/stream/{}", table.arn(), stream.label).into(),
+    );
 }
 
 fn add_settings(table: &TableRecord, members: &mut Map<String, Value>) {

@@ -36,7 +36,10 @@ pub(super) fn key_mismatch() -> Error {
 
 /// A failed condition, with the item that failed it where the caller asked for it.
 pub(super) fn condition_failed(item: Option<Value>) -> Error {
-    let error = Error::new("ConditionalCheckFailedException", "The conditional request failed");
+    let error = Error::new(
+        "ConditionalCheckFailedException",
+        "The conditional request failed",
+    );
     match item {
         Some(item) => error.member("Item", item),
         None => error,
@@ -53,7 +56,11 @@ pub(super) struct CancellationReason {
 
 impl CancellationReason {
     pub(super) fn none() -> Self {
-        Self { code: "None", message: None, item: None }
+        Self {
+            code: "None",
+            message: None,
+            item: None,
+        }
     }
 
     /// An error of one action as a reason; `None` where the whole request fails with it instead.
@@ -92,6 +99,9 @@ pub(super) fn transaction_cancelled(reasons: Vec<CancellationReason>) -> Error {
         "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
         codes.join(", ")
     );
-    let reasons: Vec<Value> = reasons.into_iter().map(CancellationReason::into_value).collect();
+    let reasons: Vec<Value> = reasons
+        .into_iter()
+        .map(CancellationReason::into_value)
+        .collect();
     Error::new("TransactionCanceledException", message).member("CancellationReasons", reasons)
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use cumulet_kernel::{Context, Tx};
 
-use super::api::{BatchGetItemInput, BatchGetItemOutput, GetItemInput, GetItemOutput, JsonItem, KeysAndAttributes};
+use super::api::{
+    BatchGetItemInput, BatchGetItemOutput, GetItemInput, GetItemOutput, JsonItem, KeysAndAttributes,
+};
 use super::capacity::{ConsumedCapacity, Shown, Usage, read_units};
 use super::errors::validation;
 use super::expression::Projection;
@@ -43,13 +45,20 @@ impl Lookup {
             return Ok((None, 0));
         };
         let size_bytes = item_size(&item);
-        let answered = self.projection.as_ref().map(|projection| projection.apply(&item));
+        let answered = self
+            .projection
+            .as_ref()
+            .map(|projection| projection.apply(&item));
         Ok((Some(answered.unwrap_or(item)), size_bytes))
     }
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html>
-pub(super) fn get_item(tx: &mut Tx<'_>, context: &Context, mut input: GetItemInput) -> Result<GetItemOutput> {
+pub(super) fn get_item(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    mut input: GetItemInput,
+) -> Result<GetItemOutput> {
     let lookup = Lookup::new(&mut input)?;
     let table = OpenTable::open(tx, context, &input.table_name)?;
     let (item, size_bytes) = lookup.read(tx, &table)?;
@@ -57,23 +66,44 @@ pub(super) fn get_item(tx: &mut Tx<'_>, context: &Context, mut input: GetItemInp
     usage.add_table(read_units(size_bytes, input.consistent_read == Some(true)));
     Ok(GetItemOutput {
         item,
-        consumed_capacity: usage.answer(input.return_consumed_capacity.as_deref(), &table.record, Shown::Plain),
+        consumed_capacity: usage.answer(
+            input.return_consumed_capacity.as_deref(),
+            &table.record,
+            Shown::Plain,
+        ),
     })
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
-pub(super) fn batch_get_item(tx: &mut Tx<'_>, context: &Context, input: BatchGetItemInput) -> Result<BatchGetItemOutput> {
+pub(super) fn batch_get_item(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: BatchGetItemInput,
+) -> Result<BatchGetItemOutput> {
     if input.request_items.is_empty() {
-        return Err(validation("The requestItems parameter is required for BatchGetItem"));
+        return Err(validation(
+            "The requestItems parameter is required for BatchGetItem",
+        ));
     }
-    if input.request_items.values().map(|wanted| wanted.keys.len()).sum::<usize>() > KEYS_MAX {
-        return Err(validation("Too many items requested for the BatchGetItem call"));
+    if input
+        .request_items
+        .values()
+        .map(|wanted| wanted.keys.len())
+        .sum::<usize>()
+        > KEYS_MAX
+    {
+        return Err(validation(
+            "Too many items requested for the BatchGetItem call",
+        ));
     }
     let mut batches = Vec::new();
     for (name, wanted) in input.request_items {
         batches.push(Batch::new(name, wanted)?);
     }
-    let mut answer = BatchAnswer { left_bytes: ANSWER_MAX_BYTES, ..BatchAnswer::default() };
+    let mut answer = BatchAnswer {
+        left_bytes: ANSWER_MAX_BYTES,
+        ..BatchAnswer::default()
+    };
     for batch in &mut batches {
         batch.open(tx, context)?;
     }
@@ -83,7 +113,10 @@ pub(super) fn batch_get_item(tx: &mut Tx<'_>, context: &Context, input: BatchGet
     Ok(BatchGetItemOutput {
         responses: answer.responses,
         unprocessed_keys: answer.unprocessed,
-        consumed_capacity: input.return_consumed_capacity.filter(|wanted| wanted != "NONE").map(|_| answer.consumed),
+        consumed_capacity: input
+            .return_consumed_capacity
+            .filter(|wanted| wanted != "NONE")
+            .map(|_| answer.consumed),
     })
 }
 
@@ -115,9 +148,20 @@ impl Batch {
         let mut lookups = Vec::with_capacity(keys.len());
         for key in keys {
             let read = read_item(key.clone())?;
-            lookups.push((key, Lookup { key: read, projection: projection.clone() }));
+            lookups.push((
+                key,
+                Lookup {
+                    key: read,
+                    projection: projection.clone(),
+                },
+            ));
         }
-        Ok(Self { name, wanted, lookups, table: None })
+        Ok(Self {
+            name,
+            wanted,
+            lookups,
+            table: None,
+        })
     }
 
     /// Opens the table and refuses keys that are wrong or there twice.
@@ -134,8 +178,15 @@ impl Batch {
         Ok(())
     }
 
-    fn read(self, tx: &Tx<'_>, return_capacity: Option<&str>, answer: &mut BatchAnswer) -> Result<()> {
-        let Some(table) = self.table else { return Ok(()) };
+    fn read(
+        self,
+        tx: &Tx<'_>,
+        return_capacity: Option<&str>,
+        answer: &mut BatchAnswer,
+    ) -> Result<()> {
+        let Some(table) = self.table else {
+            return Ok(());
+        };
         let consistent = self.wanted.consistent_read == Some(true);
         let mut usage = Usage::default();
         let mut items = Vec::new();
@@ -155,9 +206,14 @@ impl Batch {
             usage.add_table(read_units(size_bytes, consistent));
             items.extend(item);
         }
-        answer.consumed.extend(usage.answer(return_capacity, &table.record, Shown::Plain));
+        answer
+            .consumed
+            .extend(usage.answer(return_capacity, &table.record, Shown::Plain));
         if !unprocessed.is_empty() {
-            let wanted = KeysAndAttributes { keys: unprocessed, ..self.wanted };
+            let wanted = KeysAndAttributes {
+                keys: unprocessed,
+                ..self.wanted
+            };
             answer.unprocessed.insert(self.name.clone(), wanted);
         }
         answer.responses.insert(self.name, items);

@@ -8,7 +8,9 @@ use cumulet_kernel::{Context, Tx};
 
 use super::codec;
 use super::key::{index_key, item_key, key_of, rows_prefix};
-use super::state::{EXPIRATIONS, INDEX_ROWS, ITEMS, IndexProjection, IndexRecord, Status, TALLIES, TableRecord};
+use super::state::{
+    EXPIRATIONS, INDEX_ROWS, ITEMS, IndexProjection, IndexRecord, Status, TALLIES, TableRecord,
+};
 use super::streams;
 use super::table::OpenTable;
 use super::value::{AttributeValue, Item, item_size};
@@ -33,7 +35,9 @@ pub(super) enum Writer {
 impl OpenTable {
     /// The item under a store key.
     pub(super) fn get(&self, tx: &Tx<'_>, key: &[u8]) -> Result<Option<Item>> {
-        tx.get(ITEMS, key)?.map(|sealed| self.unseal(key, &sealed)).transpose()
+        tx.get(ITEMS, key)?
+            .map(|sealed| self.unseal(key, &sealed))
+            .transpose()
     }
 
     /// Opens the bytes that lie under `key`.
@@ -120,7 +124,13 @@ impl OpenTable {
     }
 
     /// Makes an item's row in an index that is being filled.
-    pub(super) fn backfill_row(&self, tx: &mut Tx<'_>, context: &Context, index: &IndexRecord, item: &Item) -> Result<()> {
+    pub(super) fn backfill_row(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        index: &IndexRecord,
+        item: &Item,
+    ) -> Result<()> {
         let Some((key, row)) = index_row(&self.record, index, item)? else {
             return Ok(());
         };
@@ -135,17 +145,39 @@ impl OpenTable {
     fn tally(&self, tx: &mut Tx<'_>, index: u32, old: Option<u64>, new: Option<u64>) -> Result<()> {
         let key = tally_key(&self.record, index);
         let mut tally = read_tally(tx, &key)?;
-        tally.items = tally.items.wrapping_add(u64::from(new.is_some())).wrapping_sub(u64::from(old.is_some()));
-        tally.size_bytes = tally.size_bytes.wrapping_add(new.unwrap_or(0)).wrapping_sub(old.unwrap_or(0));
-        tx.put(TALLIES, key, [tally.items.to_be_bytes(), tally.size_bytes.to_be_bytes()].concat())?;
+        tally.items = tally
+            .items
+            .wrapping_add(u64::from(new.is_some()))
+            .wrapping_sub(u64::from(old.is_some()));
+        tally.size_bytes = tally
+            .size_bytes
+            .wrapping_add(new.unwrap_or(0))
+            .wrapping_sub(old.unwrap_or(0));
+        tx.put(
+            TALLIES,
+            key,
+            [tally.items.to_be_bytes(), tally.size_bytes.to_be_bytes()].concat(),
+        )?;
         Ok(())
     }
 
-    fn change_expiry(&self, tx: &mut Tx<'_>, key: &[u8], old: Option<&Item>, new: Option<&Item>) -> Result<()> {
-        let Some(time_to_live) = self.record.time_to_live.as_ref().filter(|setting| setting.enabled) else {
+    fn change_expiry(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &[u8],
+        old: Option<&Item>,
+        new: Option<&Item>,
+    ) -> Result<()> {
+        let Some(time_to_live) = self
+            .record
+            .time_to_live
+            .as_ref()
+            .filter(|setting| setting.enabled)
+        else {
             return Ok(());
         };
-        let expiry = |item: Option<&Item>| item.and_then(|item| expiry_of(item, &time_to_live.attribute));
+        let expiry =
+            |item: Option<&Item>| item.and_then(|item| expiry_of(item, &time_to_live.attribute));
         let (old, new) = (expiry(old), expiry(new));
         if old == new {
             return Ok(());
@@ -154,7 +186,11 @@ impl OpenTable {
             tx.delete(EXPIRATIONS, expiration_key(&self.record, second, key))?;
         }
         if let Some(second) = new {
-            tx.put(EXPIRATIONS, expiration_key(&self.record, second, key), Vec::new())?;
+            tx.put(
+                EXPIRATIONS,
+                expiration_key(&self.record, second, key),
+                Vec::new(),
+            )?;
         }
         Ok(())
     }
@@ -169,7 +205,12 @@ pub(super) fn expiry_of(item: &Item, attribute: &str) -> Option<u64> {
 }
 
 pub(super) fn expiration_key(table: &TableRecord, second: u64, item_key: &[u8]) -> Vec<u8> {
-    [&table.number.to_be_bytes()[..], &second.to_be_bytes(), item_key].concat()
+    [
+        &table.number.to_be_bytes()[..],
+        &second.to_be_bytes(),
+        item_key,
+    ]
+    .concat()
 }
 
 /// How many rows there are and what they weigh.
@@ -192,14 +233,21 @@ fn read_tally(tx: &Tx<'_>, key: &[u8]) -> Result<Tally> {
     let bytes = tx.get(TALLIES, key)?.unwrap_or_default();
     let number = |part: &[u8]| part.try_into().map_or(0, u64::from_be_bytes);
     Ok(match bytes.split_at_checked(8) {
-        Some((items, size_bytes)) => Tally { items: number(items), size_bytes: number(size_bytes) },
+        Some((items, size_bytes)) => Tally {
+            items: number(items),
+            size_bytes: number(size_bytes),
+        },
         None => Tally::default(),
     })
 }
 
 /// An item's row in an index: its key and what the index projects; `None` where a key attribute is
 /// missing or of no use as one.
-fn index_row(table: &TableRecord, index: &IndexRecord, item: &Item) -> Result<Option<(Vec<u8>, Item)>> {
+fn index_row(
+    table: &TableRecord,
+    index: &IndexRecord,
+    item: &Item,
+) -> Result<Option<(Vec<u8>, Item)>> {
     let fits = |name: &String| {
         let value = item.get(name)?;
         let kind = table.attribute_type(name)?;
@@ -222,7 +270,9 @@ fn project(table: &TableRecord, index: &IndexRecord, item: &Item) -> Item {
     let mut row = key_of(&table.keys, item);
     row.extend(key_of(&index.keys, item));
     if let IndexProjection::Include(names) = &index.projection {
-        let included = names.iter().filter_map(|name| Some((name.clone(), item.get(name)?.clone())));
+        let included = names
+            .iter()
+            .filter_map(|name| Some((name.clone(), item.get(name)?.clone())));
         row.extend(included);
     }
     row
@@ -250,13 +300,21 @@ pub(super) fn collection_size(tx: &Tx<'_>, table: &OpenTable, item: &Item) -> Re
     let mut total = 0;
     let partition = |index: u32| -> Result<Vec<u8>> {
         let mut prefix = rows_prefix(&table.record, index);
-        let values = table.record.keys.hash.iter().filter_map(|name| item.get(name));
+        let values = table
+            .record
+            .keys
+            .hash
+            .iter()
+            .filter_map(|name| item.get(name));
         super::key::push_partition(values, &mut prefix)?;
         Ok(prefix)
     };
     total += weigh(table, tx.prefix(ITEMS, partition(0)?, Direction::Forward)?)?;
     for index in table.record.indexes.iter().filter(|index| index.local) {
-        total += weigh(table, tx.prefix(INDEX_ROWS, partition(index.number)?, Direction::Forward)?)?;
+        total += weigh(
+            table,
+            tx.prefix(INDEX_ROWS, partition(index.number)?, Direction::Forward)?,
+        )?;
     }
     Ok(total)
 }

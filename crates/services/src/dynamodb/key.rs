@@ -86,7 +86,13 @@ fn hash(bytes: &[u8]) -> u32 {
 /// The rows of one segment of a parallel scan: from, and up to but not including.
 pub(super) fn segment(prefix: &[u8], segment: u64, total: u64) -> (Vec<u8>, Option<Vec<u8>>) {
     let bound = |at: u64| (at << 32).div_ceil(total);
-    let from = [prefix, &u32::try_from(bound(segment)).unwrap_or(u32::MAX).to_be_bytes()].concat();
+    let from = [
+        prefix,
+        &u32::try_from(bound(segment))
+            .unwrap_or(u32::MAX)
+            .to_be_bytes(),
+    ]
+    .concat();
     let to = match u32::try_from(bound(segment + 1)) {
         Ok(hash) => Some([prefix, &hash.to_be_bytes()].concat()),
         Err(_) => end_of_prefix(prefix),
@@ -102,7 +108,12 @@ pub(super) fn item_key(table: &TableRecord, item: &Item) -> Result<Vec<u8>> {
 }
 
 /// The store key of an index row.
-pub(super) fn index_key(table: &TableRecord, number: u32, keys: &KeySchema, item: &Item) -> Result<Vec<u8>> {
+pub(super) fn index_key(
+    table: &TableRecord,
+    number: u32,
+    keys: &KeySchema,
+    item: &Item,
+) -> Result<Vec<u8>> {
     let mut key = rows_prefix(table, number);
     push_schema(keys, item, &mut key)?;
     for name in table.keys.names() {
@@ -131,7 +142,10 @@ pub(super) fn check_key(table: &TableRecord, key: &Item) -> Result<()> {
     }
     for name in table.keys.names() {
         let value = key.get(name).ok_or_else(key_mismatch)?;
-        if table.attribute_type(name).is_none_or(|kind| !is_of_type(value, kind)) {
+        if table
+            .attribute_type(name)
+            .is_none_or(|kind| !is_of_type(value, kind))
+        {
             return Err(key_mismatch());
         }
     }
@@ -161,7 +175,9 @@ pub(super) fn check_item(table: &TableRecord, item: &Item) -> Result<()> {
 pub(super) fn check_index_keys(table: &TableRecord, item: &Item) -> Result<()> {
     for index in &table.indexes {
         for name in index.keys.names().filter(|name| !table.keys.contains(name)) {
-            let Some(value) = item.get(name) else { continue };
+            let Some(value) = item.get(name) else {
+                continue;
+            };
             let expected = table.attribute_type(name);
             if let Some(expected) = expected.filter(|kind| !is_of_type(value, *kind)) {
                 return Err(invalid_parameter(format!(
@@ -207,12 +223,23 @@ fn empty_key(name: &str, kind: &str) -> crate::error::Error {
 }
 
 fn check_sizes(keys: &KeySchema, item: &Item) -> Result<()> {
-    let longest = |names: &[String]| names.iter().filter_map(|name| item.get(name)).map(key_length).max().unwrap_or(0);
+    let longest = |names: &[String]| {
+        names
+            .iter()
+            .filter_map(|name| item.get(name))
+            .map(key_length)
+            .max()
+            .unwrap_or(0)
+    };
     if longest(&keys.hash) > PARTITION_KEY_MAX_BYTES {
-        return Err(invalid_parameter("Size of hashkey has exceeded the maximum size limit of2048 bytes"));
+        return Err(invalid_parameter(
+            "Size of hashkey has exceeded the maximum size limit of2048 bytes",
+        ));
     }
     if longest(&keys.range) > SORT_KEY_MAX_BYTES {
-        return Err(invalid_parameter("Aggregated size of all range keys has exceeded the size limit of 1024 bytes"));
+        return Err(invalid_parameter(
+            "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
+        ));
     }
     Ok(())
 }
@@ -227,7 +254,9 @@ fn key_length(value: &AttributeValue) -> usize {
 
 /// Only the attributes of `keys`.
 pub(super) fn key_of(keys: &KeySchema, item: &Item) -> Item {
-    keys.names().filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect()
+    keys.names()
+        .filter_map(|name| Some((name.clone(), item.get(name)?.clone())))
+        .collect()
 }
 
 #[cfg(test)]
@@ -254,7 +283,10 @@ mod tests {
         let mut keys = Vec::new();
         for text in ["", "\0", "\0\0", "\0a", "a", "a\0", "a\0b", "aa", "b"] {
             let mut key = Vec::new();
-            assert_eq!(push_value(&AttributeValue::S(text.into()), &mut key), Ok(()));
+            assert_eq!(
+                push_value(&AttributeValue::S(text.into()), &mut key),
+                Ok(())
+            );
             key.extend_from_slice(b"\xFFbehind");
             keys.push(key);
         }

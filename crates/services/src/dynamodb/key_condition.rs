@@ -41,14 +41,20 @@ impl KeyCondition {
     fn take(&mut self, condition: Condition) -> Result<()> {
         let (attribute, test) = match condition {
             Condition::All(conditions) => {
-                return conditions.into_iter().try_for_each(|condition| self.take(condition));
+                return conditions
+                    .into_iter()
+                    .try_for_each(|condition| self.take(condition));
             }
             Condition::Compare(Comparator::NotEqual, ..) => return Err(invalid_operator("<>")),
             Condition::Compare(comparator, attribute, value) => {
                 (attribute, Test::Compare(comparator, constant(value)?))
             }
-            Condition::Between(attribute, low, high) => (attribute, Test::Between(constant(low)?, constant(high)?)),
-            Condition::BeginsWith(attribute, beginning) => (attribute, Test::BeginsWith(constant(beginning)?)),
+            Condition::Between(attribute, low, high) => {
+                (attribute, Test::Between(constant(low)?, constant(high)?))
+            }
+            Condition::BeginsWith(attribute, beginning) => {
+                (attribute, Test::BeginsWith(constant(beginning)?))
+            }
             Condition::Any(_) => return Err(invalid_operator("OR")),
             Condition::Not(_) => return Err(invalid_operator("NOT")),
             Condition::In(..) => return Err(invalid_operator("IN")),
@@ -72,14 +78,19 @@ impl KeyCondition {
             }
         };
         if self.tests.iter().any(|(known, _)| *known == name) {
-            return Err(validation("KeyConditionExpressions must only contain one condition per key"));
+            return Err(validation(
+                "KeyConditionExpressions must only contain one condition per key",
+            ));
         }
         self.tests.push((name, test));
         Ok(())
     }
 
     fn test(&self, name: &str) -> Option<&Test> {
-        self.tests.iter().find(|(known, _)| known == name).map(|(_, test)| test)
+        self.tests
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, test)| test)
     }
 
     /// The value that the partition attribute must equal: for policies.
@@ -91,7 +102,12 @@ impl KeyCondition {
     }
 
     /// The rows behind `prefix` that the condition means.
-    pub(super) fn rows(&self, table: &TableRecord, keys: &KeySchema, prefix: Vec<u8>) -> Result<Rows> {
+    pub(super) fn rows(
+        &self,
+        table: &TableRecord,
+        keys: &KeySchema,
+        prefix: Vec<u8>,
+    ) -> Result<Rows> {
         let mut partition_values = Vec::new();
         for name in &keys.hash {
             let test = self.test(name).ok_or_else(|| missed(name))?;
@@ -105,12 +121,20 @@ impl KeyCondition {
         let mut partition = prefix;
         push_partition(partition_values.into_iter(), &mut partition)?;
         let (from, to) = self.sort_range(keys, &partition)?;
-        Ok(Rows { partition, from, to })
+        Ok(Rows {
+            partition,
+            from,
+            to,
+        })
     }
 
     /// Sort conditions bind from left to right, and nothing else may be conditioned.
     fn check_sort_attributes(&self, keys: &KeySchema) -> Result<()> {
-        let bound = keys.range.iter().take_while(|name| self.test(name).is_some()).count();
+        let bound = keys
+            .range
+            .iter()
+            .take_while(|name| self.test(name).is_some())
+            .count();
         if keys.hash.len() + bound == self.tests.len() {
             return Ok(());
         }
@@ -122,7 +146,9 @@ impl KeyCondition {
 
     fn check_types(&self, table: &TableRecord) -> Result<()> {
         let fits = |name: &str, value: &AttributeValue| {
-            table.attribute_type(name).is_some_and(|kind| is_of_type(value, kind))
+            table
+                .attribute_type(name)
+                .is_some_and(|kind| is_of_type(value, kind))
         };
         for (name, test) in &self.tests {
             let fit = match test {
@@ -130,7 +156,9 @@ impl KeyCondition {
                 Test::Between(low, high) => fits(name, low) && fits(name, high),
             };
             if !fit {
-                return Err(invalid_parameter("Condition parameter type does not match schema type"));
+                return Err(invalid_parameter(
+                    "Condition parameter type does not match schema type",
+                ));
             }
             let empty = match test {
                 Test::Compare(_, value) => is_empty(value),
@@ -195,7 +223,9 @@ fn missed(name: &str) -> Error {
 }
 
 fn invalid_operator(operator: &str) -> Error {
-    validation(format!("Invalid operator used in KeyConditionExpression: {operator}"))
+    validation(format!(
+        "Invalid operator used in KeyConditionExpression: {operator}"
+    ))
 }
 
 fn constant(operand: Operand) -> Result<AttributeValue> {

@@ -14,11 +14,19 @@ use crate::error::Result;
 
 fn read(value: Value) -> Result<AttributeValue> {
     let item = read_item(Map::from_iter([(String::new(), value)]))?;
-    item.into_values().next().ok_or_else(|| validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"))
+    item.into_values().next().ok_or_else(|| {
+        validation(
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+        )
+    })
 }
 
 fn join(conditions: Vec<Condition>, operator: Option<&str>) -> Condition {
-    if operator == Some("OR") { Condition::Any(conditions) } else { Condition::All(conditions) }
+    if operator == Some("OR") {
+        Condition::Any(conditions)
+    } else {
+        Condition::All(conditions)
+    }
 }
 
 /// `Expected` as a condition.
@@ -26,8 +34,10 @@ pub(super) fn expected(
     expected: BTreeMap<String, ExpectedAttribute>,
     operator: Option<&str>,
 ) -> Result<Condition> {
-    let conditions: Result<Vec<_>> =
-        expected.into_iter().map(|(name, attribute)| expected_attribute(&name, attribute)).collect();
+    let conditions: Result<Vec<_>> = expected
+        .into_iter()
+        .map(|(name, attribute)| expected_attribute(&name, attribute))
+        .collect();
     Ok(join(conditions?, operator))
 }
 
@@ -44,7 +54,9 @@ fn expected_attribute(name: &str, expected: ExpectedAttribute) -> Result<Conditi
                 "Value and AttributeValueList cannot be used together for Attribute: {name}"
             )));
         }
-        let values = expected.attribute_value_list.unwrap_or_else(|| expected.value.into_iter().collect());
+        let values = expected
+            .attribute_value_list
+            .unwrap_or_else(|| expected.value.into_iter().collect());
         return comparison(name, &operator, values);
     }
     if expected.attribute_value_list.is_some() {
@@ -59,7 +71,11 @@ fn expected_attribute(name: &str, expected: ExpectedAttribute) -> Result<Conditi
         (Some(false), None) => Ok(Condition::NotExists(path)),
         (_, Some(value)) => {
             let value = Operand::Value(read(value)?);
-            Ok(Condition::Compare(Comparator::Equal, Operand::Path(path), value))
+            Ok(Condition::Compare(
+                Comparator::Equal,
+                Operand::Path(path),
+                value,
+            ))
         }
         (Some(true), None) => Err(invalid_parameter(format!(
             "Value must be provided when Exists is true for Attribute: {name}"
@@ -92,7 +108,11 @@ fn comparison(name: &str, operator: &str, values: Vec<Value>) -> Result<Conditio
     let path = Path::attribute(name);
     let attribute = Operand::Path(path.clone());
     let mut values = values.into_iter().map(Operand::Value);
-    let mut value = || values.next().unwrap_or(Operand::Value(AttributeValue::Null));
+    let mut value = || {
+        values
+            .next()
+            .unwrap_or(Operand::Value(AttributeValue::Null))
+    };
     let compare = |comparator, value| Condition::Compare(comparator, attribute.clone(), value);
     Ok(match operator {
         "EQ" => compare(Comparator::Equal, value()),
@@ -135,7 +155,9 @@ fn check_count(operator: &str, count: usize) -> Result<()> {
 fn check_types(operator: &str, values: &[AttributeValue]) -> Result<()> {
     let fits = |value: &AttributeValue| match operator {
         "LT" | "LE" | "GT" | "GE" | "BETWEEN" | "CONTAINS" | "NOT_CONTAINS" | "IN" => {
-            value.is_ordered() || operator.ends_with("CONTAINS") && matches!(value, AttributeValue::Bool(_) | AttributeValue::Null)
+            value.is_ordered()
+                || operator.ends_with("CONTAINS")
+                    && matches!(value, AttributeValue::Bool(_) | AttributeValue::Null)
         }
         "BEGINS_WITH" => matches!(value, AttributeValue::S(_) | AttributeValue::B(_)),
         _ => true,
@@ -146,12 +168,18 @@ fn check_types(operator: &str, values: &[AttributeValue]) -> Result<()> {
             value.type_name()
         )));
     }
-    let mixed = values.windows(2).any(|pair| pair[0].type_name() != pair[1].type_name());
+    let mixed = values
+        .windows(2)
+        .any(|pair| pair[0].type_name() != pair[1].type_name());
     if mixed {
-        return Err(invalid_parameter("AttributeValues inside AttributeValueList must all be of the same type"));
+        return Err(invalid_parameter(
+            "AttributeValues inside AttributeValueList must all be of the same type",
+        ));
     }
     let reversed = match values {
-        [low, high] if operator == "BETWEEN" => !super::expression::compare(Comparator::LessOrEqual, low, high),
+        [low, high] if operator == "BETWEEN" => {
+            !super::expression::compare(Comparator::LessOrEqual, low, high)
+        }
         _ => false,
     };
     if reversed {
@@ -175,13 +203,21 @@ pub(super) fn updates(updates: BTreeMap<String, AttributeUpdate>) -> Result<Upda
                 require_type("DELETE", &value, is_set(&value))?;
                 update.deletes.push((path, value));
             }
-            ("ADD", Some(AttributeValue::L(items))) => update.sets.push((path.clone(), appended(path, items))),
+            ("ADD", Some(AttributeValue::L(items))) => {
+                update.sets.push((path.clone(), appended(path, items)))
+            }
             ("ADD", Some(value)) => {
-                require_type("ADD", &value, is_set(&value) || matches!(value, AttributeValue::N(_)))?;
+                require_type(
+                    "ADD",
+                    &value,
+                    is_set(&value) || matches!(value, AttributeValue::N(_)),
+                )?;
                 update.adds.push((path, value));
             }
             (_, None) => {
-                return Err(invalid_parameter("Only DELETE action is allowed when no attribute value is specified"));
+                return Err(invalid_parameter(
+                    "Only DELETE action is allowed when no attribute value is specified",
+                ));
             }
             (action, Some(_)) => return Err(invalid_parameter(format!("Unknown action {action}"))),
         }
@@ -191,12 +227,21 @@ pub(super) fn updates(updates: BTreeMap<String, AttributeUpdate>) -> Result<Upda
 
 /// The older ADD also appends to lists.
 fn appended(path: Path, items: Vec<AttributeValue>) -> Operand {
-    let present = Operand::IfNotExists(path, Box::new(Operand::Value(AttributeValue::L(Vec::new()))));
-    Operand::ListAppend(Box::new(present), Box::new(Operand::Value(AttributeValue::L(items))))
+    let present = Operand::IfNotExists(
+        path,
+        Box::new(Operand::Value(AttributeValue::L(Vec::new()))),
+    );
+    Operand::ListAppend(
+        Box::new(present),
+        Box::new(Operand::Value(AttributeValue::L(items))),
+    )
 }
 
 fn is_set(value: &AttributeValue) -> bool {
-    matches!(value, AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_))
+    matches!(
+        value,
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_)
+    )
 }
 
 fn require_type(action: &str, value: &AttributeValue, fits: bool) -> Result<()> {
@@ -212,5 +257,7 @@ fn require_type(action: &str, value: &AttributeValue, fits: bool) -> Result<()> 
         AttributeValue::M(_) => "MAP",
         _ => "NULL",
     };
-    Err(invalid_parameter(format!("{action} action is not supported for the type {kind}")))
+    Err(invalid_parameter(format!(
+        "{action} action is not supported for the type {kind}"
+    )))
 }

@@ -15,7 +15,8 @@ use super::errors::{in_use, validation};
 use super::items::{expiration_key, expiry_of};
 use super::key::rows_prefix;
 use super::state::{
-    Backfill, EXPIRATIONS, INDEX_ROWS, ITEMS, IndexRecord, Status, TABLE_RECORDS, TALLIES, TableRecord,
+    Backfill, EXPIRATIONS, INDEX_ROWS, ITEMS, IndexRecord, Status, TABLE_RECORDS, TALLIES,
+    TableRecord,
 };
 use super::table::{self, Location, OpenTable};
 use super::table_api::{ListTablesInput, NamedTableInput};
@@ -44,8 +45,18 @@ pub(super) fn schedule(tx: &mut Tx<'_>, context: &Context, record: &TableRecord)
 pub(super) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     engine
         .write(move |tx| {
-            if let Event::TableTransition { account, region, table, table_id } = &entry.event {
-                let location = Location { account: account.clone(), region: region.clone(), name: table.clone() };
+            if let Event::TableTransition {
+                account,
+                region,
+                table,
+                table_id,
+            } = &entry.event
+            {
+                let location = Location {
+                    account: account.clone(),
+                    region: region.clone(),
+                    name: table.clone(),
+                };
                 let record = table::load(tx, &location)?.filter(|record| record.id == *table_id);
                 if let Some(record) = record {
                     step(tx, &as_service(&context, &record), record.as_ref().clone())?;
@@ -67,19 +78,29 @@ fn step(tx: &mut Tx<'_>, context: &Context, mut record: TableRecord) -> Result<(
     let done = match record.status {
         Status::Deleting => return delete_step(tx, context, &record),
         Status::Creating => {
-            record.indexes.iter_mut().for_each(|index| index.status = Status::Active);
+            record
+                .indexes
+                .iter_mut()
+                .for_each(|index| index.status = Status::Active);
             true
         }
         Status::Updating | Status::Active => {
             update_indexes(tx, context, &mut record)? && ttl::index_step(tx, context, &mut record)?
         }
     };
-    let indexed = record.indexes.iter().all(|index| index.status == Status::Active);
+    let indexed = record
+        .indexes
+        .iter()
+        .all(|index| index.status == Status::Active);
     if indexed {
         record.status = Status::Active;
     }
     table::save(tx, &record)?;
-    if done { Ok(()) } else { schedule(tx, context, &record) }
+    if done {
+        Ok(())
+    } else {
+        schedule(tx, context, &record)
+    }
 }
 
 /// Removes a chunk of what a deleted table leaves; at last the table itself.
@@ -110,7 +131,11 @@ pub(super) fn purge(tx: &mut Tx<'_>, rows: Table, prefix: &[u8]) -> Result<bool>
 
 /// Does a chunk of the work on indexes; whether none is left.
 fn update_indexes(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord) -> Result<bool> {
-    if let Some(at) = record.indexes.iter().position(|index| index.status == Status::Deleting) {
+    if let Some(at) = record
+        .indexes
+        .iter()
+        .position(|index| index.status == Status::Deleting)
+    {
         let prefix = rows_prefix(record, record.indexes[at].number);
         if !purge(tx, INDEX_ROWS, &prefix)? {
             return Ok(false);
@@ -120,7 +145,11 @@ fn update_indexes(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord) 
         forget_unused_attributes(record);
         return Ok(true);
     }
-    if let Some(at) = record.indexes.iter().position(|index| index.status == Status::Creating) {
+    if let Some(at) = record
+        .indexes
+        .iter()
+        .position(|index| index.status == Status::Creating)
+    {
         let after = backfill(tx, context, record, &record.indexes[at])?;
         let index = &mut record.indexes[at];
         if after.is_none() {
@@ -129,7 +158,11 @@ fn update_indexes(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord) 
         index.backfill = after;
         return Ok(index.status == Status::Active);
     }
-    if let Some(index) = record.indexes.iter_mut().find(|index| index.status == Status::Updating) {
+    if let Some(index) = record
+        .indexes
+        .iter_mut()
+        .find(|index| index.status == Status::Updating)
+    {
         index.status = Status::Active;
     }
     Ok(true)
@@ -137,11 +170,18 @@ fn update_indexes(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord) 
 
 fn forget_unused_attributes(record: &mut TableRecord) {
     let (keys, indexes) = (&record.keys, &record.indexes);
-    record.attributes.retain(|(name, _)| keys.contains(name) || indexes.iter().any(|index| index.keys.contains(name)));
+    record.attributes.retain(|(name, _)| {
+        keys.contains(name) || indexes.iter().any(|index| index.keys.contains(name))
+    });
 }
 
 /// Makes the rows of a chunk of items; how far that went, `None` at the end.
-fn backfill(tx: &mut Tx<'_>, context: &Context, record: &TableRecord, index: &IndexRecord) -> Result<Option<Backfill>> {
+fn backfill(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    record: &TableRecord,
+    index: &IndexRecord,
+) -> Result<Option<Backfill>> {
     let table = OpenTable::of(tx, context, record.clone().into())?;
     let after = index.backfill.clone().unwrap_or_default();
     let rows = chunk(tx, record, &after)?;
@@ -156,15 +196,25 @@ type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 fn chunk(tx: &Tx<'_>, record: &TableRecord, after: &Backfill) -> Result<Rows> {
     let prefix = rows_prefix(record, 0);
-    let from = if after.after.is_empty() { prefix.clone() } else { [after.after.as_slice(), &[0]].concat() };
+    let from = if after.after.is_empty() {
+        prefix.clone()
+    } else {
+        [after.after.as_slice(), &[0]].concat()
+    };
     let end = end_of_prefix(&prefix);
-    let rows: Result<Rows, _> = tx.range(ITEMS, &from, end.as_deref(), Direction::Forward)?.take(CHUNK_ROWS).collect();
+    let rows: Result<Rows, _> = tx
+        .range(ITEMS, &from, end.as_deref(), Direction::Forward)?
+        .take(CHUNK_ROWS)
+        .collect();
     Ok(rows?)
 }
 
 fn next_chunk(rows: Rows) -> Option<Backfill> {
     let full = rows.len() == CHUNK_ROWS;
-    rows.into_iter().next_back().filter(|_| full).map(|(after, _)| Backfill { after })
+    rows.into_iter()
+        .next_back()
+        .filter(|_| full)
+        .map(|(after, _)| Backfill { after })
 }
 
 /// Notes the expiry of a chunk of items; how far that went, `None` at the end.
@@ -186,13 +236,21 @@ pub(super) fn index_expiries(
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html>
-pub(super) fn describe_table(tx: &mut Tx<'_>, context: &Context, input: NamedTableInput) -> Result<Value> {
+pub(super) fn describe_table(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: NamedTableInput,
+) -> Result<Value> {
     let record = table::named(tx, context, &input.table_name)?;
     Ok(json!({"Table": description(tx, &record)?}))
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html>
-pub(super) fn delete_table(tx: &mut Tx<'_>, context: &Context, input: NamedTableInput) -> Result<Value> {
+pub(super) fn delete_table(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: NamedTableInput,
+) -> Result<Value> {
     let mut record = table::named(tx, context, &input.table_name)?;
     let busy = match record.status {
         Status::Active => None,
@@ -219,7 +277,11 @@ pub(super) fn delete_table(tx: &mut Tx<'_>, context: &Context, input: NamedTable
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTables.html>
-pub(super) fn list_tables(tx: &mut Tx<'_>, context: &Context, input: ListTablesInput) -> Result<Value> {
+pub(super) fn list_tables(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: ListTablesInput,
+) -> Result<Value> {
     let limit = input.limit.unwrap_or(LIST_MAX).min(LIST_MAX);
     let prefix = Key::new().text(&context.account).text(&context.region);
     let from = match &input.exclusive_start_table_name {
@@ -228,7 +290,10 @@ pub(super) fn list_tables(tx: &mut Tx<'_>, context: &Context, input: ListTablesI
     };
     let end = end_of_prefix(prefix.as_slice());
     let mut names = Vec::new();
-    for pair in tx.range(TABLE_RECORDS, &from, end.as_deref(), Direction::Forward)?.take(limit + 1) {
+    for pair in tx
+        .range(TABLE_RECORDS, &from, end.as_deref(), Direction::Forward)?
+        .take(limit + 1)
+    {
         let (key, _) = pair?;
         let mut reader = KeyReader::new(&key);
         let name: Option<String> = reader.text().and(reader.text()).and_then(|_| reader.text());

@@ -13,6 +13,7 @@ mod capacity;
 mod codec;
 mod create_table;
 mod describe;
+mod encryption;
 mod errors;
 mod expression;
 mod get_item;
@@ -28,12 +29,14 @@ mod request;
 mod schema;
 mod settings;
 mod state;
+mod stream_reading;
 mod streams;
 mod table;
 mod table_api;
 mod tags;
 mod transact;
 mod ttl;
+mod update_table;
 mod value;
 mod write_item;
 
@@ -67,20 +70,61 @@ pub fn operations() -> Vec<Operation> {
         Operation::write("DeleteItem", access::delete_item, write_item::delete_item),
         Operation::read("Query", access::query, query::query),
         Operation::read("Scan", access::scan, query::scan),
-        Operation::read("BatchGetItem", access::batch_get_item, get_item::batch_get_item),
-        Operation::write("BatchWriteItem", access::batch_write_item, batch_write::batch_write_item),
-        Operation::read("TransactGetItems", access::transact_get_items, transact::transact_get_items),
-        Operation::write("TransactWriteItems", access::transact_write_items, transact::transact_write_items),
-        Operation::write("CreateTable", access::create_table, create_table::create_table),
-        Operation::read("DescribeTable", access::describe_table, lifecycle::describe_table),
+        Operation::read(
+            "BatchGetItem",
+            access::batch_get_item,
+            get_item::batch_get_item,
+        ),
+        Operation::write(
+            "BatchWriteItem",
+            access::batch_write_item,
+            batch_write::batch_write_item,
+        ),
+        Operation::read(
+            "TransactGetItems",
+            access::transact_get_items,
+            transact::transact_get_items,
+        ),
+        Operation::write(
+            "TransactWriteItems",
+            access::transact_write_items,
+            transact::transact_write_items,
+        ),
+        Operation::write(
+            "CreateTable",
+            access::create_table,
+            create_table::create_table,
+        ),
+        Operation::read(
+            "DescribeTable",
+            access::describe_table,
+            lifecycle::describe_table,
+        ),
+        Operation::write("UpdateTable", access::update_table, update_table::update_table),
         Operation::write("DeleteTable", access::delete_table, lifecycle::delete_table),
         Operation::read("ListTables", access::list_tables, lifecycle::list_tables),
-        Operation::write("UpdateTimeToLive", access::update_time_to_live, ttl::update_time_to_live),
-        Operation::read("DescribeTimeToLive", access::describe_time_to_live, ttl::describe_time_to_live),
+        Operation::write(
+            "UpdateTimeToLive",
+            access::update_time_to_live,
+            ttl::update_time_to_live,
+        ),
+        Operation::read(
+            "DescribeTimeToLive",
+            access::describe_time_to_live,
+            ttl::describe_time_to_live,
+        ),
         Operation::write("TagResource", access::tag_resource, tags::tag_resource),
-        Operation::write("UntagResource", access::untag_resource, tags::untag_resource),
+        Operation::write(
+            "UntagResource",
+            access::untag_resource,
+            tags::untag_resource,
+        ),
         Operation::read("ListTagsOfResource", access::list_tags, tags::list_tags),
-        Operation::read("DescribeLimits", access::describe_limits, settings::describe_limits),
+        Operation::read(
+            "DescribeLimits",
+            access::describe_limits,
+            settings::describe_limits,
+        ),
         Operation::read(
             "DescribeContinuousBackups",
             access::describe_continuous_backups,
@@ -94,6 +138,11 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
+/// The OPERATIONS table of DynamoDB Streams, a wire service of its own over the same state.
+pub fn stream_operations() -> Vec<Operation> {
+    stream_reading::operations()
+}
+
 /// Moves a table to the next state of its life.
 pub async fn deliver_transition(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     lifecycle::deliver(engine, context, entry).await
@@ -103,6 +152,9 @@ pub async fn deliver_transition(engine: &Engine, context: Context, entry: Entry)
 pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     match &entry.event {
         Event::Timer { kind, .. } if kind == ttl::SWEEP => ttl::sweep(engine, context, entry).await,
-        event => Err(Error::internal(format!("DynamoDB has no handler for {}", event.name()))),
+        event => Err(Error::internal(format!(
+            "DynamoDB has no handler for {}",
+            event.name()
+        ))),
     }
 }

@@ -101,7 +101,12 @@ impl Spelling {
     }
 
     fn number(mut self) -> Result<Number, NumberError> {
-        let trailing = self.digits.iter().rev().take_while(|digit| **digit == 0).count();
+        let trailing = self
+            .digits
+            .iter()
+            .rev()
+            .take_while(|digit| **digit == 0)
+            .count();
         self.digits.truncate(self.digits.len() - trailing);
         if self.digits.is_empty() {
             return Ok(Number::default());
@@ -130,7 +135,9 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
         return None;
     }
     let magnitude = digits.iter().fold(0_i64, |sum, digit| {
-        sum.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(1 << 40)
+        sum.saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'))
+            .min(1 << 40)
     });
     Some(if negative { -magnitude } else { magnitude })
 }
@@ -163,11 +170,19 @@ impl Number {
             return Err(NumberError::Underflow);
         }
         let scale = i16::try_from(scale).map_err(|_| NumberError::Underflow)?;
-        Ok(Self { negative, coefficient, scale })
+        Ok(Self {
+            negative,
+            coefficient,
+            scale,
+        })
     }
 
     pub(super) fn from_i64(value: i64) -> Self {
-        let mut number = Self { negative: value < 0, coefficient: value.unsigned_abs().into(), scale: 0 };
+        let mut number = Self {
+            negative: value < 0,
+            coefficient: value.unsigned_abs().into(),
+            scale: 0,
+        };
         if number.coefficient == 0 {
             return Self::default();
         }
@@ -185,14 +200,19 @@ impl Number {
             self.coefficient.checked_mul(factor)?
         } else {
             let power = u32::from(self.scale.unsigned_abs());
-            10_u128.checked_pow(power).map_or(0, |divisor| self.coefficient / divisor)
+            10_u128
+                .checked_pow(power)
+                .map_or(0, |divisor| self.coefficient / divisor)
         };
         let magnitude = i64::try_from(magnitude).ok()?;
         Some(if self.negative { -magnitude } else { magnitude })
     }
 
     pub(super) fn negated(self) -> Self {
-        Self { negative: !self.negative && self.coefficient != 0, ..self }
+        Self {
+            negative: !self.negative && self.coefficient != 0,
+            ..self
+        }
     }
 
     /// The exact sum; an error where it needs more than 38 digits, never a rounding.
@@ -203,7 +223,11 @@ impl Number {
         if other.coefficient == 0 {
             return Ok(self);
         }
-        let (high, low) = if self.scale >= other.scale { (self, other) } else { (other, self) };
+        let (high, low) = if self.scale >= other.scale {
+            (self, other)
+        } else {
+            (other, self)
+        };
         // The low number's last digit is not zero, so a wider span than 39 digits cannot be exact.
         let shift = u32::from(high.scale.abs_diff(low.scale));
         let aligned = 10_u128
@@ -263,7 +287,10 @@ impl Number {
             *pair = u8::try_from(rest % 100).unwrap_or(0);
             rest /= 100;
         }
-        let used = pairs.iter().rposition(|pair| *pair != 0).map_or(0, |last| last + 1);
+        let used = pairs
+            .iter()
+            .rposition(|pair| *pair != 0)
+            .map_or(0, |last| last + 1);
         bytes.extend(pairs[..used].iter().map(|pair| pair + 1));
         if self.negative {
             bytes[1..].iter_mut().for_each(|byte| *byte = !*byte);
@@ -283,7 +310,8 @@ impl Number {
         };
         let (exponent, pairs) = body.split_first()?;
         let coefficient = pairs.iter().try_fold(0_u128, |sum, pair| {
-            sum.checked_mul(100)?.checked_add(u128::from(pair.checked_sub(1)?))
+            sum.checked_mul(100)?
+                .checked_add(u128::from(pair.checked_sub(1)?))
         })?;
         let exponent = i64::from(*exponent) + EXPONENT_MIN;
         let digits = i64::try_from(pairs.len() * 2).ok()?;
@@ -307,7 +335,9 @@ const ZERO: u8 = 2;
 const POSITIVE: u8 = 3;
 
 fn digit_count(coefficient: u128) -> usize {
-    coefficient.checked_ilog10().map_or(0, |log| log as usize + 1)
+    coefficient
+        .checked_ilog10()
+        .map_or(0, |log| log as usize + 1)
 }
 
 impl Ord for Number {
@@ -356,15 +386,33 @@ mod tests {
     #[test]
     fn spellings_are_read_as_aws_reads_them() {
         let table = [
-            ("+5", "5"), (".5", "0.5"), ("5.", "5"), ("1.e5", "100000"), ("00042", "42"), ("1.50", "1.5"),
-            ("1.5E2", "150"), ("-0", "0"), ("-0.0010", "-0.001"), ("0e999999", "0"), ("1E+2", "100"),
-            ("12345678901234567890123456789012345678", "12345678901234567890123456789012345678"),
+            ("+5", "5"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("1.e5", "100000"),
+            ("00042", "42"),
+            ("1.50", "1.5"),
+            ("1.5E2", "150"),
+            ("-0", "0"),
+            ("-0.0010", "-0.001"),
+            ("0e999999", "0"),
+            ("1E+2", "100"),
+            (
+                "12345678901234567890123456789012345678",
+                "12345678901234567890123456789012345678",
+            ),
         ];
         for (text, plain) in table {
             assert_eq!(number(text).to_string(), plain, "{text}");
         }
-        for text in ["", ".", "1.2.3", "+e2", "1+2", " 1", "1 ", "1e", "e5", "abc", "--1", "1e+", "NaN"] {
-            assert_eq!(Number::parse(text), Err(NumberError::NotNumeric(text.into())), "{text}");
+        for text in [
+            "", ".", "1.2.3", "+e2", "1+2", " 1", "1 ", "1e", "e5", "abc", "--1", "1e+", "NaN",
+        ] {
+            assert_eq!(
+                Number::parse(text),
+                Err(NumberError::NotNumeric(text.into())),
+                "{text}"
+            );
         }
     }
 
@@ -374,31 +422,77 @@ mod tests {
         assert!(Number::parse("1E-130").is_ok());
         assert_eq!(Number::parse("1E+126"), Err(NumberError::Overflow));
         assert_eq!(Number::parse("-1E-131"), Err(NumberError::Underflow));
-        assert_eq!(Number::parse(&"1".repeat(39)), Err(NumberError::TooManyDigits));
+        assert_eq!(
+            Number::parse(&"1".repeat(39)),
+            Err(NumberError::TooManyDigits)
+        );
         assert_eq!(number(&format!("1{}", "0".repeat(100))), number("1E100"));
     }
 
     #[test]
     fn sums_are_exact_or_refused() {
         let table = [
-            ("0.1", "0.2", "0.3"), ("1", "-1", "0"), ("99", "1", "100"), ("1E38", "-1", &"9".repeat(38)),
-            ("-5", "3", "-2"), ("1E-130", "1E-130", "2E-130"), ("1E125", "-9E124", "1E124"),
+            ("0.1", "0.2", "0.3"),
+            ("1", "-1", "0"),
+            ("99", "1", "100"),
+            ("1E38", "-1", &"9".repeat(38)),
+            ("-5", "3", "-2"),
+            ("1E-130", "1E-130", "2E-130"),
+            ("1E125", "-9E124", "1E124"),
         ];
         for (left, right, sum) in table {
-            assert_eq!(number(left).plus(number(right)), Ok(number(sum)), "{left} + {right}");
-            assert_eq!(number(right).plus(number(left)), Ok(number(sum)), "{right} + {left}");
+            assert_eq!(
+                number(left).plus(number(right)),
+                Ok(number(sum)),
+                "{left} + {right}"
+            );
+            assert_eq!(
+                number(right).plus(number(left)),
+                Ok(number(sum)),
+                "{right} + {left}"
+            );
         }
-        assert_eq!(number("1E38").plus(number("1")), Err(NumberError::TooManyDigits));
-        assert_eq!(number("1E40").minus(number("1")), Err(NumberError::TooManyDigits));
-        assert_eq!(number("9E125").plus(number("1E125")), Err(NumberError::Overflow));
+        assert_eq!(
+            number("1E38").plus(number("1")),
+            Err(NumberError::TooManyDigits)
+        );
+        assert_eq!(
+            number("1E40").minus(number("1")),
+            Err(NumberError::TooManyDigits)
+        );
+        assert_eq!(
+            number("9E125").plus(number("1E125")),
+            Err(NumberError::Overflow)
+        );
     }
 
     #[test]
     fn sortable_bytes_sort_as_numbers_and_read_back() {
         let sorted = [
-            "-9.9999999999999999999999999999999999999E+125", "-123.5", "-123.45", "-123", "-12", "-1.01", "-1",
-            "-0.5", "-1E-130", "0", "1E-130", "0.5", "0.51", "1", "1.01", "9", "10", "12", "123", "123.45", "123.5",
-            "12345678901234567890123456789012345677", "12345678901234567890123456789012345678", "1E125",
+            "-9.9999999999999999999999999999999999999E+125",
+            "-123.5",
+            "-123.45",
+            "-123",
+            "-12",
+            "-1.01",
+            "-1",
+            "-0.5",
+            "-1E-130",
+            "0",
+            "1E-130",
+            "0.5",
+            "0.51",
+            "1",
+            "1.01",
+            "9",
+            "10",
+            "12",
+            "123",
+            "123.45",
+            "123.5",
+            "12345678901234567890123456789012345677",
+            "12345678901234567890123456789012345678",
+            "1E125",
         ];
         for pair in sorted.windows(2) {
             let (low, high) = (number(pair[0]), number(pair[1]));
@@ -406,7 +500,11 @@ mod tests {
             assert!(low.sortable() < high.sortable(), "bytes of {low} < {high}");
         }
         for text in sorted {
-            assert_eq!(Number::from_sortable(&number(text).sortable()), Some(number(text)), "{text}");
+            assert_eq!(
+                Number::from_sortable(&number(text).sortable()),
+                Some(number(text)),
+                "{text}"
+            );
         }
     }
 }

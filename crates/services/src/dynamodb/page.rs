@@ -34,15 +34,25 @@ impl<'a> Source<'a> {
             .record
             .index(name)
             .filter(|index| index.status != Status::Deleting)
-            .ok_or_else(|| validation(format!("The table does not have the specified index: {name}")))?;
+            .ok_or_else(|| {
+                validation(format!(
+                    "The table does not have the specified index: {name}"
+                ))
+            })?;
         if index.status == Status::Creating {
-            return Err(validation(format!("Cannot read from backfilling global secondary index: {name}")));
+            return Err(validation(format!(
+                "Cannot read from backfilling global secondary index: {name}"
+            )));
         }
-        Ok(Self { table, index: Some(index) })
+        Ok(Self {
+            table,
+            index: Some(index),
+        })
     }
 
     pub(super) fn keys(&self) -> &KeySchema {
-        self.index.map_or(&self.table.record.keys, |index| &index.keys)
+        self.index
+            .map_or(&self.table.record.keys, |index| &index.keys)
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -54,21 +64,33 @@ impl<'a> Source<'a> {
     }
 
     /// Refuses what this source cannot give.
-    pub(super) fn check_read(&self, input: &ReadPageInput, projection: Option<&Projection>) -> Result<()> {
+    pub(super) fn check_read(
+        &self,
+        input: &ReadPageInput,
+        projection: Option<&Projection>,
+    ) -> Result<()> {
         if self.is_global() && input.consistent_read == Some(true) {
-            return Err(validation("Consistent reads are not supported on global secondary indexes"));
+            return Err(validation(
+                "Consistent reads are not supported on global secondary indexes",
+            ));
         }
         let Some(index) = self.index.filter(|index| !index.local) else {
             return Ok(());
         };
-        if input.select.as_deref() == Some("ALL_ATTRIBUTES") && index.projection != IndexProjection::All {
+        if input.select.as_deref() == Some("ALL_ATTRIBUTES")
+            && index.projection != IndexProjection::All
+        {
             return Err(invalid_parameter(format!(
                 "Select type ALL_ATTRIBUTES is not supported for global secondary index {} because its projection type is not ALL",
                 index.name
             )));
         }
         let foreign: Vec<&str> = projection.map_or(Vec::new(), |projection| {
-            projection.roots().filter(|name| !self.projects(index, name)).map(String::as_str).collect()
+            projection
+                .roots()
+                .filter(|name| !self.projects(index, name))
+                .map(String::as_str)
+                .collect()
         });
         if !foreign.is_empty() {
             return Err(invalid_parameter(format!(
@@ -94,10 +116,14 @@ impl<'a> Source<'a> {
         let Some(index) = self.index.filter(|index| index.local) else {
             return false;
         };
-        let foreign = |projection: &Projection| projection.roots().any(|name| !self.projects(index, name));
+        let foreign =
+            |projection: &Projection| projection.roots().any(|name| !self.projects(index, name));
         match projection {
             Some(projection) => foreign(projection),
-            None => input.select.as_deref() == Some("ALL_ATTRIBUTES") && index.projection != IndexProjection::All,
+            None => {
+                input.select.as_deref() == Some("ALL_ATTRIBUTES")
+                    && index.projection != IndexProjection::All
+            }
         }
     }
 
@@ -117,7 +143,9 @@ impl<'a> Source<'a> {
         expected.dedup();
         let fits = |name: &String| {
             let value = key.get(name)?;
-            table.attribute_type(name).filter(|kind| is_of_type(value, *kind))
+            table
+                .attribute_type(name)
+                .filter(|kind| is_of_type(value, *kind))
         };
         if key.len() != expected.len() || expected.iter().any(|name| fits(name).is_none()) {
             return Err(validation(mismatch));
@@ -129,7 +157,11 @@ impl<'a> Source<'a> {
     }
 
     fn rows<'tx>(&self, tx: &'tx Tx<'_>, page: &Page) -> Result<Scan<'tx>> {
-        let table = if self.index.is_some() { INDEX_ROWS } else { ITEMS };
+        let table = if self.index.is_some() {
+            INDEX_ROWS
+        } else {
+            ITEMS
+        };
         let (mut from, mut to) = (page.rows.from.clone(), page.rows.to.clone());
         match (&page.start, page.direction) {
             // Nothing lies between a key and the same key with a zero behind it.
@@ -162,7 +194,12 @@ struct Found {
 }
 
 impl Page {
-    pub(super) fn read(self, tx: &Tx<'_>, source: &Source<'_>, input: &ReadPageInput) -> Result<ReadPageOutput> {
+    pub(super) fn read(
+        self,
+        tx: &Tx<'_>,
+        source: &Source<'_>,
+        input: &ReadPageInput,
+    ) -> Result<ReadPageOutput> {
         let found = self.examine(tx, source, input)?;
         let consistent = input.consistent_read == Some(true);
         let mut usage = Usage::default();
@@ -200,11 +237,22 @@ impl Page {
             if full {
                 found.last = Some(source.position(&row));
             }
-            let item = if fetches { found.fetch(tx, source, row, input)? } else { row };
-            if self.filter.as_ref().is_none_or(|filter| filter.holds(&item)) {
+            let item = if fetches {
+                found.fetch(tx, source, row, input)?
+            } else {
+                row
+            };
+            if self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.holds(&item))
+            {
                 found.count += 1;
                 if !count_only {
-                    let cut = self.projection.as_ref().map(|projection| projection.apply(&item));
+                    let cut = self
+                        .projection
+                        .as_ref()
+                        .map(|projection| projection.apply(&item));
                     found.items.push(cut.unwrap_or(item));
                 }
             }
@@ -218,7 +266,13 @@ impl Page {
 
 impl Found {
     /// The whole item behind a row of a local index, at the price of a read.
-    fn fetch(&mut self, tx: &Tx<'_>, source: &Source<'_>, row: Item, input: &ReadPageInput) -> Result<Item> {
+    fn fetch(
+        &mut self,
+        tx: &Tx<'_>,
+        source: &Source<'_>,
+        row: Item,
+        input: &ReadPageInput,
+    ) -> Result<Item> {
         let key = base_key(&source.table.record, &row)?;
         let item = source.table.get(tx, &key)?.unwrap_or(row);
         self.fetched_units += read_units(item_size(&item), input.consistent_read == Some(true));

@@ -1,8 +1,8 @@
 //! Query and Scan: pages of rows out of a table or an index.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>
 
-use cumulet_kernel::{Context, Tx};
 use cumulet_kernel::store::Direction;
+use cumulet_kernel::{Context, Tx};
 
 use super::api::{ReadPageInput, ReadPageOutput};
 use super::errors::{invalid_parameter, validation};
@@ -25,7 +25,11 @@ struct Question {
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>
-pub(super) fn query(tx: &mut Tx<'_>, context: &Context, mut input: ReadPageInput) -> Result<ReadPageOutput> {
+pub(super) fn query(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    mut input: ReadPageInput,
+) -> Result<ReadPageOutput> {
     check_select(&input, true)?;
     let question = query_question(&mut input)?;
     let table = OpenTable::open(tx, context, &input.table_name)?;
@@ -33,17 +37,43 @@ pub(super) fn query(tx: &mut Tx<'_>, context: &Context, mut input: ReadPageInput
     source.check_read(&input, question.projection.as_ref())?;
     let condition = question.key_condition.as_ref();
     let condition = condition.ok_or_else(|| validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."))?;
-    refuse_keys_in_filter(&source, question.filter.as_ref(), input.query_filter.is_some())?;
-    let rows = condition.rows(&table.record, source.keys(), rows_prefix(&table.record, source.number()))?;
-    let start = input.exclusive_start_key.take().map(|key| source.start(key, "The provided starting key is invalid")).transpose()?;
+    refuse_keys_in_filter(
+        &source,
+        question.filter.as_ref(),
+        input.query_filter.is_some(),
+    )?;
+    let rows = condition.rows(
+        &table.record,
+        source.keys(),
+        rows_prefix(&table.record, source.number()),
+    )?;
+    let start = input
+        .exclusive_start_key
+        .take()
+        .map(|key| source.start(key, "The provided starting key is invalid"))
+        .transpose()?;
     check_start(start.as_deref(), &rows)?;
-    let direction = if input.scan_index_forward == Some(false) { Direction::Backward } else { Direction::Forward };
-    let page = Page { rows, start, direction, filter: question.filter, projection: question.projection };
+    let direction = if input.scan_index_forward == Some(false) {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    };
+    let page = Page {
+        rows,
+        start,
+        direction,
+        filter: question.filter,
+        projection: question.projection,
+    };
     page.read(tx, &source, &input)
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html>
-pub(super) fn scan(tx: &mut Tx<'_>, context: &Context, mut input: ReadPageInput) -> Result<ReadPageOutput> {
+pub(super) fn scan(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    mut input: ReadPageInput,
+) -> Result<ReadPageOutput> {
     check_select(&input, false)?;
     let segments = check_segments(&input)?;
     let question = scan_question(&mut input)?;
@@ -52,16 +82,32 @@ pub(super) fn scan(tx: &mut Tx<'_>, context: &Context, mut input: ReadPageInput)
     source.check_read(&input, question.projection.as_ref())?;
     let prefix = rows_prefix(&table.record, source.number());
     let (from, to) = segment(&prefix, segments.0, segments.1);
-    let rows = Rows { partition: prefix, from, to };
-    let mismatch = "The provided starting key is invalid: The provided key element does not match the schema";
-    let start = input.exclusive_start_key.take().map(|key| source.start(key, mismatch)).transpose()?;
-    let outside = |start: &Vec<u8>| *start < rows.from || rows.to.as_ref().is_some_and(|to| start >= to);
+    let rows = Rows {
+        partition: prefix,
+        from,
+        to,
+    };
+    let mismatch =
+        "The provided starting key is invalid: The provided key element does not match the schema";
+    let start = input
+        .exclusive_start_key
+        .take()
+        .map(|key| source.start(key, mismatch))
+        .transpose()?;
+    let outside =
+        |start: &Vec<u8>| *start < rows.from || rows.to.as_ref().is_some_and(|to| start >= to);
     if start.as_ref().is_some_and(outside) {
         return Err(validation(
             "The provided Exclusive start key does not map to the provided Segment and TotalSegments values.",
         ));
     }
-    let page = Page { rows, start, direction: Direction::Forward, filter: question.filter, projection: question.projection };
+    let page = Page {
+        rows,
+        start,
+        direction: Direction::Forward,
+        filter: question.filter,
+        projection: question.projection,
+    };
     page.read(tx, &source, &input)
 }
 
@@ -73,7 +119,9 @@ fn check_start(start: Option<&[u8]>, rows: &Rows) -> Result<()> {
         ));
     }
     if start < rows.from.as_slice() || rows.to.as_deref().is_some_and(|to| start >= to) {
-        return Err(validation("The provided starting key does not match the range key predicate"));
+        return Err(validation(
+            "The provided starting key does not match the range key predicate",
+        ));
     }
     Ok(())
 }
@@ -87,27 +135,44 @@ fn query_question(input: &mut ReadPageInput) -> Result<Question> {
             ("KeyConditions", input.key_conditions.is_some()),
         ],
         &[
-            ("ProjectionExpression", input.projection_expression.is_some()),
+            (
+                "ProjectionExpression",
+                input.projection_expression.is_some(),
+            ),
             ("FilterExpression", input.filter_expression.is_some()),
-            ("KeyConditionExpression", input.key_condition_expression.is_some()),
+            (
+                "KeyConditionExpression",
+                input.key_condition_expression.is_some(),
+            ),
         ],
         input.expression_attribute_names.is_some(),
         Some(input.expression_attribute_values.is_some()),
     )?;
     let mut placeholders = placeholders(input)?;
     let key_condition = match (&input.key_condition_expression, input.key_conditions.take()) {
-        (Some(text), _) => Some(expression::condition(Kind::KeyCondition, text, &mut placeholders)?),
+        (Some(text), _) => Some(expression::condition(
+            Kind::KeyCondition,
+            text,
+            &mut placeholders,
+        )?),
         (None, Some(conditions)) => Some(legacy::conditions(conditions, None)?),
         (None, None) => None,
     };
     let key_condition = key_condition.map(KeyCondition::new).transpose()?;
     let filter = match input.query_filter.clone() {
-        Some(conditions) => Some(legacy::conditions(conditions, input.conditional_operator.as_deref())?),
+        Some(conditions) => Some(legacy::conditions(
+            conditions,
+            input.conditional_operator.as_deref(),
+        )?),
         None => expression_filter(input, &mut placeholders)?,
     };
     let projection = projection(input, &mut placeholders)?;
     placeholders.refuse_unused()?;
-    Ok(Question { projection, filter, key_condition })
+    Ok(Question {
+        projection,
+        filter,
+        key_condition,
+    })
 }
 
 fn scan_question(input: &mut ReadPageInput) -> Result<Question> {
@@ -118,7 +183,10 @@ fn scan_question(input: &mut ReadPageInput) -> Result<Question> {
             ("ConditionalOperator", input.conditional_operator.is_some()),
         ],
         &[
-            ("ProjectionExpression", input.projection_expression.is_some()),
+            (
+                "ProjectionExpression",
+                input.projection_expression.is_some(),
+            ),
             ("FilterExpression", input.filter_expression.is_some()),
         ],
         input.expression_attribute_names.is_some(),
@@ -126,35 +194,59 @@ fn scan_question(input: &mut ReadPageInput) -> Result<Question> {
     )?;
     let mut placeholders = placeholders(input)?;
     let filter = match input.scan_filter.take() {
-        Some(conditions) => Some(legacy::conditions(conditions, input.conditional_operator.as_deref())?),
+        Some(conditions) => Some(legacy::conditions(
+            conditions,
+            input.conditional_operator.as_deref(),
+        )?),
         None => expression_filter(input, &mut placeholders)?,
     };
     let projection = projection(input, &mut placeholders)?;
     placeholders.refuse_unused()?;
-    Ok(Question { projection, filter, key_condition: None })
+    Ok(Question {
+        projection,
+        filter,
+        key_condition: None,
+    })
 }
 
 fn placeholders(input: &mut ReadPageInput) -> Result<Placeholders> {
-    Placeholders::new(input.expression_attribute_names.take(), input.expression_attribute_values.take())
+    Placeholders::new(
+        input.expression_attribute_names.take(),
+        input.expression_attribute_values.take(),
+    )
 }
 
-fn expression_filter(input: &ReadPageInput, placeholders: &mut Placeholders) -> Result<Option<Condition>> {
+fn expression_filter(
+    input: &ReadPageInput,
+    placeholders: &mut Placeholders,
+) -> Result<Option<Condition>> {
     let text = input.filter_expression.as_deref();
-    text.map(|text| expression::condition(Kind::Filter, text, placeholders)).transpose()
+    text.map(|text| expression::condition(Kind::Filter, text, placeholders))
+        .transpose()
 }
 
-fn projection(input: &ReadPageInput, placeholders: &mut Placeholders) -> Result<Option<Projection>> {
+fn projection(
+    input: &ReadPageInput,
+    placeholders: &mut Placeholders,
+) -> Result<Option<Projection>> {
     if let Some(names) = &input.attributes_to_get {
         check_distinct(names)?;
         return Ok(Some(Projection::attributes(names)));
     }
     let text = input.projection_expression.as_deref();
-    text.map(|text| expression::projection(text, placeholders)).transpose()
+    text.map(|text| expression::projection(text, placeholders))
+        .transpose()
 }
 
 /// Query wraps these refusals, Scan leaves them bare.
 fn check_select(input: &ReadPageInput, wrapped: bool) -> Result<()> {
-    let refuse = |text: String| Err(if wrapped { invalid_parameter(text) } else { validation(text) });
+    let refuse = |text: String| {
+        Err(if wrapped {
+            invalid_parameter(text)
+        } else {
+            validation(text)
+        })
+    };
     let given = match (&input.projection_expression, &input.attributes_to_get) {
         (Some(_), _) => Some("ProjectionExpression"),
         (None, Some(_)) => Some("AttributesToGet"),
@@ -186,15 +278,21 @@ fn check_segments(input: &ReadPageInput) -> Result<(u64, u64)> {
         (Some(_), None) => Err(validation(
             "The TotalSegments parameter is required but was not present in the request when Segment parameter is present",
         )),
-        (Some(segment), Some(total)) if segment >= total || total > SEGMENTS_MAX => Err(validation(format!(
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {segment} is not less than TotalSegments: {total}"
-        ))),
+        (Some(segment), Some(total)) if segment >= total || total > SEGMENTS_MAX => {
+            Err(validation(format!(
+                "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {segment} is not less than TotalSegments: {total}"
+            )))
+        }
         (Some(segment), Some(total)) => Ok((segment, total)),
     }
 }
 
 /// A filter looks at what the key condition has left: key attributes have no place in it.
-fn refuse_keys_in_filter(source: &Source<'_>, filter: Option<&Condition>, older: bool) -> Result<()> {
+fn refuse_keys_in_filter(
+    source: &Source<'_>,
+    filter: Option<&Condition>,
+    older: bool,
+) -> Result<()> {
     let mut found = None;
     if let Some(filter) = filter {
         filter.visit_paths(&mut |path| {
@@ -205,7 +303,11 @@ fn refuse_keys_in_filter(source: &Source<'_>, filter: Option<&Condition>, older:
     }
     match found {
         Some(name) => {
-            let parameter = if older { "QueryFilter" } else { "Filter Expression" };
+            let parameter = if older {
+                "QueryFilter"
+            } else {
+                "Filter Expression"
+            };
             Err(validation(format!(
                 "{parameter} can only contain non-primary key attributes: Primary key attribute: {name}"
             )))

@@ -21,7 +21,11 @@ pub(super) fn check_combination(
     values_given: Option<bool>,
 ) -> Result<()> {
     let given = |parameters: &[Given]| -> Vec<&'static str> {
-        parameters.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect()
+        parameters
+            .iter()
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| *name)
+            .collect()
     };
     let (older, used) = (given(older), given(expressions));
     if !older.is_empty() && !used.is_empty() {
@@ -32,9 +36,14 @@ pub(super) fn check_combination(
         )));
     }
     if names_given && used.is_empty() {
-        return Err(validation("ExpressionAttributeNames can only be specified when using expressions"));
+        return Err(validation(
+            "ExpressionAttributeNames can only be specified when using expressions",
+        ));
     }
-    let taking: Vec<&Given> = expressions.iter().filter(|(name, _)| *name != "ProjectionExpression").collect();
+    let taking: Vec<&Given> = expressions
+        .iter()
+        .filter(|(name, _)| *name != "ProjectionExpression")
+        .collect();
     if values_given == Some(true) && taking.iter().all(|(_, given)| !given) {
         let names: Vec<&str> = taking.iter().map(|(name, _)| *name).collect();
         let verb = if names.len() > 1 { "are" } else { "is" };
@@ -63,7 +72,9 @@ pub(super) fn projection(
         return Ok(Some(Projection::attributes(wanted)));
     }
     let mut placeholders = Placeholders::new(names, None)?;
-    let parsed = expression.map(|text| expression::projection(text, &mut placeholders)).transpose()?;
+    let parsed = expression
+        .map(|text| expression::projection(text, &mut placeholders))
+        .transpose()?;
     placeholders.refuse_unused()?;
     Ok(parsed)
 }
@@ -72,28 +83,48 @@ pub(super) fn check_distinct(names: &[String]) -> Result<()> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(super::errors::invalid_parameter(format!("Duplicate value in attribute name: {}", pair[0]))),
+        Some(pair) => Err(super::errors::invalid_parameter(format!(
+            "Duplicate value in attribute name: {}",
+            pair[0]
+        ))),
         None => Ok(()),
     }
 }
 
 /// The condition of a write, from whichever parameters gave one.
-pub(super) fn write_condition(input: &mut WriteItemInput, placeholders: &mut Placeholders) -> Result<Option<Condition>> {
-    if input.conditional_operator.is_some() && input.expected.as_ref().is_none_or(|expected| expected.is_empty()) {
-        return Err(validation("ConditionalOperator cannot be used without Filter or Expected"));
+pub(super) fn write_condition(
+    input: &mut WriteItemInput,
+    placeholders: &mut Placeholders,
+) -> Result<Option<Condition>> {
+    if input.conditional_operator.is_some()
+        && input
+            .expected
+            .as_ref()
+            .is_none_or(|expected| expected.is_empty())
+    {
+        return Err(validation(
+            "ConditionalOperator cannot be used without Filter or Expected",
+        ));
     }
     if let Some(expected) = input.expected.take() {
         if input.conditional_operator.is_some() && expected.len() == 1 {
-            return Err(validation("ConditionalOperator can only be used when two or more conditions are specified"));
+            return Err(validation(
+                "ConditionalOperator can only be used when two or more conditions are specified",
+            ));
         }
         return legacy::expected(expected, input.conditional_operator.as_deref()).map(Some);
     }
     let text = input.condition_expression.as_deref();
-    text.map(|text| expression::condition(Kind::Condition, text, placeholders)).transpose()
+    text.map(|text| expression::condition(Kind::Condition, text, placeholders))
+        .transpose()
 }
 
 /// Refuses unless the condition holds of the item that is there.
-pub(super) fn check_condition(condition: Option<&Condition>, old: Option<&Item>, return_old: Option<&str>) -> Result<()> {
+pub(super) fn check_condition(
+    condition: Option<&Condition>,
+    old: Option<&Item>,
+    return_old: Option<&str>,
+) -> Result<()> {
     let empty = Item::new();
     if condition.is_none_or(|condition| condition.holds(old.unwrap_or(&empty))) {
         return Ok(());

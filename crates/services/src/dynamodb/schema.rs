@@ -2,7 +2,9 @@
 
 use super::errors::{invalid_parameter, validation};
 use super::state::{IndexProjection, IndexRecord, KeySchema, ScalarType, Status, Throughput};
-use super::table_api::{AttributeDefinition, IndexInput, KeySchemaElement, ProjectionInput, TableInput, ThroughputInput};
+use super::table_api::{
+    AttributeDefinition, IndexInput, KeySchemaElement, ProjectionInput, TableInput, ThroughputInput,
+};
 use crate::error::Result;
 
 const LOCAL_INDEXES_MAX: usize = 5;
@@ -18,13 +20,19 @@ pub(super) fn attributes(definitions: &[AttributeDefinition]) -> Result<Attribut
     for definition in definitions {
         let kind = ScalarType::parse(&definition.attribute_type)
             .ok_or_else(|| invalid_parameter("Unknown attribute type"))?;
-        if attributes.iter().any(|(name, _)| *name == definition.attribute_name) {
+        if attributes
+            .iter()
+            .any(|(name, _)| *name == definition.attribute_name)
+        {
             return Err(invalid_parameter(format!(
-                "Duplicate attribute definitions found for attribute: {}", definition.attribute_name
+                "Duplicate attribute definitions found for attribute: {}",
+                definition.attribute_name
             )));
         }
         if definition.attribute_name.len() > KEY_NAME_MAX_BYTES {
-            return Err(invalid_parameter("Attribute name is too long, must be less than or equal to 255 bytes"));
+            return Err(invalid_parameter(
+                "Attribute name is too long, must be less than or equal to 255 bytes",
+            ));
         }
         attributes.push((definition.attribute_name.clone(), kind));
     }
@@ -43,7 +51,10 @@ pub(super) fn simple_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
         )),
         [hash, range @ ..] => Ok(KeySchema {
             hash: vec![hash.attribute_name.clone()],
-            range: range.iter().map(|element| element.attribute_name.clone()).collect(),
+            range: range
+                .iter()
+                .map(|element| element.attribute_name.clone())
+                .collect(),
         }),
     }
 }
@@ -55,15 +66,27 @@ fn global_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
     }
     let of_type = |kind: &str| -> Vec<String> {
         let elements = elements.iter().filter(|element| element.key_type == kind);
-        elements.map(|element| element.attribute_name.clone()).collect()
+        elements
+            .map(|element| element.attribute_name.clone())
+            .collect()
     };
-    let keys = KeySchema { hash: of_type("HASH"), range: of_type("RANGE") };
-    let ordered = elements.iter().take(keys.hash.len()).all(|element| element.key_type == "HASH");
+    let keys = KeySchema {
+        hash: of_type("HASH"),
+        range: of_type("RANGE"),
+    };
+    let ordered = elements
+        .iter()
+        .take(keys.hash.len())
+        .all(|element| element.key_type == "HASH");
     if keys.hash.is_empty() || !ordered {
-        return Err(validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type"));
+        return Err(validation(
+            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
+        ));
     }
     if keys.hash.len() > INDEX_KEY_PARTS_MAX || keys.range.len() > INDEX_KEY_PARTS_MAX {
-        return Err(invalid_parameter("An index key takes at most four partition and four sort attributes"));
+        return Err(invalid_parameter(
+            "An index key takes at most four partition and four sort attributes",
+        ));
     }
     Ok(keys)
 }
@@ -71,11 +94,15 @@ fn global_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
 /// Refuses keys without definition, and a name used twice.
 pub(super) fn check_defined(keys: &KeySchema, attributes: &Attributes) -> Result<()> {
     let mut names: Vec<&String> = keys.names().collect();
-    let undefined = names.iter().any(|name| !attributes.iter().any(|(known, _)| known == *name));
+    let undefined = names
+        .iter()
+        .any(|name| !attributes.iter().any(|(known, _)| known == *name));
     names.sort();
     let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
     if undefined || twice {
-        return Err(validation("Invalid KeySchema: Some index key attribute have no definition"));
+        return Err(validation(
+            "Invalid KeySchema: Some index key attribute have no definition",
+        ));
     }
     Ok(())
 }
@@ -86,8 +113,14 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
 }
 
 /// Refuses definitions that no key uses.
-pub(super) fn check_all_used(attributes: &Attributes, keys: &KeySchema, indexes: &[IndexRecord]) -> Result<()> {
-    let used = |name: &String| keys.contains(name) || indexes.iter().any(|index| index.keys.contains(name));
+pub(super) fn check_all_used(
+    attributes: &Attributes,
+    keys: &KeySchema,
+    indexes: &[IndexRecord],
+) -> Result<()> {
+    let used = |name: &String| {
+        keys.contains(name) || indexes.iter().any(|index| index.keys.contains(name))
+    };
     if attributes.iter().all(|(name, _)| used(name)) {
         return Ok(());
     }
@@ -97,7 +130,12 @@ pub(super) fn check_all_used(attributes: &Attributes, keys: &KeySchema, indexes:
         ));
     }
     let defined = listed(attributes.iter().map(|(name, _)| name));
-    let keys_used = listed(attributes.iter().map(|(name, _)| name).filter(|name| used(name)));
+    let keys_used = listed(
+        attributes
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| used(name)),
+    );
     Err(invalid_parameter(format!(
         "Some AttributeDefinitions are not used. AttributeDefinitions: {defined}, keys used: {keys_used}"
     )))
@@ -117,15 +155,22 @@ fn projection(input: &ProjectionInput) -> Result<IndexProjection> {
         Some(_) => {
             let names = input.non_key_attributes.clone().unwrap_or_default();
             if names.is_empty() {
-                return Err(invalid_parameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified"));
+                return Err(invalid_parameter(
+                    "ProjectionType is INCLUDE, but NonKeyAttributes is not specified",
+                ));
             }
             let mut sorted: Vec<&String> = names.iter().collect();
             sorted.sort();
             if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(invalid_parameter(format!("Duplicate projected attribute: {}", pair[0])));
+                return Err(invalid_parameter(format!(
+                    "Duplicate projected attribute: {}",
+                    pair[0]
+                )));
             }
             if names.iter().any(|name| name.len() > KEY_NAME_MAX_BYTES) {
-                return Err(invalid_parameter("Projected attribute name is too long, must be less than or equal to 255 bytes"));
+                return Err(invalid_parameter(
+                    "Projected attribute name is too long, must be less than or equal to 255 bytes",
+                ));
             }
             Ok(IndexProjection::Include(names))
         }
@@ -133,8 +178,17 @@ fn projection(input: &ProjectionInput) -> Result<IndexProjection> {
 }
 
 /// A new index out of its specification.
-pub(super) fn index(input: &IndexInput, local: bool, number: u32, attributes: &Attributes) -> Result<IndexRecord> {
-    let keys = if local { simple_keys(&input.key_schema)? } else { global_keys(&input.key_schema)? };
+pub(super) fn index(
+    input: &IndexInput,
+    local: bool,
+    number: u32,
+    attributes: &Attributes,
+) -> Result<IndexRecord> {
+    let keys = if local {
+        simple_keys(&input.key_schema)?
+    } else {
+        global_keys(&input.key_schema)?
+    };
     check_defined(&keys, attributes)?;
     let given = input.provisioned_throughput.unwrap_or_default();
     Ok(IndexRecord {
@@ -145,15 +199,27 @@ pub(super) fn index(input: &IndexInput, local: bool, number: u32, attributes: &A
         projection: projection(&input.projection)?,
         status: Status::Creating,
         backfill: None,
-        throughput: Throughput { read: given.read_capacity_units, write: given.write_capacity_units, ..Throughput::default() },
+        throughput: Throughput {
+            read: given.read_capacity_units,
+            write: given.write_capacity_units,
+            ..Throughput::default()
+        },
         on_demand: input.on_demand_throughput.clone(),
+        warm_throughput: input.warm_throughput,
     })
 }
 
 /// All indexes of a new table, numbered from 1.
-pub(super) fn indexes(input: &TableInput, keys: &KeySchema, attributes: &Attributes) -> Result<Vec<IndexRecord>> {
+pub(super) fn indexes(
+    input: &TableInput,
+    keys: &KeySchema,
+    attributes: &Attributes,
+) -> Result<Vec<IndexRecord>> {
     let local = input.local_secondary_indexes.as_deref().unwrap_or_default();
-    let global = input.global_secondary_indexes.as_deref().unwrap_or_default();
+    let global = input
+        .global_secondary_indexes
+        .as_deref()
+        .unwrap_or_default();
     check_given(input)?;
     if !local.is_empty() && keys.range.is_empty() {
         return Err(invalid_parameter(
@@ -161,14 +227,20 @@ pub(super) fn indexes(input: &TableInput, keys: &KeySchema, attributes: &Attribu
         ));
     }
     let mut indexes: Vec<IndexRecord> = Vec::new();
-    let inputs = local.iter().map(|input| (input, true)).chain(global.iter().map(|input| (input, false)));
+    let inputs = local
+        .iter()
+        .map(|input| (input, true))
+        .chain(global.iter().map(|input| (input, false)));
     for (number, (input, local)) in (1..).zip(inputs) {
         let index = index(input, local, number, attributes)?;
         if local {
             check_local_keys(&index, keys)?;
         }
         if indexes.iter().any(|known| known.name == index.name) {
-            return Err(invalid_parameter(format!("Duplicate index name: {}", index.name)));
+            return Err(invalid_parameter(format!(
+                "Duplicate index name: {}",
+                index.name
+            )));
         }
         indexes.push(index);
     }
@@ -190,7 +262,8 @@ fn check_given(input: &TableInput) -> Result<()> {
 fn check_local_keys(index: &IndexRecord, keys: &KeySchema) -> Result<()> {
     if index.keys.range.is_empty() {
         return Err(invalid_parameter(format!(
-            "Index KeySchema does not have a range key for index: {}", index.name
+            "Index KeySchema does not have a range key for index: {}",
+            index.name
         )));
     }
     if index.keys.hash != keys.hash {
@@ -207,10 +280,14 @@ fn check_local_keys(index: &IndexRecord, keys: &KeySchema) -> Result<()> {
 pub(super) fn check_counts(indexes: &[IndexRecord]) -> Result<()> {
     let local = indexes.iter().filter(|index| index.local).count();
     if local > LOCAL_INDEXES_MAX {
-        return Err(invalid_parameter("Number of LocalSecondaryIndexes exceeds per-table limit of 5"));
+        return Err(invalid_parameter(
+            "Number of LocalSecondaryIndexes exceeds per-table limit of 5",
+        ));
     }
     if indexes.len() - local > GLOBAL_INDEXES_MAX {
-        return Err(invalid_parameter("GlobalSecondaryIndex count exceeds the per-table limit of 20"));
+        return Err(invalid_parameter(
+            "GlobalSecondaryIndex count exceeds the per-table limit of 20",
+        ));
     }
     let projected: usize = indexes
         .iter()
@@ -228,14 +305,21 @@ pub(super) fn check_counts(indexes: &[IndexRecord]) -> Result<()> {
 }
 
 /// Refuses capacity on demand tables, and provisioned ones without.
-pub(super) fn check_billing(on_demand: bool, table: Option<ThroughputInput>, global: &[IndexInput]) -> Result<()> {
+pub(super) fn check_billing(
+    on_demand: bool,
+    table: Option<ThroughputInput>,
+    global: &[IndexInput],
+) -> Result<()> {
     if on_demand {
         if table.is_some() {
             return Err(invalid_parameter(
                 "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
             ));
         }
-        return match global.iter().find(|index| index.provisioned_throughput.is_some()) {
+        return match global
+            .iter()
+            .find(|index| index.provisioned_throughput.is_some())
+        {
             Some(index) => Err(invalid_parameter(format!(
                 "ProvisionedThroughput should not be specified for index: {} when BillingMode is PAY_PER_REQUEST",
                 index.index_name
@@ -248,9 +332,13 @@ pub(super) fn check_billing(on_demand: bool, table: Option<ThroughputInput>, glo
             "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
         ));
     }
-    match global.iter().find(|index| index.provisioned_throughput.is_none()) {
+    match global
+        .iter()
+        .find(|index| index.provisioned_throughput.is_none())
+    {
         Some(index) => Err(invalid_parameter(format!(
-            "ProvisionedThroughput must be specified for index: {}", index.index_name
+            "ProvisionedThroughput must be specified for index: {}",
+            index.index_name
         ))),
         None => Ok(()),
     }

@@ -13,7 +13,11 @@ use crate::error::{Error, Result};
 const RECOVERY_DAYS: i64 = 35;
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeLimits.html>
-pub(super) fn describe_limits(_tx: &mut Tx<'_>, _context: &Context, _input: Value) -> Result<Value> {
+pub(super) fn describe_limits(
+    _tx: &mut Tx<'_>,
+    _context: &Context,
+    _input: Value,
+) -> Result<Value> {
     Ok(json!({
         "AccountMaxReadCapacityUnits": 80_000, "AccountMaxWriteCapacityUnits": 80_000,
         "TableMaxReadCapacityUnits": 40_000, "TableMaxWriteCapacityUnits": 40_000,
@@ -23,7 +27,9 @@ pub(super) fn describe_limits(_tx: &mut Tx<'_>, _context: &Context, _input: Valu
 /// Backups name missing tables in their own way.
 fn recoverable(tx: &Tx<'_>, context: &Context, name: &str) -> Result<TableRecord> {
     table::named(tx, context, name).map_err(|error| match error.code.as_ref() {
-        "ResourceNotFoundException" => Error::new("TableNotFoundException", format!("Table not found: {name}")),
+        "ResourceNotFoundException" => {
+            Error::new("TableNotFoundException", format!("Table not found: {name}"))
+        }
         _ => error,
     })
 }
@@ -49,23 +55,39 @@ fn continuous_backups(context: &Context, record: &TableRecord) -> Value {
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeContinuousBackups.html>
-pub(super) fn describe_continuous_backups(tx: &mut Tx<'_>, context: &Context, input: NamedTableInput) -> Result<Value> {
+pub(super) fn describe_continuous_backups(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: NamedTableInput,
+) -> Result<Value> {
     let record = recoverable(tx, context, &input.table_name)?;
     Ok(continuous_backups(context, &record))
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html>
-pub(super) fn update_continuous_backups(tx: &mut Tx<'_>, context: &Context, input: UpdateRecoveryInput) -> Result<Value> {
+pub(super) fn update_continuous_backups(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: UpdateRecoveryInput,
+) -> Result<Value> {
     let mut record = recoverable(tx, context, &input.table_name)?;
     let wanted = input.point_in_time_recovery_specification;
     let days = wanted.recovery_period_in_days.unwrap_or(RECOVERY_DAYS);
     if !wanted.point_in_time_recovery_enabled && wanted.recovery_period_in_days.is_some() {
-        return Err(validation("RecoveryPeriodInDays can only be set when PointInTimeRecovery is enabled"));
+        return Err(validation(
+            "RecoveryPeriodInDays can only be set when PointInTimeRecovery is enabled",
+        ));
     }
-    let since = record.recovery.as_ref().filter(|recovery| recovery.enabled).and_then(|recovery| recovery.enabled_at);
+    let since = record
+        .recovery
+        .as_ref()
+        .filter(|recovery| recovery.enabled)
+        .and_then(|recovery| recovery.enabled_at);
     record.recovery = Some(Recovery {
         enabled: wanted.point_in_time_recovery_enabled,
-        enabled_at: wanted.point_in_time_recovery_enabled.then(|| since.unwrap_or(context.now)),
+        enabled_at: wanted
+            .point_in_time_recovery_enabled
+            .then(|| since.unwrap_or(context.now)),
         days,
     });
     table::save(tx, &record)?;

@@ -23,7 +23,8 @@ pub(super) const STREAMS: Table = Table::new(1106, "dynamodb.streams");
 /// stream number, sequence number -> sealed change
 pub(super) const CHANGES: Table = Table::new(1107, "dynamodb.changes");
 /// second of completion, account, region, token -> nothing
-pub(super) const TRANSACTION_TOKEN_AGES: Table = Table::new(1108, "dynamodb.transaction_token_ages");
+pub(super) const TRANSACTION_TOKEN_AGES: Table =
+    Table::new(1108, "dynamodb.transaction_token_ages");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ScalarType {
@@ -42,7 +43,9 @@ impl ScalarType {
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::S, Self::N, Self::B].into_iter().find(|kind| kind.name() == name)
+        [Self::S, Self::N, Self::B]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
@@ -89,6 +92,14 @@ pub(super) enum IndexProjection {
     Include(Vec<String>),
 }
 
+/// What a table or index was asked to bear at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct WarmThroughput {
+    pub(super) read_units_per_second: Option<i64>,
+    pub(super) write_units_per_second: Option<i64>,
+}
+
 /// Provisioned capacity and when it last changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Throughput {
@@ -113,6 +124,7 @@ pub(super) struct IndexRecord {
     pub(super) throughput: Throughput,
     /// `MaxReadRequestUnits` and `MaxWriteRequestUnits`, as given.
     pub(super) on_demand: Option<Value>,
+    pub(super) warm_throughput: Option<WarmThroughput>,
 }
 
 /// How far a backfill or a removal has come: the key after which it goes on.
@@ -124,7 +136,7 @@ pub(super) struct Backfill {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Encryption {
-    /// Under a key that belongs to the service.
+    /// By the service itself.
     Owned {
         #[serde(with = "serde_bytes")]
         key: Vec<u8>,
@@ -134,6 +146,9 @@ pub(super) enum Encryption {
         key_arn: String,
         #[serde(with = "serde_bytes")]
         data_key: Vec<u8>,
+        /// The table's key, sealed under the data key.
+        #[serde(with = "serde_bytes")]
+        table_key: Vec<u8>,
     },
 }
 
@@ -183,6 +198,7 @@ pub(super) struct TableRecord {
     pub(super) billing_named: bool,
     pub(super) throughput: Throughput,
     pub(super) on_demand_limits: Option<Value>,
+    pub(super) warm_throughput: Option<WarmThroughput>,
     pub(super) class: Option<String>,
     pub(super) class_changed: Option<Timestamp>,
     pub(super) deletion_protected: bool,
@@ -203,11 +219,17 @@ pub(super) struct ResourcePolicy {
 
 impl TableRecord {
     pub(super) fn arn(&self) -> String {
-        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+        format!(
+            "arn:aws:dynamodb:{}:{}:table/{}",
+            self.region, self.account, self.name
+        )
     }
 
     pub(super) fn attribute_type(&self, name: &str) -> Option<ScalarType> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
+        self.attributes
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, kind)| *kind)
     }
 
     pub(super) fn index(&self, name: &str) -> Option<&IndexRecord> {

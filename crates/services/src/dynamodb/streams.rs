@@ -12,7 +12,7 @@ use super::codec;
 use super::errors::{invalid_parameter, validation};
 use super::items::Writer;
 use super::key::key_of;
-use super::state::{CHANGES, StoredChange, STREAMS, StreamRecord, TableRecord, TableStream};
+use super::state::{CHANGES, STREAMS, StoredChange, StreamRecord, TableRecord, TableStream};
 use super::table::OpenTable;
 use super::table_api::StreamInput;
 use super::value::{Item, item_size};
@@ -32,21 +32,39 @@ pub(super) fn stream_key(account: &str, region: &str, arn: &str) -> Key {
 }
 
 /// Switches a table's stream on or off.
-pub(super) fn configure(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord, wanted: &StreamInput) -> Result<()> {
+pub(super) fn configure(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    record: &mut TableRecord,
+    wanted: &StreamInput,
+) -> Result<()> {
     let enabled = record.stream.as_ref().is_some_and(|stream| stream.enabled);
     match (wanted.stream_enabled, &wanted.stream_view_type) {
-        (true, None) => Err(invalid_parameter("StreamViewType must be specified when StreamEnabled is true")),
-        (true, Some(_)) if enabled => Err(validation(format!("Table already has an enabled stream: TableName: {}", record.name))),
+        (true, None) => Err(invalid_parameter(
+            "StreamViewType must be specified when StreamEnabled is true",
+        )),
+        (true, Some(_)) if enabled => Err(validation(format!(
+            "Table already has an enabled stream: TableName: {}",
+            record.name
+        ))),
         (true, Some(view_type)) => open(tx, context, record, view_type),
-        (false, Some(_)) => Err(invalid_parameter("StreamViewType must not be specified when StreamEnabled is false")),
-        (false, None) if !enabled && record.stream.is_some() => {
-            Err(validation(format!("Table is already disabled for stream: TableName: {}", record.name)))
-        }
+        (false, Some(_)) => Err(invalid_parameter(
+            "StreamViewType must not be specified when StreamEnabled is false",
+        )),
+        (false, None) if !enabled && record.stream.is_some() => Err(validation(format!(
+            "Table is already disabled for stream: TableName: {}",
+            record.name
+        ))),
         (false, None) => close(tx, context, record),
     }
 }
 
-fn open(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord, view_type: &str) -> Result<()> {
+fn open(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    record: &mut TableRecord,
+    view_type: &str,
+) -> Result<()> {
     let label = label(context.now);
     let sequence = tx.next_sequence()?;
     let stream = StreamRecord {
@@ -62,8 +80,17 @@ fn open(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord, view_type:
         last_sequence: None,
         encryption: record.encryption.clone(),
     };
-    tx.save(STREAMS, stream_key(&record.account, &record.region, &stream.arn), &stream)?;
-    record.stream = Some(TableStream { enabled: true, view_type: view_type.to_owned(), label, number: sequence });
+    tx.save(
+        STREAMS,
+        stream_key(&record.account, &record.region, &stream.arn),
+        &stream,
+    )?;
+    record.stream = Some(TableStream {
+        enabled: true,
+        view_type: view_type.to_owned(),
+        label,
+        number: sequence,
+    });
     Ok(())
 }
 
@@ -75,7 +102,9 @@ pub(super) fn close(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord
     stream.enabled = false;
     let label = stream.label.clone();
     let key = stream_key(&record.account, &record.region, &stream_arn(record, &label));
-    let mut stored: StreamRecord = tx.load(STREAMS, &key)?.ok_or_else(|| Error::internal("a stream's record is missing"))?;
+    let mut stored: StreamRecord = tx
+        .load(STREAMS, &key)?
+        .ok_or_else(|| Error::internal("a stream's record is missing"))?;
     stored.closed = Some(context.now);
     stored.last_sequence = Some(tx.next_sequence()?);
     tx.save(STREAMS, key, &stored)?;
@@ -84,21 +113,32 @@ pub(super) fn close(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord
 
 /// `2026-11-21T03:34:37.000`
 fn label(time: Timestamp) -> String {
-    let (days, ms) = (time.milliseconds().div_euclid(86_400_000), time.milliseconds().rem_euclid(86_400_000));
+    let (days, ms) = (
+        time.milliseconds().div_euclid(86_400_000),
+        time.milliseconds().rem_euclid(86_400_000),
+    );
     let (year, month, day) = date(days);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}", ms % 1000)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}",
+        ms % 1000
+    )
 }
 
 /// Civil date of a day since the epoch (proleptic Gregorian, years counted from March).
 fn date(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -118,7 +158,9 @@ pub(super) fn append(
     let Some(stream) = table.record.stream.as_ref().filter(|stream| stream.enabled) else {
         return Ok(());
     };
-    let Some(keyed) = new.or(old) else { return Ok(()) };
+    let Some(keyed) = new.or(old) else {
+        return Ok(());
+    };
     let images = |kind: &str| stream.view_type == kind || stream.view_type == "NEW_AND_OLD_IMAGES";
     let change = StoredChange {
         event_id: context.ids.hex(32),
@@ -133,7 +175,9 @@ pub(super) fn append(
     let number = stream.number;
     trim(tx, context, number)?;
     let key = change_key(number, tx.next_sequence()?);
-    let sealed = table.key.seal(&context.ids, key.as_slice(), &encode(&change)?);
+    let sealed = table
+        .key
+        .seal(&context.ids, key.as_slice(), &encode(&change)?);
     // The time stands outside the seal: old records are trimmed without a key.
     let time = context.now.milliseconds().to_be_bytes();
     tx.put(CHANGES, &key, [&time[..], &sealed].concat())?;
@@ -149,7 +193,9 @@ fn event_name(old: Option<&Item>, new: Option<&Item>) -> &'static str {
 }
 
 fn size(record: &TableRecord, stream: &TableStream, old: Option<&Item>, new: Option<&Item>) -> u64 {
-    let keys = new.or(old).map_or(0, |item| item_size(&key_of(&record.keys, item)));
+    let keys = new
+        .or(old)
+        .map_or(0, |item| item_size(&key_of(&record.keys, item)));
     let image = |kind: &str, item: Option<&Item>| {
         let shown = stream.view_type == kind || stream.view_type == "NEW_AND_OLD_IMAGES";
         item.filter(|_| shown).map_or(0, item_size)
@@ -165,7 +211,10 @@ fn encode(change: &StoredChange) -> Result<Vec<u8>> {
 fn trim(tx: &mut Tx<'_>, context: &Context, number: u64) -> Result<()> {
     let horizon = context.now.plus_s(-RETENTION_S);
     let mut old = Vec::new();
-    for pair in tx.prefix(CHANGES, Key::new().number(number), Direction::Forward)?.take(TRIMMED_WITH_EACH) {
+    for pair in tx
+        .prefix(CHANGES, Key::new().number(number), Direction::Forward)?
+        .take(TRIMMED_WITH_EACH)
+    {
         let (key, value) = pair?;
         if change_time(&value).is_some_and(|time| time < horizon) {
             old.push(key);
@@ -179,7 +228,9 @@ fn trim(tx: &mut Tx<'_>, context: &Context, number: u64) -> Result<()> {
 
 /// When a stored record was written.
 pub(super) fn change_time(value: &[u8]) -> Option<Timestamp> {
-    value.first_chunk::<8>().map(|time| Timestamp(i64::from_be_bytes(*time)))
+    value
+        .first_chunk::<8>()
+        .map(|time| Timestamp(i64::from_be_bytes(*time)))
 }
 
 #[cfg(test)]
@@ -189,7 +240,10 @@ mod tests {
     #[test]
     fn labels_are_dates() {
         assert_eq!(label(Timestamp(0)), "1970-01-01T00:00:00.000");
-        assert_eq!(label(Timestamp(1_795_232_077_123)), "2026-11-21T03:34:37.123");
+        assert_eq!(
+            label(Timestamp(1_795_232_077_123)),
+            "2026-11-21T03:34:37.123"
+        );
         assert_eq!(label(Timestamp(951_782_400_000)), "2000-02-29T00:00:00.000");
     }
 }

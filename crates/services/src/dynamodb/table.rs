@@ -1,17 +1,17 @@
 //! From a TableName to an open table: its record, and the key that opens its items.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cumulet_kernel::seal::SealKey;
 use cumulet_kernel::{Context, Key, StoreError, Tx};
 
-use super::errors::{named_table_not_found, table_not_found, validation};
-use super::state::{Encryption, Status, TABLE_RECORDS, TableRecord};
+use super::encryption;
+use super::errors::{named_table_not_found, table_not_found};
+use super::state::{Status, TABLE_RECORDS, TableRecord};
 use crate::arn::Arn;
 use crate::error::{Error, Result};
-use crate::kms;
 
 /// Where a table lies; an ARN is accepted wherever a name is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +39,17 @@ impl Location {
     }
 
     pub(super) fn key(&self) -> Key {
-        Key::new().text(&self.account).text(&self.region).text(&self.name)
+        Key::new()
+            .text(&self.account)
+            .text(&self.region)
+            .text(&self.name)
     }
 
     pub(super) fn arn(&self) -> String {
-        format!("arn:aws:dynamodb:{}:{}:table/{}", self.region, self.account, self.name)
+        format!(
+            "arn:aws:dynamodb:{}:{}:table/{}",
+            self.region, self.account, self.name
+        )
     }
 }
 
@@ -62,7 +68,10 @@ pub(super) fn load(tx: &Tx<'_>, location: &Location) -> Result<Option<Arc<TableR
         return Ok(None);
     };
     DECODED.with_borrow_mut(|decoded| {
-        if let Some((_, record)) = decoded.get(key.as_slice()).filter(|(cached, _)| *cached == bytes) {
+        if let Some((_, record)) = decoded
+            .get(key.as_slice())
+            .filter(|(cached, _)| *cached == bytes)
+        {
             return Ok(Some(record.clone()));
         }
         let record: TableRecord = tx
@@ -114,52 +123,13 @@ impl OpenTable {
     }
 
     pub(super) fn of(tx: &Tx<'_>, context: &Context, record: Arc<TableRecord>) -> Result<Self> {
-        let key = open_key(tx, context, &record.encryption, &record.name, &record.account)?;
+        let key = encryption::open(
+            tx,
+            context,
+            &record.encryption,
+            &record.name,
+            &record.account,
+        )?;
         Ok(Self { record, key })
     }
-}
-
-fn encryption_context(table: &str, account: &str) -> kms::EncryptionContext {
-    BTreeMap::from([
-        ("aws:dynamodb:tableName".to_owned(), table.to_owned()),
-        ("aws:dynamodb:subscriberId".to_owned(), account.to_owned()),
-    ])
-}
-
-pub(super) fn open_key(
-    tx: &Tx<'_>,
-    context: &Context,
-    encryption: &Encryption,
-    table: &str,
-    account: &str,
-) -> Result<SealKey> {
-    match encryption {
-        Encryption::Owned { key } => {
-            let key: [u8; 32] = key
-                .as_slice()
-                .try_into()
-                .map_err(|_| Error::internal("a table's key has the wrong length"))?;
-            Ok(SealKey::new(key))
-        }
-        Encryption::Kms { data_key, .. } => {
-            let context = context.through("dynamodb");
-            kms::decrypt_data_key(tx, &context, data_key, &encryption_context(table, account)).map_err(kms_refusal)
-        }
-    }
-}
-
-/// A new data key for a table, under the KMS key that `key_id` names.
-pub(super) fn kms_encryption(tx: &mut Tx<'_>, context: &Context, key_id: &str, table: &str) -> Result<Encryption> {
-    let through = context.through("dynamodb");
-    let bound = encryption_context(table, &context.account);
-    let data_key = kms::generate_data_key(tx, &through, key_id, &bound).map_err(kms_refusal)?;
-    Ok(Encryption::Kms { key_arn: data_key.key_arn, data_key: data_key.ciphertext })
-}
-
-/// DynamoDB passes a denial on and words every other refusal of KMS as its own.
-fn kms_refusal(error: Error) -> Error {
-    if error.is_access_denied() || error.status >= 500 {
-        return error;
-    }
-    validation(format!("KMS validation error: {}", error.message))
 }

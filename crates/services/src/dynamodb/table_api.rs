@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::state::WarmThroughput;
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct AttributeDefinition {
@@ -40,6 +42,7 @@ pub(super) struct IndexInput {
     pub(super) projection: ProjectionInput,
     pub(super) provisioned_throughput: Option<ThroughputInput>,
     pub(super) on_demand_throughput: Option<Value>,
+    pub(super) warm_throughput: Option<WarmThroughput>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -76,6 +79,7 @@ pub(super) struct TableInput {
     pub(super) billing_mode: Option<String>,
     pub(super) provisioned_throughput: Option<ThroughputInput>,
     pub(super) on_demand_throughput: Option<Value>,
+    pub(super) warm_throughput: Option<WarmThroughput>,
     pub(super) stream_specification: Option<StreamInput>,
     #[serde(rename = "SSESpecification")]
     pub(super) encryption: Option<EncryptionInput>,

@@ -35,7 +35,10 @@ pub(super) fn transact_write_items(
     context: &Context,
     input: TransactWriteItemsInput,
 ) -> Result<TransactWriteItemsOutput> {
-    let token = input.client_request_token.as_deref().filter(|token| !token.is_empty());
+    let token = input
+        .client_request_token
+        .as_deref()
+        .filter(|token| !token.is_empty());
     let content_hash = token.map(|_| content_hash(&input.transact_items));
     let replay = match (token, &content_hash) {
         (Some(token), Some(hash)) => is_replay(tx, context, token, hash)?,
@@ -48,13 +51,21 @@ pub(super) fn transact_write_items(
     let decided = decide_all(tx, &actions)?;
     let mut answer = WriteAnswer::default();
     for (action, decided) in actions.iter().zip(&decided) {
-        answer.carry_out(tx, context, action, decided, input.return_item_collection_metrics.as_deref())?;
+        answer.carry_out(
+            tx,
+            context,
+            action,
+            decided,
+            input.return_item_collection_metrics.as_deref(),
+        )?;
     }
     if let (Some(token), Some(hash)) = (token, content_hash) {
         remember(tx, context, token, hash)?;
     }
     Ok(TransactWriteItemsOutput {
-        consumed_capacity: answer.usages.consumed(input.return_consumed_capacity.as_deref(), Shown::Write),
+        consumed_capacity: answer
+            .usages
+            .consumed(input.return_consumed_capacity.as_deref(), Shown::Write),
         item_collection_metrics: Some(answer.metrics).filter(|metrics| !metrics.is_empty()),
     })
 }
@@ -74,15 +85,17 @@ fn prepare(tx: &Tx<'_>, context: &Context, items: Vec<Value>) -> Result<Vec<Acti
 }
 
 fn prepare_one(item: Value) -> Result<(String, Write)> {
-    let item: TransactWriteItem =
-        serde_json::from_value(item).map_err(|error| Error::new("SerializationException", error.to_string()))?;
+    let item: TransactWriteItem = serde_json::from_value(item)
+        .map_err(|error| Error::new("SerializationException", error.to_string()))?;
     let given = [
         (WriteKind::Check, item.condition_check),
         (WriteKind::Put, item.put),
         (WriteKind::Delete, item.delete),
         (WriteKind::Update, item.update),
     ];
-    let mut given = given.into_iter().filter_map(|(kind, input)| Some((kind, input?)));
+    let mut given = given
+        .into_iter()
+        .filter_map(|(kind, input)| Some((kind, input?)));
     let (Some((kind, mut input)), None) = (given.next(), given.next()) else {
         return Err(validation(
             "TransactItems can only contain one of Check, Put, Update or Delete",
@@ -94,7 +107,10 @@ fn prepare_one(item: Value) -> Result<(String, Write)> {
 
 /// Decides every action against the state before the transaction; one that fails cancels all.
 fn decide_all(tx: &Tx<'_>, actions: &[Action]) -> Result<Vec<Decided>> {
-    let keys: Vec<Result<Vec<u8>>> = actions.iter().map(|action| action.write.check(&action.table)).collect();
+    let keys: Vec<Result<Vec<u8>>> = actions
+        .iter()
+        .map(|action| action.write.check(&action.table))
+        .collect();
     refuse_empty_keys(&keys)?;
     let mut seen = HashSet::new();
     if !keys.iter().flatten().all(|key| seen.insert(key)) {
@@ -107,16 +123,25 @@ fn decide_all(tx: &Tx<'_>, actions: &[Action]) -> Result<Vec<Decided>> {
         .collect();
     let decided = all_or_cancelled(outcomes)?;
     let size = |item: &Option<Item>| item.as_ref().map_or(0, item_size);
-    let total: u64 = decided.iter().map(|decided| size(&decided.old).max(size(&decided.new))).sum();
+    let total: u64 = decided
+        .iter()
+        .map(|decided| size(&decided.old).max(size(&decided.new)))
+        .sum();
     if total > TOTAL_MAX_BYTES {
-        return Err(validation("Collective size of items in transaction exceeds the maximum allowed size: 4194304 bytes"));
+        return Err(validation(
+            "Collective size of items in transaction exceeds the maximum allowed size: 4194304 bytes",
+        ));
     }
     Ok(decided)
 }
 
 /// An empty key value fails the request as a whole, not its action.
 fn refuse_empty_keys(keys: &[Result<Vec<u8>>]) -> Result<()> {
-    let empty = |error: &&Error| error.message.starts_with("One or more parameter values are not valid.");
+    let empty = |error: &&Error| {
+        error
+            .message
+            .starts_with("One or more parameter values are not valid.")
+    };
     match keys.iter().filter_map(|key| key.as_ref().err()).find(empty) {
         Some(error) => Err(error.clone()),
         None => Ok(()),
@@ -155,7 +180,10 @@ impl Usages {
 
     fn consumed(&self, wanted: Option<&str>, shown: Shown) -> Option<Vec<ConsumedCapacity>> {
         wanted.filter(|wanted| *wanted != "NONE")?;
-        let answers = self.0.values().filter_map(|(usage, table)| usage.answer(wanted, &table.as_ref()?.record, shown));
+        let answers = self
+            .0
+            .values()
+            .filter_map(|(usage, table)| usage.answer(wanted, &table.as_ref()?.record, shown));
         Some(answers.collect())
     }
 }
@@ -181,19 +209,28 @@ impl WriteAnswer {
             return Ok(());
         }
         if let Some(one) = collection_metrics(tx, &action.table, metrics, &action.write.subject)? {
-            self.metrics.entry(action.table.record.name.clone()).or_default().push(one);
+            self.metrics
+                .entry(action.table.record.name.clone())
+                .or_default()
+                .push(one);
         }
         Ok(())
     }
 }
 
 /// A replay writes nothing and is billed as reads.
-fn replayed(tx: &Tx<'_>, actions: &[Action], wanted: Option<&str>) -> Result<TransactWriteItemsOutput> {
+fn replayed(
+    tx: &Tx<'_>,
+    actions: &[Action],
+    wanted: Option<&str>,
+) -> Result<TransactWriteItemsOutput> {
     let mut usages = Usages::default();
     for action in actions {
         let key = item_key(&action.table.record, &action.write.subject)?;
         let size = action.table.get(tx, &key)?.as_ref().map_or(0, item_size);
-        usages.of(&action.table).add_table(2.0 * read_units(size, true));
+        usages
+            .of(&action.table)
+            .add_table(2.0 * read_units(size, true));
     }
     Ok(TransactWriteItemsOutput {
         consumed_capacity: usages.consumed(wanted, Shown::Read),
@@ -204,7 +241,9 @@ fn replayed(tx: &Tx<'_>, actions: &[Action], wanted: Option<&str>) -> Result<Tra
 /// A hash over the content in canonical form: the order of members does not count.
 fn content_hash(items: &[Value]) -> Vec<u8> {
     let mut text = String::new();
-    items.iter().for_each(|item| write_canonical(item, &mut text));
+    items
+        .iter()
+        .for_each(|item| write_canonical(item, &mut text));
     Sha256::digest(text).to_vec()
 }
 
@@ -233,12 +272,18 @@ fn write_canonical(value: &Value, out: &mut String) {
 }
 
 fn token_key(context: &Context, token: &str) -> Key {
-    Key::new().text(&context.account).text(&context.region).text(token)
+    Key::new()
+        .text(&context.account)
+        .text(&context.region)
+        .text(token)
 }
 
 fn is_replay(tx: &Tx<'_>, context: &Context, token: &str, hash: &[u8]) -> Result<bool> {
-    let completed: Option<CompletedTransaction> = tx.load(TRANSACTION_TOKENS, token_key(context, token))?;
-    let Some(completed) = completed.filter(|completed| completed.completed.plus_s(TOKEN_LIFE_S) > context.now) else {
+    let completed: Option<CompletedTransaction> =
+        tx.load(TRANSACTION_TOKENS, token_key(context, token))?;
+    let Some(completed) =
+        completed.filter(|completed| completed.completed.plus_s(TOKEN_LIFE_S) > context.now)
+    else {
         return Ok(false);
     };
     if completed.content_hash != hash {
@@ -254,7 +299,14 @@ fn is_replay(tx: &Tx<'_>, context: &Context, token: &str, hash: &[u8]) -> Result
 fn remember(tx: &mut Tx<'_>, context: &Context, token: &str, content_hash: Vec<u8>) -> Result<()> {
     forget_old(tx, context)?;
     let key = token_key(context, token);
-    tx.save(TRANSACTION_TOKENS, &key, &CompletedTransaction { content_hash, completed: context.now })?;
+    tx.save(
+        TRANSACTION_TOKENS,
+        &key,
+        &CompletedTransaction {
+            content_hash,
+            completed: context.now,
+        },
+    )?;
     let age = age_key(context.now.seconds()).bytes(key.as_slice());
     tx.put(TRANSACTION_TOKEN_AGES, age, Vec::new())?;
     Ok(())
@@ -268,7 +320,12 @@ fn forget_old(tx: &mut Tx<'_>, context: &Context) -> Result<()> {
     const FORGOTTEN_MAX: usize = 4;
     let end = age_key(context.now.seconds() - TOKEN_LIFE_S);
     let old: Result<Vec<_>, _> = tx
-        .range(TRANSACTION_TOKEN_AGES, &[], Some(end.as_slice()), cumulet_kernel::store::Direction::Forward)?
+        .range(
+            TRANSACTION_TOKEN_AGES,
+            &[],
+            Some(end.as_slice()),
+            cumulet_kernel::store::Direction::Forward,
+        )?
         .take(FORGOTTEN_MAX)
         .collect();
     for (key, _) in old? {
@@ -277,7 +334,9 @@ fn forget_old(tx: &mut Tx<'_>, context: &Context) -> Result<()> {
         if let Some(token) = reader.bytes() {
             let completed: Option<CompletedTransaction> = tx.load(TRANSACTION_TOKENS, &token)?;
             // The token may have been used anew since.
-            if completed.is_some_and(|completed| completed.completed.plus_s(TOKEN_LIFE_S) <= context.now) {
+            if completed
+                .is_some_and(|completed| completed.completed.plus_s(TOKEN_LIFE_S) <= context.now)
+            {
                 tx.delete(TRANSACTION_TOKENS, &token)?;
             }
         }
@@ -310,16 +369,23 @@ pub(super) fn transact_get_items(
             return Err(multiple_operations());
         }
         if let Ok((_, size_bytes)) = &outcome {
-            usages.of(table).add_table(2.0 * read_units(*size_bytes, true));
+            usages
+                .of(table)
+                .add_table(2.0 * read_units(*size_bytes, true));
         }
         outcomes.push(outcome);
     }
     let items = all_or_cancelled(outcomes)?;
     if items.iter().map(|(_, size_bytes)| size_bytes).sum::<u64>() > TOTAL_MAX_BYTES {
-        return Err(validation("Collective size of items in transaction exceeds the maximum allowed size: 4194304 bytes"));
+        return Err(validation(
+            "Collective size of items in transaction exceeds the maximum allowed size: 4194304 bytes",
+        ));
     }
     Ok(TransactGetItemsOutput {
-        responses: items.into_iter().map(|(item, _)| ItemResponse { item }).collect(),
+        responses: items
+            .into_iter()
+            .map(|(item, _)| ItemResponse { item })
+            .collect(),
         consumed_capacity: usages.consumed(input.return_consumed_capacity.as_deref(), Shown::Read),
     })
 }

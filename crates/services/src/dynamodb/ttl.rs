@@ -26,16 +26,30 @@ const CHANGE_INTERVAL_S: i64 = 3600;
 const EXPIRED_MAX_S: i64 = 5 * 365 * 24 * 3600;
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html>
-pub(super) fn update_time_to_live(tx: &mut Tx<'_>, context: &Context, input: UpdateTimeToLiveInput) -> Result<Value> {
+pub(super) fn update_time_to_live(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: UpdateTimeToLiveInput,
+) -> Result<Value> {
     let wanted = input.time_to_live_specification;
     if wanted.attribute_name.is_empty() {
-        return Err(validation("TimeToLiveSpecification.AttributeName must be non empty"));
+        return Err(validation(
+            "TimeToLiveSpecification.AttributeName must be non empty",
+        ));
     }
     let mut record = table::named(tx, context, &input.table_name)?;
     if record.status != Status::Active {
-        return Err(in_use(format!("Attempt to change a resource which is still in use: Table is not active: {}", record.name)));
+        return Err(in_use(format!(
+            "Attempt to change a resource which is still in use: Table is not active: {}",
+            record.name
+        )));
     }
-    check_change(context, record.time_to_live.as_ref(), wanted.enabled, &wanted.attribute_name)?;
+    check_change(
+        context,
+        record.time_to_live.as_ref(),
+        wanted.enabled,
+        &wanted.attribute_name,
+    )?;
     record.time_to_live = Some(TimeToLive {
         attribute: wanted.attribute_name.clone(),
         enabled: wanted.enabled,
@@ -51,15 +65,24 @@ pub(super) fn update_time_to_live(tx: &mut Tx<'_>, context: &Context, input: Upd
     Ok(json!({"TimeToLiveSpecification": specification}))
 }
 
-fn check_change(context: &Context, present: Option<&TimeToLive>, enable: bool, attribute: &str) -> Result<()> {
+fn check_change(
+    context: &Context,
+    present: Option<&TimeToLive>,
+    enable: bool,
+    attribute: &str,
+) -> Result<()> {
     let enabled = present.is_some_and(|present| present.enabled);
     if enabled == enable {
         let state = if enable { "enabled" } else { "disabled" };
         return Err(validation(format!("TimeToLive is already {state}")));
     }
-    let Some(present) = present else { return Ok(()) };
+    let Some(present) = present else {
+        return Ok(());
+    };
     if present.changed.plus_s(CHANGE_INTERVAL_S) > context.now {
-        return Err(validation("Time to live has been modified multiple times within a fixed interval"));
+        return Err(validation(
+            "Time to live has been modified multiple times within a fixed interval",
+        ));
     }
     if present.enabled && present.attribute != attribute {
         return Err(validation(format!(
@@ -71,7 +94,11 @@ fn check_change(context: &Context, present: Option<&TimeToLive>, enable: bool, a
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTimeToLive.html>
-pub(super) fn describe_time_to_live(tx: &mut Tx<'_>, context: &Context, input: NamedTableInput) -> Result<Value> {
+pub(super) fn describe_time_to_live(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: NamedTableInput,
+) -> Result<Value> {
     let record = table::named(tx, context, &input.table_name)?;
     let description = match &record.time_to_live {
         None => json!({"TimeToLiveStatus": "DISABLED"}),
@@ -91,9 +118,17 @@ pub(super) fn describe_time_to_live(tx: &mut Tx<'_>, context: &Context, input: N
 }
 
 /// Does a chunk of the work that switching on or off leaves; whether none is left.
-pub(super) fn index_step(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord) -> Result<bool> {
-    let Some(mut setting) = record.time_to_live.clone() else { return Ok(true) };
-    let Some(after) = setting.indexed_through.take() else { return Ok(true) };
+pub(super) fn index_step(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    record: &mut TableRecord,
+) -> Result<bool> {
+    let Some(mut setting) = record.time_to_live.clone() else {
+        return Ok(true);
+    };
+    let Some(after) = setting.indexed_through.take() else {
+        return Ok(true);
+    };
     setting.indexed_through = if setting.enabled {
         lifecycle::index_expiries(tx, context, record, &setting.attribute, &after)?
     } else {
@@ -120,11 +155,19 @@ fn arm(tx: &mut Tx<'_>, context: &Context, record: &TableRecord, after_s: i64) -
 pub(super) async fn sweep(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     engine
         .write(move |tx| {
-            if let Event::Timer { subject, detail, .. } = &entry.event {
+            if let Event::Timer {
+                subject, detail, ..
+            } = &entry.event
+            {
                 let record = table::load(tx, &Location::new(&context, subject))?;
-                let same = |record: &std::sync::Arc<TableRecord>| detail["table_id"] == record.id.as_str();
+                let same =
+                    |record: &std::sync::Arc<TableRecord>| detail["table_id"] == record.id.as_str();
                 if let Some(record) = record.filter(same) {
-                    sweep_chunk(tx, &lifecycle::as_service(&context, &record), record.as_ref())?;
+                    sweep_chunk(
+                        tx,
+                        &lifecycle::as_service(&context, &record),
+                        record.as_ref(),
+                    )?;
                 }
             }
             Ok(outbox::finish(tx, entry.id)?)
@@ -133,7 +176,10 @@ pub(super) async fn sweep(engine: &Engine, context: Context, entry: Entry) -> Re
 }
 
 fn sweep_chunk(tx: &mut Tx<'_>, context: &Context, record: &TableRecord) -> Result<()> {
-    let enabled = record.time_to_live.as_ref().filter(|setting| setting.enabled);
+    let enabled = record
+        .time_to_live
+        .as_ref()
+        .filter(|setting| setting.enabled);
     let Some(setting) = enabled.filter(|_| record.status != Status::Deleting) else {
         return Ok(());
     };
@@ -150,7 +196,11 @@ fn sweep_chunk(tx: &mut Tx<'_>, context: &Context, record: &TableRecord) -> Resu
             }
         }
     }
-    let again_s = if due.len() == SWEEP_CHUNK { 0 } else { SWEEP_EVERY_S };
+    let again_s = if due.len() == SWEEP_CHUNK {
+        0
+    } else {
+        SWEEP_EVERY_S
+    };
     arm(tx, context, record, again_s)
 }
 
@@ -160,7 +210,10 @@ fn due(tx: &Tx<'_>, context: &Context, record: &TableRecord) -> Result<Vec<(u64,
     let bound = |second: i64| expiration_key(record, second.max(0).unsigned_abs(), &[]);
     let (from, to) = (bound(now - EXPIRED_MAX_S), bound(now));
     let mut due = Vec::new();
-    for pair in tx.range(EXPIRATIONS, &from, Some(&to), Direction::Forward)?.take(SWEEP_CHUNK) {
+    for pair in tx
+        .range(EXPIRATIONS, &from, Some(&to), Direction::Forward)?
+        .take(SWEEP_CHUNK)
+    {
         let (key, _) = pair?;
         if let Some((second, item)) = key.get(8..).and_then(<[u8]>::split_first_chunk::<8>) {
             due.push((u64::from_be_bytes(*second), item.to_vec()));

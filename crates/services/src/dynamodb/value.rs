@@ -144,7 +144,9 @@ fn read_map(entries: Map<String, Value>) -> Result<AttributeValue> {
 }
 
 fn empty_value() -> crate::error::Error {
-    validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+    validation(
+        "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+    )
 }
 
 fn read_number(text: &str) -> Result<Number> {
@@ -187,7 +189,9 @@ fn read_set(kind: &str, members: Vec<Value>) -> Result<AttributeValue> {
     };
     if distinct < texts.len() {
         let shown = texts.join(", ");
-        return Err(invalid_parameter(format!("Input collection [{shown}] contains duplicates.")));
+        return Err(invalid_parameter(format!(
+            "Input collection [{shown}] contains duplicates."
+        )));
     }
     Ok(set)
 }
@@ -216,7 +220,8 @@ impl Serialize for AttributeValue {
                 map.serialize_entry("NS", &texts)?;
             }
             Self::Bs(members) => {
-                let texts: Vec<String> = members.iter().map(|bytes| STANDARD.encode(bytes)).collect();
+                let texts: Vec<String> =
+                    members.iter().map(|bytes| STANDARD.encode(bytes)).collect();
                 map.serialize_entry("BS", &texts)?;
             }
         }
@@ -239,7 +244,10 @@ mod tests {
         let table = [
             (json!({"N": "1.50"}), json!({"N": "1.5"})),
             (json!({"NS": ["2", "1"]}), json!({"NS": ["1", "2"]})),
-            (json!({"M": {"a": {"L": [{"B": "AQI="}, {"NULL": true}]}}}), json!({"M": {"a": {"L": [{"B": "AQI="}, {"NULL": true}]}}})),
+            (
+                json!({"M": {"a": {"L": [{"B": "AQI="}, {"NULL": true}]}}}),
+                json!({"M": {"a": {"L": [{"B": "AQI="}, {"NULL": true}]}}}),
+            ),
             (json!({"SS": [""]}), json!({"SS": [""]})),
         ];
         for (given, answered) in table {
@@ -251,13 +259,34 @@ mod tests {
     #[test]
     fn refusals_are_worded_as_aws_words_them() {
         let table = [
-            (json!({}), "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
-            (json!({"S": "a", "N": "1"}), "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"),
-            (json!({"SS": []}), "One or more parameter values were invalid: An string set  may not be empty"),
-            (json!({"BS": []}), "One or more parameter values were invalid: Binary sets should not be empty"),
-            (json!({"NS": ["1", "1.0"]}), "One or more parameter values were invalid: Input collection [1, 1.0] contains duplicates."),
-            (json!({"NULL": false}), "One or more parameter values were invalid: Null attribute value types must have the value of true"),
-            (json!({"L": [{"N": "x"}]}), "The parameter cannot be converted to a numeric value: x"),
+            (
+                json!({}),
+                "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+            ),
+            (
+                json!({"S": "a", "N": "1"}),
+                "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
+            ),
+            (
+                json!({"SS": []}),
+                "One or more parameter values were invalid: An string set  may not be empty",
+            ),
+            (
+                json!({"BS": []}),
+                "One or more parameter values were invalid: Binary sets should not be empty",
+            ),
+            (
+                json!({"NS": ["1", "1.0"]}),
+                "One or more parameter values were invalid: Input collection [1, 1.0] contains duplicates.",
+            ),
+            (
+                json!({"NULL": false}),
+                "One or more parameter values were invalid: Null attribute value types must have the value of true",
+            ),
+            (
+                json!({"L": [{"N": "x"}]}),
+                "The parameter cannot be converted to a numeric value: x",
+            ),
         ];
         for (given, message) in table {
             assert_eq!(read(given).unwrap_err(), message);
@@ -267,7 +296,12 @@ mod tests {
     #[test]
     fn an_item_weighs_its_names_and_values() {
         let item = json!({"pk": {"S": "abc"}, "n": {"N": "0"}, "l": {"L": [{"S": "xy"}]}, "m": {"M": {"k": {"BOOL": true}}}});
-        let Value::Object(entries) = item else { unreachable!() };
-        assert_eq!(read_item(entries).map(|item| item_size(&item)), Ok(5 + 2 + (1 + 3 + 1 + 2) + (1 + 3 + 1 + 2)));
+        let Value::Object(entries) = item else {
+            unreachable!()
+        };
+        assert_eq!(
+            read_item(entries).map(|item| item_size(&item)),
+            Ok(5 + 2 + (1 + 3 + 1 + 2) + (1 + 3 + 1 + 2))
+        );
     }
 }

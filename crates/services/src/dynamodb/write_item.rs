@@ -49,12 +49,19 @@ pub(super) struct Decided {
 
 impl Write {
     pub(super) fn prepare(kind: WriteKind, input: &mut WriteItemInput) -> Result<Self> {
-        let subject = if kind == WriteKind::Put { &mut input.item } else { &mut input.key };
+        let subject = if kind == WriteKind::Put {
+            &mut input.item
+        } else {
+            &mut input.key
+        };
         let subject = read_item(std::mem::take(subject))?;
         check_parameters(kind, input)?;
         let names = input.expression_attribute_names.take();
         let mut placeholders = Placeholders::new(names, input.expression_attribute_values.take())?;
-        let update = match (input.update_expression.as_deref(), input.attribute_updates.take()) {
+        let update = match (
+            input.update_expression.as_deref(),
+            input.attribute_updates.take(),
+        ) {
             (Some(text), _) => expression::update(text, &mut placeholders)?,
             (None, Some(updates)) => legacy::updates(updates)?,
             (None, None) => Update::default(),
@@ -62,12 +69,24 @@ impl Write {
         let condition = write_condition(input, &mut placeholders)?;
         placeholders.refuse_unused()?;
         let return_on_failure = input.return_values_on_condition_check_failure.take();
-        Ok(Self { kind, subject, update, condition, return_on_failure })
+        Ok(Self {
+            kind,
+            subject,
+            update,
+            condition,
+            return_on_failure,
+        })
     }
 
     /// A write without conditions, of a batch.
     pub(super) fn plain(kind: WriteKind, subject: Item) -> Self {
-        Self { kind, subject, update: Update::default(), condition: None, return_on_failure: None }
+        Self {
+            kind,
+            subject,
+            update: Update::default(),
+            condition: None,
+            return_on_failure: None,
+        }
     }
 
     /// Checks the write against the table's schema; answers the item's store key.
@@ -75,13 +94,18 @@ impl Write {
         if self.kind == WriteKind::Put {
             check_item(&table.record, &self.subject)?;
             if item_size(&self.subject) > ITEM_MAX_BYTES {
-                return Err(validation("Item size has exceeded the maximum allowed size"));
+                return Err(validation(
+                    "Item size has exceeded the maximum allowed size",
+                ));
             }
         } else {
             check_key(&table.record, &self.subject)?;
         }
         let changed = self.update.paths().into_iter().map(|path| &path.root);
-        if let Some(name) = changed.into_iter().find(|name| table.record.keys.contains(name)) {
+        if let Some(name) = changed
+            .into_iter()
+            .find(|name| table.record.keys.contains(name))
+        {
             return Err(invalid_parameter(format!(
                 "Cannot update attribute {name}. This attribute is part of the key"
             )));
@@ -92,7 +116,11 @@ impl Write {
     /// What the write makes of the item that is there, if the condition holds of it.
     pub(super) fn decide(&self, tx: &Tx<'_>, table: &OpenTable, key: Vec<u8>) -> Result<Decided> {
         let old = table.get(tx, &key)?;
-        check_condition(self.condition.as_ref(), old.as_ref(), self.return_on_failure.as_deref())?;
+        check_condition(
+            self.condition.as_ref(),
+            old.as_ref(),
+            self.return_on_failure.as_deref(),
+        )?;
         let new = match self.kind {
             WriteKind::Put => Some(self.subject.clone()),
             WriteKind::Delete => None,
@@ -109,7 +137,9 @@ impl Write {
         let new = self.update.apply(old.unwrap_or(&self.subject))?;
         check_index_keys(&table.record, &new).map_err(updated_index_key)?;
         if item_size(&new) > ITEM_MAX_BYTES {
-            return Err(validation("Item size to update has exceeded the maximum allowed size"));
+            return Err(validation(
+                "Item size to update has exceeded the maximum allowed size",
+            ));
         }
         Ok(Some(new))
     }
@@ -117,7 +147,10 @@ impl Write {
     /// The `Attributes` of the answer.
     fn returned(&self, wanted: Option<&str>, decided: &Decided) -> Option<Item> {
         let (old, new) = (decided.old.as_ref(), decided.new.as_ref());
-        let touched = |item: Option<&Item>| item.map(|item| self.update.touched(item)).filter(|item| !item.is_empty());
+        let touched = |item: Option<&Item>| {
+            item.map(|item| self.update.touched(item))
+                .filter(|item| !item.is_empty())
+        };
         match wanted? {
             "ALL_OLD" => old.cloned(),
             "ALL_NEW" => new.cloned(),
@@ -131,22 +164,36 @@ impl Write {
 /// UpdateItem words the faults of index keys in its own way.
 fn updated_index_key(error: Error) -> Error {
     if error.message.contains("Type mismatch for Index Key") {
-        return invalid_parameter("The update expression attempted to update the secondary index key to unsupported type");
+        return invalid_parameter(
+            "The update expression attempted to update the secondary index key to unsupported type",
+        );
     }
     error
 }
 
 fn check_parameters(kind: WriteKind, input: &WriteItemInput) -> Result<()> {
     let update = kind == WriteKind::Update;
-    let mut older = vec![("Expected", input.expected.is_some()), ("ConditionalOperator", input.conditional_operator.is_some())];
+    let mut older = vec![
+        ("Expected", input.expected.is_some()),
+        ("ConditionalOperator", input.conditional_operator.is_some()),
+    ];
     let mut expressions = vec![("ConditionExpression", input.condition_expression.is_some())];
     if update {
         older.insert(0, ("AttributeUpdates", input.attribute_updates.is_some()));
         expressions.insert(0, ("UpdateExpression", input.update_expression.is_some()));
     }
     let values = Some(input.expression_attribute_values.is_some());
-    check_combination(&older, &expressions, input.expression_attribute_names.is_some(), values)?;
-    let returnable = update || matches!(input.return_values.as_deref(), None | Some("NONE" | "ALL_OLD"));
+    check_combination(
+        &older,
+        &expressions,
+        input.expression_attribute_names.is_some(),
+        values,
+    )?;
+    let returnable = update
+        || matches!(
+            input.return_values.as_deref(),
+            None | Some("NONE" | "ALL_OLD")
+        );
     if !returnable {
         return Err(validation("ReturnValues can only be ALL_OLD or NONE"));
     }
@@ -165,14 +212,22 @@ pub(super) fn collection_metrics(
     }
     let whole_gb = collection_size(tx, table, subject)? >> 30;
     let low = super::capacity::units(whole_gb);
-    let hash_only = super::state::KeySchema { hash: table.record.keys.hash.clone(), range: Vec::new() };
+    let hash_only = super::state::KeySchema {
+        hash: table.record.keys.hash.clone(),
+        range: Vec::new(),
+    };
     Ok(Some(ItemCollectionMetrics {
         item_collection_key: key_of(&hash_only, subject),
         size_estimate_range_gb: [low, low + 1.0],
     }))
 }
 
-fn write_item(tx: &mut Tx<'_>, context: &Context, kind: WriteKind, mut input: WriteItemInput) -> Result<WriteItemOutput> {
+fn write_item(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    kind: WriteKind,
+    mut input: WriteItemInput,
+) -> Result<WriteItemOutput> {
     let write = Write::prepare(kind, &mut input)?;
     let table = OpenTable::open(tx, context, &input.table_name)?;
     let key = write.check(&table)?;
@@ -182,7 +237,11 @@ fn write_item(tx: &mut Tx<'_>, context: &Context, kind: WriteKind, mut input: Wr
     usage.add_write(&cost, 1.0);
     Ok(WriteItemOutput {
         attributes: write.returned(input.return_values.as_deref(), &decided),
-        consumed_capacity: usage.answer(input.return_consumed_capacity.as_deref(), &table.record, Shown::Plain),
+        consumed_capacity: usage.answer(
+            input.return_consumed_capacity.as_deref(),
+            &table.record,
+            Shown::Plain,
+        ),
         item_collection_metrics: collection_metrics(
             tx,
             &table,
@@ -193,21 +252,45 @@ fn write_item(tx: &mut Tx<'_>, context: &Context, kind: WriteKind, mut input: Wr
 }
 
 /// Writes what was decided.
-pub(super) fn carry_out(tx: &mut Tx<'_>, context: &Context, table: &OpenTable, decided: &Decided) -> Result<WriteCost> {
-    table.change(tx, context, &decided.key, decided.old.as_ref(), decided.new.as_ref(), Writer::Caller)
+pub(super) fn carry_out(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    table: &OpenTable,
+    decided: &Decided,
+) -> Result<WriteCost> {
+    table.change(
+        tx,
+        context,
+        &decided.key,
+        decided.old.as_ref(),
+        decided.new.as_ref(),
+        Writer::Caller,
+    )
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html>
-pub(super) fn put_item(tx: &mut Tx<'_>, context: &Context, input: WriteItemInput) -> Result<WriteItemOutput> {
+pub(super) fn put_item(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: WriteItemInput,
+) -> Result<WriteItemOutput> {
     write_item(tx, context, WriteKind::Put, input)
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html>
-pub(super) fn update_item(tx: &mut Tx<'_>, context: &Context, input: WriteItemInput) -> Result<WriteItemOutput> {
+pub(super) fn update_item(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: WriteItemInput,
+) -> Result<WriteItemOutput> {
     write_item(tx, context, WriteKind::Update, input)
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html>
-pub(super) fn delete_item(tx: &mut Tx<'_>, context: &Context, input: WriteItemInput) -> Result<WriteItemOutput> {
+pub(super) fn delete_item(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: WriteItemInput,
+) -> Result<WriteItemOutput> {
     write_item(tx, context, WriteKind::Delete, input)
 }

@@ -38,7 +38,7 @@ use crate::access::Access;
 use crate::error::Result;
 use crate::operation::Operation;
 
-pub use data_key::{decrypt_data_key, generate_data_key};
+pub use data_key::{decrypt, decrypt_data_key, encrypt, generate_data_key};
 pub use lifecycle::{aws_managed_key, deliver_deletion};
 pub use rotation::deliver_rotation;
 
@@ -60,7 +60,8 @@ fn on_key<I>(_: &Tx<'_>, _: &Context, _: &I) -> Result<Vec<Access>> {
 fn key_operations() -> Vec<Operation> {
     vec![
         Operation::write("CreateKey", keys::create_access, keys::create_key),
-        Operation::read("DescribeKey", on_key, keys::describe_key),
+        // A write: it makes the AWS managed key whose alias it is the first to name.
+        Operation::write("DescribeKey", on_key, keys::describe_key),
         Operation::read(
             "ListKeys",
             |_, _, _| on_all("kms:ListKeys"),

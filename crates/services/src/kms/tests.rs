@@ -276,6 +276,13 @@ fn an_aws_managed_key_works_through_its_service_only() {
         house.write(move |tx| super::aws_managed_key(tx, &again, "s3")),
         Ok(arn)
     );
+    let described = house.refusal(
+        &root(ACCOUNT),
+        "kms",
+        "DescribeKey",
+        json!({"KeyId": "alias/aws/sqs"}),
+    );
+    assert!(described.contains("\"KeyManager\":\"AWS\""), "{described}");
     let generate = |context: cumulet_kernel::Context| {
         house.write(move |tx| {
             super::generate_data_key(tx, &context, "alias/aws/s3", &encryption_context())

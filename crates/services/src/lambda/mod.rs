@@ -53,9 +53,10 @@ use crate::registry::registry;
 use crate::access::Access;
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
-    ListFunctionsInput, ListPartsInput, NoInput, PublishVersionInput, PutAliasInput,
+    LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
+    ListPartsInput, NoInput, PublishLayerVersionInput, PublishVersionInput, PutAliasInput,
     PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
-    UpdateFunctionConfigurationInput, LayerInput, LayerPermissionInput, LayerVersionInput, ListLayersInput, PublishLayerVersionInput, UrlConfigInput,
+    UpdateFunctionConfigurationInput, UrlConfigInput,
 };
 use layer::LayerName;
 use name::FunctionName;
@@ -115,14 +116,7 @@ fn function_operations() -> Vec<Operation> {
         ),
         Operation::write::<UpdateFunctionConfigurationInput, _>(
             "UpdateFunctionConfiguration",
-            |tx, context, input| {
-                access_to_whole(
-                    tx,
-                    context,
-                    "lambda:UpdateFunctionConfiguration",
-                    &input.function_name,
-                )
-            },
+            function::update_access,
             function::update_configuration,
         ),
         Operation::write::<FunctionInput, _>(
@@ -374,9 +368,21 @@ fn layer_operations() -> Vec<Operation> {
     }
     vec![
         Operation::edge("PublishLayerVersion", publish_layer_version),
-        Operation::read("GetLayerVersion", on_version!("GetLayerVersion"), layer::get),
-        Operation::read("GetLayerVersionByArn", on_version!("GetLayerVersion"), layer::get),
-        Operation::write("DeleteLayerVersion", on_version!("DeleteLayerVersion"), layer::delete),
+        Operation::read(
+            "GetLayerVersion",
+            on_version!("GetLayerVersion"),
+            layer::get,
+        ),
+        Operation::read(
+            "GetLayerVersionByArn",
+            on_version!("GetLayerVersion"),
+            layer::get,
+        ),
+        Operation::write(
+            "DeleteLayerVersion",
+            on_version!("DeleteLayerVersion"),
+            layer::delete,
+        ),
         Operation::read::<LayerInput, _>(
             "ListLayerVersions",
             |_, _, _| Ok(vec![Access::new("lambda:ListLayerVersions", "*")]),
@@ -419,12 +425,16 @@ fn url_operations() -> Vec<Operation> {
     vec![
         Operation::write::<UrlConfigInput, _>(
             "CreateFunctionUrlConfig",
-            |tx, context, input| url::change_access(tx, context, "lambda:CreateFunctionUrlConfig", input),
+            |tx, context, input| {
+                url::change_access(tx, context, "lambda:CreateFunctionUrlConfig", input)
+            },
             url::create,
         ),
         Operation::write::<UrlConfigInput, _>(
             "UpdateFunctionUrlConfig",
-            |tx, context, input| url::change_access(tx, context, "lambda:UpdateFunctionUrlConfig", input),
+            |tx, context, input| {
+                url::change_access(tx, context, "lambda:UpdateFunctionUrlConfig", input)
+            },
             url::update,
         ),
         Operation::read(
@@ -440,7 +450,12 @@ fn url_operations() -> Vec<Operation> {
         Operation::read::<ListPartsInput, _>(
             "ListFunctionUrlConfigs",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:ListFunctionUrlConfigs", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:ListFunctionUrlConfigs",
+                    &input.function_name,
+                )
             },
             url::list,
         ),

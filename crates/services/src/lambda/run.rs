@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Waker};
 
 use bytes::Bytes;
-use cumulet_kernel::trace::Trace;
+use cumulet_kernel::trace::{self, Trace};
 use cumulet_kernel::{Context, Tx};
 
 use super::concurrency::{self, Limits};
@@ -232,10 +232,14 @@ impl RunLogs {
     }
 
     /// Writes the lines as the function's role. Where the role may not, there are no logs, as on AWS.
-    pub(super) fn write(&self, tx: &mut Tx<'_>, context: &Context) {
-        if let Err(error) = self.try_write(tx, context) {
+    /// Answers whether they were written.
+    pub(super) fn write(&self, tx: &mut Tx<'_>, context: &Context) -> bool {
+        let written = self.try_write(tx, context);
+        if let Err(error) = &written {
             context.trace.note("logs.not_written", error.to_string());
+            context.trace.fail(&error.code);
         }
+        written.is_ok()
     }
 
     fn try_write(&self, tx: &mut Tx<'_>, context: &Context) -> Result<()> {
@@ -260,13 +264,25 @@ pub(super) fn as_role(
 }
 
 fn submit_logs(engine: &Engine, context: &Context, logs: RunLogs) {
+    let above = (context.trace.trace_id(), context.trace.span_id());
+    // The request's own spans are gathered when it is answered, which is before this ends.
+    let (trace, span) = Trace::begin(
+        "function logs",
+        &context.request_id,
+        &context.ids,
+        Some(above),
+    );
     let context = Context {
         now: engine.clock.now(),
+        trace,
         ..context.clone()
     };
     let mut writing = Box::pin(engine.write(move |tx| {
-        let (context, _span) = context.span("function logs");
-        logs.write(tx, &context);
+        let is_written = logs.write(tx, &context);
+        drop(span);
+        if !is_written {
+            trace::save(tx, &context.trace.take_finished())?;
+        }
         Ok(())
     }));
     // The first poll hands the closure to the writer; from there on it needs nobody to wait for it.

@@ -19,16 +19,27 @@ impl Condition {
                 }
             }
             Self::Between(value, low, high) => {
-                let bounds = (value.evaluate(item), low.evaluate(item), high.evaluate(item));
-                let (Some(value), Some(low), Some(high)) = bounds else { return false };
-                compare(Comparator::GreaterOrEqual, &value, &low) && compare(Comparator::LessOrEqual, &value, &high)
+                let bounds = (
+                    value.evaluate(item),
+                    low.evaluate(item),
+                    high.evaluate(item),
+                );
+                let (Some(value), Some(low), Some(high)) = bounds else {
+                    return false;
+                };
+                compare(Comparator::GreaterOrEqual, &value, &low)
+                    && compare(Comparator::LessOrEqual, &value, &high)
             }
             Self::In(value, members) => value.evaluate(item).is_some_and(|value| {
-                members.iter().any(|member| member.evaluate(item).is_some_and(|member| member == value))
+                members
+                    .iter()
+                    .any(|member| member.evaluate(item).is_some_and(|member| member == value))
             }),
             Self::Exists(path) => path.find(item).is_some(),
             Self::NotExists(path) => path.find(item).is_none(),
-            Self::HasType(path, name) => path.find(item).is_some_and(|value| value.type_name() == name),
+            Self::HasType(path, name) => path
+                .find(item)
+                .is_some_and(|value| value.type_name() == name),
             Self::BeginsWith(text, beginning) => both(item, text, beginning, begins_with),
             Self::Contains(container, member) => both(item, container, member, contains),
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(item)),
@@ -40,18 +51,24 @@ impl Condition {
     /// Calls `visit` with every path in the condition.
     pub(in super::super) fn visit_paths(&self, visit: &mut impl FnMut(&super::Path)) {
         match self {
-            Self::Compare(_, left, right) | Self::BeginsWith(left, right) | Self::Contains(left, right) => {
+            Self::Compare(_, left, right)
+            | Self::BeginsWith(left, right)
+            | Self::Contains(left, right) => {
                 left.visit_paths(visit);
                 right.visit_paths(visit);
             }
-            Self::Between(value, low, high) => [value, low, high].iter().for_each(|operand| operand.visit_paths(visit)),
+            Self::Between(value, low, high) => [value, low, high]
+                .iter()
+                .for_each(|operand| operand.visit_paths(visit)),
             Self::In(value, members) => {
                 value.visit_paths(visit);
                 members.iter().for_each(|member| member.visit_paths(visit));
             }
             Self::Exists(path) | Self::NotExists(path) | Self::HasType(path, _) => visit(path),
             Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().for_each(|condition| condition.visit_paths(visit));
+                conditions
+                    .iter()
+                    .for_each(|condition| condition.visit_paths(visit));
             }
             Self::Not(condition) => condition.visit_paths(visit),
         }
@@ -110,13 +127,17 @@ fn size(value: &AttributeValue) -> Option<AttributeValue> {
         AttributeValue::Bs(members) => members.len(),
         AttributeValue::N(_) | AttributeValue::Bool(_) | AttributeValue::Null => return None,
     };
-    Some(AttributeValue::N(Number::from_i64(i64::try_from(size).ok()?)))
+    Some(AttributeValue::N(Number::from_i64(
+        i64::try_from(size).ok()?,
+    )))
 }
 
 /// The order of two values of one ordered type.
 pub(in super::super) fn order(left: &AttributeValue, right: &AttributeValue) -> Option<Ordering> {
     match (left, right) {
-        (AttributeValue::S(left), AttributeValue::S(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
+        (AttributeValue::S(left), AttributeValue::S(right)) => {
+            Some(left.as_bytes().cmp(right.as_bytes()))
+        }
         (AttributeValue::N(left), AttributeValue::N(right)) => Some(left.cmp(right)),
         (AttributeValue::B(left), AttributeValue::B(right)) => Some(left.cmp(right)),
         _ => None,
@@ -124,7 +145,11 @@ pub(in super::super) fn order(left: &AttributeValue, right: &AttributeValue) -> 
 }
 
 /// Compares as DynamoDB does: values of different types are unequal and have no order.
-pub(in super::super) fn compare(comparator: Comparator, left: &AttributeValue, right: &AttributeValue) -> bool {
+pub(in super::super) fn compare(
+    comparator: Comparator,
+    left: &AttributeValue,
+    right: &AttributeValue,
+) -> bool {
     match comparator {
         Comparator::Equal => left == right,
         Comparator::NotEqual => left != right,
@@ -137,7 +162,9 @@ pub(in super::super) fn compare(comparator: Comparator, left: &AttributeValue, r
 
 pub(in super::super) fn begins_with(value: &AttributeValue, beginning: &AttributeValue) -> bool {
     match (value, beginning) {
-        (AttributeValue::S(text), AttributeValue::S(beginning)) => text.starts_with(beginning.as_str()),
+        (AttributeValue::S(text), AttributeValue::S(beginning)) => {
+            text.starts_with(beginning.as_str())
+        }
         (AttributeValue::B(bytes), AttributeValue::B(beginning)) => bytes.starts_with(beginning),
         _ => false,
     }
@@ -147,7 +174,7 @@ pub(in super::super) fn contains(container: &AttributeValue, member: &AttributeV
     match (container, member) {
         (AttributeValue::S(text), AttributeValue::S(part)) => text.contains(part.as_str()),
         (AttributeValue::B(bytes), AttributeValue::B(part)) => {
-            part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
+            memchr::memmem::find(bytes, part).is_some()
         }
         (AttributeValue::Ss(members), AttributeValue::S(member)) => members.contains(member),
         (AttributeValue::Ns(members), AttributeValue::N(member)) => members.contains(member),

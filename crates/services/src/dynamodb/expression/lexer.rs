@@ -33,10 +33,18 @@ pub(super) fn tokens(source: &str) -> Vec<Token> {
             continue;
         }
         let (kind, length) = token(&source[at..], first);
-        tokens.push(Token { kind, start: at, end: at + length });
+        tokens.push(Token {
+            kind,
+            start: at,
+            end: at + length,
+        });
         at += length;
     }
-    tokens.push(Token { kind: TokenKind::End, start: source.len(), end: source.len() });
+    tokens.push(Token {
+        kind: TokenKind::End,
+        start: source.len(),
+        end: source.len(),
+    });
     tokens
 }
 
@@ -55,12 +63,18 @@ fn token(rest: &str, first: char) -> (TokenKind, usize) {
 }
 
 fn word_length(text: &str) -> usize {
-    text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+    text.bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        .count()
 }
 
 /// `12` is a list index; `12abc` is no token that any rule takes.
 fn digits_or_word(rest: &str) -> (TokenKind, usize) {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let word = word_length(rest);
-    if word == digits { (TokenKind::Digits, digits) } else { (TokenKind::Unknown, word) }
+    if word == digits {
+        (TokenKind::Digits, digits)
+    } else {
+        (TokenKind::Unknown, word)
+    }
 }

@@ -18,8 +18,8 @@ mod tests;
 mod update;
 mod update_parser;
 
-pub(super) use evaluate::{begins_with, compare, contains};
-pub(super) use path::{Path, Step};
+pub(super) use evaluate::compare;
+pub(super) use path::Path;
 pub(super) use placeholder::Placeholders;
 pub(super) use projection::Projection;
 pub(super) use update::Update;

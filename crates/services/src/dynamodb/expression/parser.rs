@@ -43,7 +43,11 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(kind: Kind, source: &'a str, placeholders: &'a mut Placeholders) -> Result<Self> {
+    pub(super) fn new(
+        kind: Kind,
+        source: &'a str,
+        placeholders: &'a mut Placeholders,
+    ) -> Result<Self> {
         let refuse = |text: &str| Err(validation(format!("Invalid {}: {text}", kind.parameter())));
         if source.trim().is_empty() {
             return refuse("The expression can not be empty;");
@@ -88,7 +92,11 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn note(&mut self, fault: Fault, text: String) {
-        if self.fault.as_ref().is_none_or(|(present, _)| fault < *present) {
+        if self
+            .fault
+            .as_ref()
+            .is_none_or(|(present, _)| fault < *present)
+        {
             self.fault = Some((fault, text));
         }
     }
@@ -104,7 +112,9 @@ impl<'a> Parser<'a> {
     }
 
     fn peek_second(&self) -> &'a str {
-        self.tokens.get(self.at + 1).map_or("", |token| self.text(*token))
+        self.tokens
+            .get(self.at + 1)
+            .map_or("", |token| self.text(*token))
     }
 
     pub(super) fn text(&self, token: Token) -> &'a str {
@@ -129,7 +139,11 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expect_symbol(&mut self, symbol: &str) -> Result<()> {
-        if self.take_symbol(symbol) { Ok(()) } else { Err(self.syntax_error()) }
+        if self.take_symbol(symbol) {
+            Ok(())
+        } else {
+            Err(self.syntax_error())
+        }
     }
 
     pub(super) fn at_keyword(&self, keyword: &str) -> bool {
@@ -147,11 +161,19 @@ impl<'a> Parser<'a> {
     pub(super) fn syntax_error(&self) -> Error {
         let at = self.at.min(self.tokens.len() - 1);
         let token = self.tokens[at];
-        let shown = if token.kind == TokenKind::End { "<EOF>" } else { self.text(token) };
-        let start = at.checked_sub(1).map_or(token.start, |before| self.tokens[before].start);
+        let shown = if token.kind == TokenKind::End {
+            "<EOF>"
+        } else {
+            self.text(token)
+        };
+        let start = at
+            .checked_sub(1)
+            .map_or(token.start, |before| self.tokens[before].start);
         let end = self.tokens.get(at + 1).map_or(token.end, |after| after.end);
         let near = &self.source[start..end];
-        self.error(&format!("Syntax error; token: \"{shown}\", near: \"{near}\""))
+        self.error(&format!(
+            "Syntax error; token: \"{shown}\", near: \"{near}\""
+        ))
     }
 
     /// Runs `parse` one level deeper.
@@ -203,7 +225,10 @@ impl<'a> Parser<'a> {
             let (condition, parenthesised) = self.nested(Self::any)?;
             self.expect_symbol(")")?;
             if parenthesised {
-                self.note(Fault::Redundant, "The expression has redundant parentheses;".into());
+                self.note(
+                    Fault::Redundant,
+                    "The expression has redundant parentheses;".into(),
+                );
             }
             return Ok((condition, true));
         }
@@ -304,11 +329,14 @@ impl<'a> Parser<'a> {
         self.count_operator();
         let condition = match (name, arguments.as_slice()) {
             ("attribute_exists", [path]) => self.need_path(name, path).map(Condition::Exists),
-            ("attribute_not_exists", [path]) => self.need_path(name, path).map(Condition::NotExists),
+            ("attribute_not_exists", [path]) => {
+                self.need_path(name, path).map(Condition::NotExists)
+            }
             ("attribute_type", [path, kind]) => {
                 let path = self.need_path(name, path);
                 let kind = self.need_type_name(kind);
-                path.zip(kind).map(|(path, kind)| Condition::HasType(path, kind))
+                path.zip(kind)
+                    .map(|(path, kind)| Condition::HasType(path, kind))
             }
             ("begins_with", [text, beginning]) => {
                 self.need_text(name, text);
@@ -320,7 +348,14 @@ impl<'a> Parser<'a> {
                 self.need_distinct(name, container, &arguments[1..]);
                 Some(Condition::Contains(container.clone(), member.clone()))
             }
-            ("attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains", _) => {
+            (
+                "attribute_exists"
+                | "attribute_not_exists"
+                | "attribute_type"
+                | "begins_with"
+                | "contains",
+                _,
+            ) => {
                 self.note_operand_count(name, arguments.len());
                 None
             }
@@ -341,15 +376,26 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn note_misplaced(&mut self, name: &str) {
-        let known = ["if_not_exists", "list_append", "size", "attribute_exists", "attribute_not_exists",
-            "attribute_type", "begins_with", "contains"];
+        let known = [
+            "if_not_exists",
+            "list_append",
+            "size",
+            "attribute_exists",
+            "attribute_not_exists",
+            "attribute_type",
+            "begins_with",
+            "contains",
+        ];
         if known.contains(&name) {
             self.note(
                 Fault::MisplacedFunction,
                 format!("The function is not allowed to be used this way in an expression; function: {name}"),
             );
         } else {
-            self.note(Fault::UnknownFunction, format!("Invalid function name; function: {name}"));
+            self.note(
+                Fault::UnknownFunction,
+                format!("Invalid function name; function: {name}"),
+            );
         }
     }
 
@@ -380,7 +426,9 @@ impl<'a> Parser<'a> {
         if let Operand::Path(path) = operand {
             return Some(path.clone());
         }
-        let text = format!("Operator or function requires a document path; operator or function: {function}");
+        let text = format!(
+            "Operator or function requires a document path; operator or function: {function}"
+        );
         self.note(Fault::OperandType, text);
         None
     }
@@ -451,7 +499,9 @@ impl<'a> Parser<'a> {
         if let Some(value) = self.placeholders.value(text) {
             return value;
         }
-        let fault = format!("An expression attribute value used in expression is not defined; attribute value: {text}");
+        let fault = format!(
+            "An expression attribute value used in expression is not defined; attribute value: {text}"
+        );
         self.note(Fault::UndefinedValue, fault);
         AttributeValue::Null
     }
@@ -473,7 +523,10 @@ impl<'a> Parser<'a> {
                         _ => {}
                     }
                 }
-                Some(Operand::ListAppend(Box::new(first.clone()), Box::new(second.clone())))
+                Some(Operand::ListAppend(
+                    Box::new(first.clone()),
+                    Box::new(second.clone()),
+                ))
             }
             ("size", _) if !in_update => {
                 self.note_operand_count(name, arguments.len());
@@ -502,7 +555,10 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn path(&mut self) -> Result<Path> {
-        let mut path = Path { root: self.path_name()?, steps: Vec::new() };
+        let mut path = Path {
+            root: self.path_name()?,
+            steps: Vec::new(),
+        };
         loop {
             if self.take_symbol(".") {
                 let name = self.path_name()?;
@@ -515,8 +571,11 @@ impl<'a> Parser<'a> {
             }
         }
         if path.depth() > PATH_DEPTH_MAX {
-            self.note(Fault::OperandCount, "The document path has too many nesting elements; nesting levels: ".to_owned()
-                + &path.depth().to_string());
+            self.note(
+                Fault::OperandCount,
+                "The document path has too many nesting elements; nesting levels: ".to_owned()
+                    + &path.depth().to_string(),
+            );
         }
         Ok(path)
     }
@@ -528,9 +587,14 @@ impl<'a> Parser<'a> {
         }
         self.advance();
         let index: Option<u32> = self.text(token).parse().ok();
-        index.and_then(|index| usize::try_from(index).ok()).ok_or_else(|| {
-            self.error(&format!("List index is not within the allowable range; index: [{}]", self.text(token)))
-        })
+        index
+            .and_then(|index| usize::try_from(index).ok())
+            .ok_or_else(|| {
+                self.error(&format!(
+                    "List index is not within the allowable range; index: [{}]",
+                    self.text(token)
+                ))
+            })
     }
 
     fn path_name(&mut self) -> Result<String> {
@@ -542,7 +606,10 @@ impl<'a> Parser<'a> {
                     return Err(self.syntax_error());
                 }
                 if is_reserved(text) {
-                    self.note(Fault::Reserved, format!("Attribute name is a reserved keyword; reserved keyword: {text}"));
+                    self.note(
+                        Fault::Reserved,
+                        format!("Attribute name is a reserved keyword; reserved keyword: {text}"),
+                    );
                 }
                 self.advance();
                 Ok(text.to_owned())
@@ -559,7 +626,9 @@ impl<'a> Parser<'a> {
         if let Some(name) = self.placeholders.name(placeholder) {
             return name;
         }
-        let fault = format!("An expression attribute name used in the document path is not defined; attribute name: {placeholder}");
+        let fault = format!(
+            "An expression attribute name used in the document path is not defined; attribute name: {placeholder}"
+        );
         self.note(Fault::UndefinedName, fault);
         placeholder.to_owned()
     }
@@ -567,7 +636,9 @@ impl<'a> Parser<'a> {
 
 /// Words of the grammar itself stand for nothing else.
 fn is_keyword_here(word: &str) -> bool {
-    ["AND", "OR", "NOT", "BETWEEN", "IN"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
+    ["AND", "OR", "NOT", "BETWEEN", "IN"]
+        .iter()
+        .any(|keyword| word.eq_ignore_ascii_case(keyword))
 }
 
 fn collect(

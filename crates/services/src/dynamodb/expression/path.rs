@@ -28,16 +28,21 @@ pub(super) enum Clash {
 
 impl Path {
     pub(in super::super) fn attribute(name: &str) -> Self {
-        Self { root: name.to_owned(), steps: Vec::new() }
+        Self {
+            root: name.to_owned(),
+            steps: Vec::new(),
+        }
     }
 
     /// What lies there, if anything does.
     pub(in super::super) fn find<'a>(&self, item: &'a Item) -> Option<&'a AttributeValue> {
-        self.steps.iter().try_fold(item.get(&self.root)?, |value, step| match (value, step) {
-            (AttributeValue::M(entries), Step::Attribute(name)) => entries.get(name),
-            (AttributeValue::L(items), Step::Element(index)) => items.get(*index),
-            _ => None,
-        })
+        self.steps
+            .iter()
+            .try_fold(item.get(&self.root)?, |value, step| match (value, step) {
+                (AttributeValue::M(entries), Step::Attribute(name)) => entries.get(name),
+                (AttributeValue::L(items), Step::Element(index)) => items.get(*index),
+                _ => None,
+            })
     }
 
     /// What lies one step before the end; the item itself where there is one step only.
@@ -61,7 +66,10 @@ impl Path {
     }
 
     pub(super) fn last_step(&self) -> Step {
-        self.steps.last().cloned().unwrap_or_else(|| Step::Attribute(self.root.clone()))
+        self.steps
+            .last()
+            .cloned()
+            .unwrap_or_else(|| Step::Attribute(self.root.clone()))
     }
 
     pub(super) fn clash(&self, other: &Self) -> Option<Clash> {
@@ -111,13 +119,10 @@ impl fmt::Display for Path {
 pub(super) fn first_clash<'a>(paths: &[&'a Path]) -> Option<(Clash, &'a Path, &'a Path)> {
     let mut sorted = paths.to_vec();
     sorted.sort();
-    sorted
-        .iter()
-        .enumerate()
-        .find_map(|(at, path)| {
-            sorted[at + 1..]
-                .iter()
-                .take_while(|other| other.root == path.root)
-                .find_map(|other| Some((path.clash(other)?, *path, *other)))
-        })
+    sorted.iter().enumerate().find_map(|(at, path)| {
+        sorted[at + 1..]
+            .iter()
+            .take_while(|other| other.root == path.root)
+            .find_map(|other| Some((path.clash(other)?, *path, *other)))
+    })
 }

@@ -43,8 +43,16 @@ impl Placeholders {
 
     /// Refuses what no expression used.
     pub(in super::super) fn refuse_unused(&self) -> Result<()> {
-        refuse_unused("ExpressionAttributeNames", self.names.keys(), &self.used_names)?;
-        refuse_unused("ExpressionAttributeValues", self.values.keys(), &self.used_values)
+        refuse_unused(
+            "ExpressionAttributeNames",
+            self.names.keys(),
+            &self.used_names,
+        )?;
+        refuse_unused(
+            "ExpressionAttributeValues",
+            self.values.keys(),
+            &self.used_values,
+        )
     }
 }
 
@@ -53,12 +61,17 @@ fn refuse_unused<'a>(
     given: impl Iterator<Item = &'a String>,
     used: &BTreeSet<String>,
 ) -> Result<()> {
-    let unused: Vec<&str> = given.filter(|key| !used.contains(*key)).map(String::as_str).collect();
+    let unused: Vec<&str> = given
+        .filter(|key| !used.contains(*key))
+        .map(String::as_str)
+        .collect();
     if unused.is_empty() {
         return Ok(());
     }
     let unused = unused.join(", ");
-    Err(validation(format!("Value provided in {parameter} unused in expressions: keys: {{{unused}}}")))
+    Err(validation(format!(
+        "Value provided in {parameter} unused in expressions: keys: {{{unused}}}"
+    )))
 }
 
 fn read_names(names: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
@@ -82,7 +95,10 @@ fn read_values(values: Map<String, Value>) -> Result<BTreeMap<String, AttributeV
     for (key, value) in values {
         let one = Map::from_iter([(key.clone(), value)]);
         let wrap = |error: Error| Error {
-            message: format!("ExpressionAttributeValues contains invalid value: {} for key {key}", error.message),
+            message: format!(
+                "ExpressionAttributeValues contains invalid value: {} for key {key}",
+                error.message
+            ),
             ..error
         };
         read.append(&mut read_item(one).map_err(wrap)?);
@@ -91,11 +107,16 @@ fn read_values(values: Map<String, Value>) -> Result<BTreeMap<String, AttributeV
 }
 
 fn bad_key(parameter: &str, key: &str) -> Error {
-    validation(format!("{parameter} contains invalid key: Syntax error; key: \"{key}\""))
+    validation(format!(
+        "{parameter} contains invalid key: Syntax error; key: \"{key}\""
+    ))
 }
 
 fn is_placeholder(key: &str, mark: char) -> bool {
     key.strip_prefix(mark).is_some_and(|rest| {
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     })
 }

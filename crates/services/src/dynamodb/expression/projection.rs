@@ -40,7 +40,10 @@ impl Projection {
     /// Whole attributes: the older `AttributesToGet`, or an index's projection.
     pub(in super::super) fn attributes<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
         Self {
-            root: names.into_iter().map(|name| (name.clone(), Node::default())).collect(),
+            root: names
+                .into_iter()
+                .map(|name| (name.clone(), Node::default()))
+                .collect(),
         }
     }
 
@@ -87,7 +90,9 @@ impl Node {
             }
             AttributeValue::L(items) => {
                 let elements = self.elements.iter();
-                let cut: Vec<_> = elements.filter_map(|(index, node)| node.cut(items.get(*index)?)).collect();
+                let cut: Vec<_> = elements
+                    .filter_map(|(index, node)| node.cut(items.get(*index)?))
+                    .collect();
                 (!cut.is_empty()).then_some(AttributeValue::L(cut))
             }
             _ => None,

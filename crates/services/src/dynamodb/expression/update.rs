@@ -32,7 +32,9 @@ impl Update {
 
     /// Whether the update makes an item where there is none: removals alone do not.
     pub(in super::super) fn creates(&self) -> bool {
-        !self.sets.is_empty() || !self.adds.is_empty() || self.removes.is_empty() && self.deletes.is_empty()
+        !self.sets.is_empty()
+            || !self.adds.is_empty()
+            || self.removes.is_empty() && self.deletes.is_empty()
     }
 
     pub(super) fn check_overlaps(&self) -> Result<()> {
@@ -75,8 +77,16 @@ impl Update {
         Ok(updated)
     }
 
-    fn delete_members(&self, item: &Item, updated: &mut Item, path: &Path, members: &AttributeValue) -> Result<()> {
-        let Some(present) = path.find(item) else { return Ok(()) };
+    fn delete_members(
+        &self,
+        item: &Item,
+        updated: &mut Item,
+        path: &Path,
+        members: &AttributeValue,
+    ) -> Result<()> {
+        let Some(present) = path.find(item) else {
+            return Ok(());
+        };
         match subtract(present, members)? {
             Some(rest) => assign(updated, path, rest),
             None => remove(updated, path),
@@ -122,12 +132,18 @@ fn remove(item: &mut Item, path: &Path) -> Result<()> {
 }
 
 /// ADD: a number to a number, members to a set; what is missing counts as nothing.
-pub(in super::super) fn add(present: Option<&AttributeValue>, value: &AttributeValue) -> Result<AttributeValue> {
-    let Some(present) = present else { return Ok(value.clone()) };
+pub(in super::super) fn add(
+    present: Option<&AttributeValue>,
+    value: &AttributeValue,
+) -> Result<AttributeValue> {
+    let Some(present) = present else {
+        return Ok(value.clone());
+    };
     Ok(match (present, value) {
-        (AttributeValue::N(one), AttributeValue::N(two)) => {
-            AttributeValue::N(one.plus(*two).map_err(|error| validation(error.to_string()))?)
-        }
+        (AttributeValue::N(one), AttributeValue::N(two)) => AttributeValue::N(
+            one.plus(*two)
+                .map_err(|error| validation(error.to_string()))?,
+        ),
         (AttributeValue::Ss(one), AttributeValue::Ss(two)) => AttributeValue::Ss(one | two),
         (AttributeValue::Ns(one), AttributeValue::Ns(two)) => AttributeValue::Ns(one | two),
         (AttributeValue::Bs(one), AttributeValue::Bs(two)) => AttributeValue::Bs(one | two),
@@ -138,15 +154,15 @@ pub(in super::super) fn add(present: Option<&AttributeValue>, value: &AttributeV
 /// DELETE: a set without members; `None` where nothing is left.
 fn subtract(present: &AttributeValue, members: &AttributeValue) -> Result<Option<AttributeValue>> {
     Ok(match (present, members) {
-        (AttributeValue::Ss(one), AttributeValue::Ss(two)) => {
-            Some(one - two).filter(|rest| !rest.is_empty()).map(AttributeValue::Ss)
-        }
-        (AttributeValue::Ns(one), AttributeValue::Ns(two)) => {
-            Some(one - two).filter(|rest| !rest.is_empty()).map(AttributeValue::Ns)
-        }
-        (AttributeValue::Bs(one), AttributeValue::Bs(two)) => {
-            Some(one - two).filter(|rest| !rest.is_empty()).map(AttributeValue::Bs)
-        }
+        (AttributeValue::Ss(one), AttributeValue::Ss(two)) => Some(one - two)
+            .filter(|rest| !rest.is_empty())
+            .map(AttributeValue::Ss),
+        (AttributeValue::Ns(one), AttributeValue::Ns(two)) => Some(one - two)
+            .filter(|rest| !rest.is_empty())
+            .map(AttributeValue::Ns),
+        (AttributeValue::Bs(one), AttributeValue::Bs(two)) => Some(one - two)
+            .filter(|rest| !rest.is_empty())
+            .map(AttributeValue::Bs),
         _ => return Err(incorrect_type()),
     })
 }
@@ -180,8 +196,14 @@ impl Operand {
 fn arithmetic(item: &Item, left: &Operand, right: &Operand, minus: bool) -> Result<AttributeValue> {
     match (left.compute(item)?, right.compute(item)?) {
         (AttributeValue::N(left), AttributeValue::N(right)) => {
-            let result = if minus { left.minus(right) } else { left.plus(right) };
-            result.map(AttributeValue::N).map_err(|error| validation(error.to_string()))
+            let result = if minus {
+                left.minus(right)
+            } else {
+                left.plus(right)
+            };
+            result
+                .map(AttributeValue::N)
+                .map_err(|error| validation(error.to_string()))
         }
         _ => Err(incorrect_type()),
     }
@@ -191,6 +213,8 @@ impl Update {
     /// Calls `visit` with every path that the update reads or writes.
     pub(in super::super) fn visit_paths(&self, visit: &mut impl FnMut(&Path)) {
         self.paths().into_iter().for_each(&mut *visit);
-        self.sets.iter().for_each(|(_, operand)| operand.visit_paths(visit));
+        self.sets
+            .iter()
+            .for_each(|(_, operand)| operand.visit_paths(visit));
     }
 }

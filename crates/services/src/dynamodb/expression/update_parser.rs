@@ -15,7 +15,9 @@ impl Parser<'_> {
         let mut seen = [false; SECTIONS.len()];
         while self.peek().kind != TokenKind::End {
             let section = SECTIONS.iter().position(|section| self.at_keyword(section));
-            let Some(section) = section else { return Err(self.syntax_error()) };
+            let Some(section) = section else {
+                return Err(self.syntax_error());
+            };
             if std::mem::replace(&mut seen[section], true) {
                 let name = SECTIONS[section];
                 return Err(self.error(&format!(
@@ -64,7 +66,11 @@ impl Parser<'_> {
             }
         }
         let (left, right) = (Box::new(left), Box::new(right));
-        Ok(if minus { Operand::Minus(left, right) } else { Operand::Plus(left, right) })
+        Ok(if minus {
+            Operand::Minus(left, right)
+        } else {
+            Operand::Plus(left, right)
+        })
     }
 
     fn set_operand(&mut self) -> Result<Operand> {

@@ -9,6 +9,7 @@ mod events;
 mod forms;
 mod lifecycles;
 mod listings;
+mod lists_of_grants;
 mod locks;
 mod model;
 mod multiparts;
@@ -235,7 +236,7 @@ fn chunked(bytes: &Bytes) -> Body {
 /// Bytes that do not repeat within a frame.
 fn pattern(length: usize) -> Bytes {
     (0..length)
-        .map(|index| ((index * 31 + index / 251) % 256) as u8)
+        .map(|index| u8::try_from((index * 31 + index / 251) % 256).unwrap_or_default())
         .collect()
 }
 
