@@ -9,6 +9,7 @@ mod front;
 mod housekeeping;
 mod listener;
 mod management;
+mod outbound;
 mod request_log;
 mod runner;
 mod traces;
