@@ -9,7 +9,7 @@ use cumulet_kernel::{Context, Event};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, dynamodb, kms, lambda, logs, s3, secretsmanager};
+use crate::{cloudformation, cloudwatch, dynamodb, kms, lambda, logs, s3, secretsmanager, xray};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.
@@ -23,13 +23,16 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
         Event::TableTransition { .. } => dynamodb::deliver_transition(engine, context, entry).await,
         Event::StackStep { .. } => cloudformation::deliver_step(engine, context, entry).await,
         Event::KeyDeletion { .. } => kms::deliver_deletion(engine, context, entry).await,
+        Event::AlarmAction { .. } => lambda::deliver_alarm_action(engine, context, entry).await,
         Event::Timer { service, kind, .. } => match service.as_str() {
+            "cloudwatch" => cloudwatch::deliver_timer(engine, context, entry).await,
             "dynamodb" => dynamodb::deliver_timer(engine, context, entry).await,
             "kms" => kms::deliver_rotation(engine, context, entry).await,
             "lambda" => lambda::deliver_timer(engine, context, entry).await,
             "logs" => logs::deliver_timer(engine, context, entry).await,
             "secretsmanager" => secretsmanager::deliver_timer(engine, context, entry).await,
             "s3" => s3::deliver_timer(engine, context, entry).await,
+            "xray" => xray::deliver_timer(engine, context, entry).await,
             _ => Err(Error::internal(format!(
                 "nobody handles the timer {service}/{kind}"
             ))),

@@ -178,6 +178,7 @@ impl Installation {
             root_key: RootKey::new([3; 32]),
             functions: Arc::new(Shared(runner.clone())),
             cache_directory: directory.path().join("cache").into(),
+            metrics: crate::cloudwatch::Metrics::default(),
         };
         Self {
             directory,

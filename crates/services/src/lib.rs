@@ -36,6 +36,7 @@ pub mod tables;
 
 pub mod apigateway;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod iam;
 pub mod kms;
@@ -46,6 +47,7 @@ pub mod secretsmanager;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
+pub mod xray;
 
 pub use access::Access;
 pub use engine::Engine;

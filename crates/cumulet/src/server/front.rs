@@ -6,10 +6,10 @@
 //!
 //! The front knows protocols and identities, and no service's behaviour.
 
-mod api;
+pub(super) mod api;
 mod data_plane;
 mod header_names;
-mod identity;
+pub(super) mod identity;
 
 use bytes::Bytes;
 use cumulet_kernel::trace::{SpanGuard, Trace};
@@ -23,13 +23,13 @@ use hyper::body::Incoming;
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, management};
+use super::{Server, clock, management};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
 
 /// A request on its way: the head, who sent it, and where it is in the trace.
-struct Inbound {
+pub(super) struct Inbound {
     head: request::Parts,
     origin: Origin,
     request_id: String,
@@ -57,6 +57,9 @@ pub(super) async fn answer(
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
+    if moves_clock(&origin, &head) {
+        return move_clock(&server, origin, head, body).await;
+    }
     if is_management(&head) {
         return management_answer(&server, &origin, &head);
     }
@@ -91,6 +94,32 @@ pub(super) async fn answer(
 fn is_management(head: &request::Parts) -> bool {
     let path = head.uri.path();
     path.starts_with("/_cumulet/") && !path.starts_with(api::CANONICAL)
+}
+
+/// The one management request that changes something: from this machine, and signed.
+fn moves_clock(origin: &Origin, head: &request::Parts) -> bool {
+    let is_it = head.method == http::Method::POST && head.uri.path() == "/_cumulet/clock";
+    is_it && origin.is_local() && management::is_addressed_to_this_machine(head)
+}
+
+async fn move_clock(
+    server: &Server,
+    origin: Origin,
+    head: request::Parts,
+    body: Incoming,
+) -> Response<ReplyBody> {
+    let request_id = server.ids.uuid();
+    let (trace, span) = begin_trace(server, &head, &origin, &request_id);
+    let inbound = Inbound {
+        head,
+        origin,
+        request_id,
+        trace: trace.clone(),
+    };
+    let answer = clock::change(server, &inbound, body).await;
+    drop(span);
+    server.traces.keep(&trace);
+    answer.map(bodies::bytes)
 }
 
 fn management_answer(

@@ -5,6 +5,7 @@
 //! a growing delay: it is never dropped here.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use cumulet_services::Engine;
 use tokio::sync::{Notify, Semaphore};
 
 use super::Server;
+use super::clock::Delivered;
 
 const DELIVERIES_MAX: usize = 64;
 const BATCH: usize = 256;
@@ -47,6 +49,7 @@ pub(super) async fn run(server: Server) {
         tokio::select! {
             () = filled => {}
             () = finished.notified() => {}
+            () = server.clock_moved.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -72,8 +75,10 @@ async fn start_due(
             break;
         };
         let server = server.clone();
+        server.delivering.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
             deliver(&server, entry).await;
+            server.delivering.fetch_sub(1, Ordering::SeqCst);
             drop((claim, place));
         });
     }
@@ -88,11 +93,19 @@ async fn deliver(server: &Server, entry: Entry) {
     let (context, span) = server.internal_context(&format!("deliver {name}"));
     let outcome =
         cumulet_services::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
+    let delivered = Delivered {
+        due_ms: entry.id.due.milliseconds(),
+        event: name,
+        subject: entry.event.order_key(),
+        error: outcome.as_ref().err().map(|error| error.code.to_string()),
+    };
     if let Err(error) = outcome {
         context.trace.fail(&error.code);
         tracing::warn!(%error, event = name, attempts = entry.attempts, "a delivery failed");
         put_back(&server.engine, &context, entry).await;
     }
+    // Nobody listens but while the clock is moved.
+    drop(server.deliveries.send(delivered));
     drop(span);
     server.traces.keep(&context.trace);
 }

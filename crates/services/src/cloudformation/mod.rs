@@ -39,7 +39,7 @@ use cumulet_kernel::{Context, Table};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::operation::Operation;
-use crate::{apigateway, dynamodb, iam, kms, lambda, logs, s3};
+use crate::{apigateway, cloudwatch, dynamodb, iam, kms, lambda, logs, s3};
 use provider::Provider;
 
 pub(crate) const TABLES: &[Table] = state::TABLES;
@@ -100,6 +100,7 @@ static PROVIDERS: LazyLock<HashMap<&'static str, Provider>> = LazyLock::new(|| {
         iam::resource::resource_types(),
         kms::resource::resource_types(),
         lambda::resource::resource_types(),
+        cloudwatch::resource::resource_types(),
         logs::resource::resource_types(),
         s3::resource::resource_types(),
         unhoused::resource_types(),

@@ -7,6 +7,7 @@
 //! [`FunctionVersion`]: crate::runner::FunctionVersion
 
 mod account;
+mod alarm_action;
 mod alias;
 mod api;
 mod archive;
@@ -20,6 +21,7 @@ mod function;
 mod invoke;
 mod invoke_config;
 mod layer;
+mod metrics;
 mod name;
 mod page;
 mod policy;
@@ -703,6 +705,11 @@ pub async fn deliver_invocation(engine: &Engine, context: Context, entry: Entry)
 /// Turns a created or updated function active.
 pub async fn deliver_ready(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     transition::deliver_ready(engine, context, entry).await
+}
+
+/// Invokes the function that an alarm's action names, and tells the alarm how that went.
+pub async fn deliver_alarm_action(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+    alarm_action::deliver(engine, context, entry).await
 }
 
 /// Does what only time sets off: unused code goes, replaced execution environments stop.

@@ -18,7 +18,7 @@ use super::concurrency::{self, Limits};
 use super::function::environment_key;
 use super::name::FunctionName;
 use super::state::VersionRecord;
-use super::{code, errors};
+use super::{code, errors, metrics};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::logs::{self, LogLine};
@@ -77,7 +77,8 @@ pub(super) async fn once(
     prepared: &Prepared,
     call: Call,
 ) -> Result<Outcome> {
-    let _permit = concurrency::acquire(engine, &prepared.name, prepared.limits)?;
+    let permit = concurrency::acquire(engine, &prepared.name, prepared.limits)
+        .inspect_err(|_| metrics::throttled(engine, prepared))?;
     let (context, _span) = context.span(&format!("function {}", prepared.name.name));
     let function = function_version(engine, &context, prepared).await?;
     let invocation = Invocation {
@@ -93,6 +94,7 @@ pub(super) async fn once(
         .await;
     let outcome = outcome.map_err(could_not_run);
     note(&context.trace, prepared, &outcome);
+    metrics::ended(engine, prepared, &outcome, permit.running());
     outcome
 }
 

@@ -35,7 +35,6 @@ use api::{
     PutInput, SecretInput, StageInput, TagsInput, UpdateInput,
 };
 
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The permission for an action on the secret that the input names.

@@ -13,7 +13,6 @@ pub(crate) const SECRETS: Table = Table::new(600, "secretsmanager.secrets");
 /// (account, region, name, version id) -> version
 pub(crate) const VERSIONS: Table = Table::new(601, "secretsmanager.versions");
 
-#[cfg(test)]
 pub(crate) const TABLES: &[Table] = &[SECRETS, VERSIONS];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

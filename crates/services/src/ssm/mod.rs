@@ -29,7 +29,6 @@ use api::{
     UnlabelInput,
 };
 
-#[cfg(test)]
 pub(crate) use state::TABLES;
 
 /// The OPERATIONS table.

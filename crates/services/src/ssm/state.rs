@@ -11,7 +11,6 @@ pub(crate) const PARAMETERS: Table = Table::new(500, "ssm.parameters");
 /// (account, region, name, version) -> version
 pub(crate) const VERSIONS: Table = Table::new(501, "ssm.versions");
 
-#[cfg(test)]
 pub(crate) const TABLES: &[Table] = &[PARAMETERS, VERSIONS];
 
 /// What all versions of a parameter share.

@@ -4,6 +4,7 @@
     reason = "tests look at the unpacked files"
 )]
 
+mod alarms;
 mod asynchronous;
 mod hostile_zips;
 mod urls_and_layers;

@@ -100,6 +100,7 @@ impl World {
             root_key,
             functions: Arc::new(NoFunctions),
             cache_directory: Arc::from(directory.path()),
+            metrics: crate::cloudwatch::Metrics::default(),
         };
         Self {
             engine,

@@ -252,6 +252,7 @@ impl Machine {
             root_key: RootKey::new([3; 32]),
             functions: Arc::new(NoFunctions),
             cache_directory: self.directory.path().into(),
+            metrics: crate::cloudwatch::Metrics::default(),
         });
     }
 
