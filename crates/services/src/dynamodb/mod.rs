@@ -24,6 +24,7 @@ mod legacy;
 mod lifecycle;
 mod number;
 mod page;
+mod partiql;
 mod query;
 mod request;
 mod schema;
@@ -90,6 +91,9 @@ pub fn operations() -> Vec<Operation> {
             access::transact_write_items,
             transact::transact_write_items,
         ),
+        Operation::edge("ExecuteStatement", partiql::execute_statement),
+        Operation::edge("BatchExecuteStatement", partiql::batch_execute_statement),
+        Operation::edge("ExecuteTransaction", partiql::execute_transaction),
         Operation::write(
             "CreateTable",
             access::create_table,

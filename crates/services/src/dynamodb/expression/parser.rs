@@ -13,7 +13,7 @@ use super::{Comparator, Condition, Kind, Operand};
 use crate::error::{Error, Result};
 
 const SIZE_MAX_BYTES: usize = 4096;
-/// Half a megabyte of stack carries this, unoptimised.
+/// A megabyte of stack carries this, unoptimised; threads have two.
 const DEPTH_MAX: usize = 64;
 const OPERATORS_MAX: usize = 300;
 const IN_OPERANDS_MAX: usize = 100;

@@ -145,7 +145,7 @@ fn wrong_conditions_are_refused_in_aws_words() {
 
 #[test]
 fn no_depth_of_nesting_ends_the_process() {
-    let small_stack = std::thread::Builder::new().stack_size(512 * 1024);
+    let small_stack = std::thread::Builder::new().stack_size(1024 * 1024);
     let run = || {
         for text in [
             "(".repeat(4000),

@@ -37,7 +37,7 @@ impl Update {
             || self.removes.is_empty() && self.deletes.is_empty()
     }
 
-    pub(super) fn check_overlaps(&self) -> Result<()> {
+    pub(in super::super) fn check_overlaps(&self) -> Result<()> {
         let Some((clash, one, two)) = first_clash(&self.paths()) else {
             return Ok(());
         };
