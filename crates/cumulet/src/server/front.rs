@@ -6,12 +6,13 @@
 //!
 //! The front knows protocols and identities, and no service's behaviour.
 
-pub(super) mod api;
+mod api;
 mod data_plane;
 mod header_names;
-pub(super) mod identity;
+mod identity;
 
 use bytes::Bytes;
+use cumulet_kernel::Context;
 use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_services::Error;
 use cumulet_wire::model::{self, Service};
@@ -19,6 +20,9 @@ use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
 use http::{HeaderMap, Response, request};
 use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+
+use identity::Unproven;
 
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
@@ -120,6 +124,26 @@ async fn move_clock(
     drop(span);
     server.traces.keep(&trace);
     answer.map(bodies::bytes)
+}
+
+/// Who signed a management request, for `service`; its body is at hand.
+pub(super) fn signer(
+    server: &Server,
+    inbound: &Inbound,
+    service: &str,
+    body: &[u8],
+) -> Result<Context, Error> {
+    let denied = |unproven: Unproven| match unproven {
+        Unproven::Internal(error) => error,
+        Unproven::Fault(fault) => fault.to_error(service, Protocol::RestJson).into(),
+    };
+    let claim = identity::claim(server, inbound).map_err(denied)?;
+    let claim = claim.ok_or_else(|| Error::access_denied("this needs a signed request"))?;
+    let hash = hex::encode(Sha256::digest(body));
+    let caller = claim
+        .prove(server, inbound, service, Some(&hash))
+        .map_err(denied)?;
+    Ok(api::context(server, inbound, &caller))
 }
 
 fn management_answer(
