@@ -104,7 +104,11 @@ pub fn operations() -> Vec<Operation> {
             access::describe_table,
             lifecycle::describe_table,
         ),
-        Operation::write("UpdateTable", access::update_table, update_table::update_table),
+        Operation::write(
+            "UpdateTable",
+            access::update_table,
+            update_table::update_table,
+        ),
         Operation::write("DeleteTable", access::delete_table, lifecycle::delete_table),
         Operation::read("ListTables", access::list_tables, lifecycle::list_tables),
         Operation::write(
