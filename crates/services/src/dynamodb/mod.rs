@@ -35,6 +35,8 @@ mod streams;
 mod table;
 mod table_api;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod transact;
 mod ttl;
 mod update_table;
