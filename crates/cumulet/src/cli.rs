@@ -32,9 +32,15 @@ pub(crate) enum Command {
     /// Print what a request did: its decisions, its calls, its effects
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
+    /// Show the engine's clock, or move it and see what falls due
+    #[command(after_help = CLOCK_EXAMPLES)]
+    Clock(Clock),
     /// Say what this machine can enforce
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// List every operation: built, or missing
+    #[command(after_help = COVERAGE_EXAMPLES)]
+    Coverage(Coverage),
     /// Start a function's sandbox; the engine calls this itself
     #[command(hide = true)]
     SandboxInit,
@@ -56,6 +62,15 @@ const TRACE_EXAMPLES: &str = "Examples:
   cumulet trace --last                   the latest request
   cumulet trace 5f0c2a1e-...             the request with this id (x-amzn-requestid)
   cumulet trace --last --json            its spans, for programs";
+const CLOCK_EXAMPLES: &str = "Examples:
+  cumulet clock show                     what time it is for the engine
+  cumulet clock advance 31d              a month passes: retention, alarms, deletion windows
+  cumulet clock set 2027-01-01T00:00:00Z go to that time
+  cumulet clock freeze                   let it stand still, until: cumulet clock resume";
+const COVERAGE_EXAMPLES: &str = "Examples:
+  cumulet coverage                       what is built, by service
+  cumulet coverage s3                    every operation of one service
+  cumulet coverage --json                the same for programs";
 const DOCTOR_EXAMPLES: &str = "Examples:
   cumulet doctor                         what is enforced here, and what is not
   cumulet doctor --json                  the same for programs
@@ -151,9 +166,106 @@ pub(crate) struct Trace {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Clock {
+    #[command(subcommand)]
+    pub(crate) action: ClockAction,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", global = true)]
+    pub(crate) region: String,
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ClockAction {
+    /// Print the time
+    Show,
+    /// Move the clock forward, delivering what falls due in order
+    Advance {
+        /// How far: 90s, 5m, 12h, 31d, or several together: 1d12h
+        #[arg(value_parser = duration)]
+        by: Milliseconds,
+    },
+    /// Move the clock forward to a time
+    Set {
+        /// RFC 3339, or seconds since 1970
+        #[arg(value_parser = time)]
+        to: PointInTime,
+    },
+    /// Let the clock stand still
+    Freeze,
+    /// Let it go on
+    Resume,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Milliseconds(pub(crate) u64);
+
+/// In milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PointInTime(pub(crate) i64);
+
+fn duration(text: &str) -> Result<Milliseconds, String> {
+    let wrong = || format!("{text} is no duration: write 90s, 5m, 12h or 31d");
+    let mut rest = text;
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|each: char| !each.is_ascii_digit())
+            .ok_or_else(wrong)?;
+        let (count, unit) = rest.split_at(digits);
+        let after = unit
+            .find(|each: char| each.is_ascii_digit())
+            .unwrap_or(unit.len());
+        let unit_ms = match &unit[..after] {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = count.parse().map_err(|_| wrong())?;
+        total = count
+            .checked_mul(unit_ms)
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(wrong)?;
+        rest = &unit[after..];
+    }
+    if total == 0 {
+        Err(wrong())
+    } else {
+        Ok(Milliseconds(total))
+    }
+}
+
+fn time(text: &str) -> Result<PointInTime, String> {
+    if let Ok(seconds) = text.parse::<i64>() {
+        return Ok(PointInTime(seconds.saturating_mul(1000)));
+    }
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed
+        .map(|at| PointInTime(at.as_millisecond()))
+        .map_err(|_| format!("{text} is no time: write 2027-01-01T00:00:00Z"))
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Doctor {
     #[arg(long, value_name = "DIR", default_value = ".cumulet")]
     pub(crate) data_dir: PathBuf,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Coverage {
+    /// One service, with all its operations
+    pub(crate) service: Option<String>,
+    /// The page docs/coverage.md
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -193,6 +305,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_times_are_read_and_others_refused() {
+        assert_eq!(duration("31d"), Ok(Milliseconds(31 * 86_400_000)));
+        assert_eq!(duration("1h30m5s"), Ok(Milliseconds(5_405_000)));
+        for text in ["", "5", "d", "5x", "0s", "-1d", "99999999999999999d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(time("1970-01-02T00:00:00Z"), Ok(PointInTime(86_400_000)));
+        assert_eq!(time("10"), Ok(PointInTime(10_000)));
+        assert!(time("tomorrow").is_err());
     }
 
     #[test]

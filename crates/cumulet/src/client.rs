@@ -126,6 +126,18 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|error| ClientError::Broken(error.to_string()))
     }
 
+    /// A signed management request.
+    pub(crate) async fn post(
+        &self,
+        service: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, ClientError> {
+        let body = Bytes::from(body.to_string());
+        let answer = self.send(service, Method::POST, path, body).await?;
+        serde_json::from_slice(&answer).map_err(|error| ClientError::Broken(error.to_string()))
+    }
+
     async fn send(
         &self,
         service: &str,

@@ -69,7 +69,7 @@ pub(crate) async fn open(
     let store = Store::open(&directory, &PageKey::new(root_key.derive("pages")))?;
     make_private(&directory.join("blobs"))?;
     let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
-    let clock = Clock::wall(store.read(|tx| cumulet_kernel::clock::load_offset(tx))?);
+    let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
     let (functions, connections) = start_functions(&directory, &cache_directory).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
@@ -81,6 +81,7 @@ pub(crate) async fn open(
             root_key,
             functions,
             cache_directory,
+            metrics: cumulet_services::cloudwatch::Metrics::default(),
         },
         connections,
     ))

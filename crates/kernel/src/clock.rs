@@ -4,8 +4,8 @@
 //! can be moved forward; signatures and TLS stay on wall time. It never runs backwards: what is stored
 //! as past stays past.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::store::{StoreError, Table, Tx};
 
 const CLOCK: Table = Table::new(7, "kernel.clock");
 const OFFSET: &[u8] = b"offset_ms";
+const FROZEN: &[u8] = b"frozen_at";
 
 /// A point in time, in milliseconds since the Unix epoch.
 #[derive(
@@ -46,41 +47,57 @@ impl Timestamp {
     }
 }
 
-/// Reads the installation's time: wall time plus an offset, or a time set by hand.
+/// Reads the installation's time: wall time plus an offset, or a time that stands still.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    wall: bool,
-    /// Wall clock: what is added to it. Manual clock: the time itself.
-    state_ms: Arc<AtomicI64>,
+    state: Arc<Mutex<ClockState>>,
     latest_ms: Arc<AtomicI64>,
+}
+
+/// What a clock shows, beside wall time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockState {
+    /// What is added to wall time, in milliseconds.
+    pub offset_ms: i64,
+    /// Where the clock stands still.
+    pub frozen_at: Option<Timestamp>,
 }
 
 impl Clock {
     /// Wall time, moved forward by `offset_ms`.
     pub fn wall(offset_ms: i64) -> Self {
-        Self::new(true, offset_ms)
+        Self::restore(ClockState {
+            offset_ms,
+            frozen_at: None,
+        })
     }
 
     /// A clock that stands still until it is advanced: for tests.
     pub fn manual(start: Timestamp) -> Self {
-        Self::new(false, start.0)
+        Self::restore(ClockState {
+            offset_ms: 0,
+            frozen_at: Some(start),
+        })
     }
 
-    fn new(wall: bool, state_ms: i64) -> Self {
+    /// A clock as [`load`] found it.
+    pub fn restore(state: ClockState) -> Self {
         Self {
-            wall,
-            state_ms: Arc::new(AtomicI64::new(state_ms)),
+            state: Arc::new(Mutex::new(state)),
             latest_ms: Arc::new(AtomicI64::new(i64::MIN)),
         }
     }
 
+    pub fn state(&self) -> ClockState {
+        *self.locked()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, ClockState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn now(&self) -> Timestamp {
-        let state_ms = self.state_ms.load(Ordering::Relaxed);
-        let now_ms = if self.wall {
-            wall_ms().saturating_add(state_ms)
-        } else {
-            state_ms
-        };
+        let now_ms = self.state().now_ms();
         Timestamp(
             self.latest_ms
                 .fetch_max(now_ms, Ordering::Relaxed)
@@ -90,43 +107,70 @@ impl Clock {
 
     /// Moves the clock forward by so many milliseconds.
     pub fn advance_ms(&self, milliseconds: u64) {
-        let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
-        let mut state_ms = self.state_ms.load(Ordering::Relaxed);
-        while let Err(meanwhile_ms) = self.state_ms.compare_exchange_weak(
-            state_ms,
-            state_ms.saturating_add(milliseconds),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        ) {
-            state_ms = meanwhile_ms;
+        let mut state = self.locked();
+        *state = state.advanced_ms(milliseconds);
+    }
+
+    /// Lets the clock stand still at what it shows.
+    pub fn freeze(&self) {
+        let now = self.now();
+        self.locked().frozen_at.get_or_insert(now);
+    }
+
+    /// Lets a frozen clock go on from where it stands.
+    pub fn resume(&self) {
+        let mut state = self.locked();
+        if let Some(at) = state.frozen_at.take() {
+            state.offset_ms = at.0.saturating_sub(wall_ms());
         }
     }
 
-    /// How far a wall clock was moved forward: what [`save_offset`] keeps over a restart.
-    pub fn offset_ms(&self) -> i64 {
-        if self.wall {
-            self.state_ms.load(Ordering::Relaxed)
-        } else {
-            0
-        }
-    }
-
-    /// Real time to wait until the clock shows `due`; `None` where only `advance_ms` gets there.
+    /// Real time to wait until the clock shows `due`; `None` where only moving it gets there.
     pub fn wait_until(&self, due: Timestamp) -> Option<std::time::Duration> {
         let wait_ms = due.0.saturating_sub(self.now().0).max(0);
-        self.wall
-            .then(|| std::time::Duration::from_millis(wait_ms.unsigned_abs()))
+        let runs = self.state().frozen_at.is_none();
+        runs.then(|| std::time::Duration::from_millis(wait_ms.unsigned_abs()))
     }
 }
 
-/// The offset kept by the last [`save_offset`], in milliseconds; 0 where there was none.
-pub fn load_offset(tx: &Tx<'_>) -> Result<i64, StoreError> {
-    Ok(tx.load(CLOCK, OFFSET)?.unwrap_or_default())
+impl ClockState {
+    fn now_ms(self) -> i64 {
+        self.frozen_at
+            .map_or_else(|| wall_ms().saturating_add(self.offset_ms), |at| at.0)
+    }
+
+    /// The state so many milliseconds later.
+    #[must_use]
+    pub fn advanced_ms(self, milliseconds: u64) -> Self {
+        let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+        match self.frozen_at {
+            Some(at) => Self {
+                frozen_at: Some(at.plus_ms(milliseconds)),
+                ..self
+            },
+            None => Self {
+                offset_ms: self.offset_ms.saturating_add(milliseconds),
+                ..self
+            },
+        }
+    }
 }
 
-/// Keeps the clock's offset, so that after a restart what is past stays past.
-pub fn save_offset(tx: &mut Tx<'_>, offset_ms: i64) -> Result<(), StoreError> {
-    tx.save(CLOCK, OFFSET, &offset_ms)
+/// The clock's state as the last [`save`] kept it.
+pub fn load(tx: &Tx<'_>) -> Result<ClockState, StoreError> {
+    Ok(ClockState {
+        offset_ms: tx.load(CLOCK, OFFSET)?.unwrap_or_default(),
+        frozen_at: tx.load(CLOCK, FROZEN)?,
+    })
+}
+
+/// Keeps the clock's state, so that after a restart what is past stays past.
+pub fn save(tx: &mut Tx<'_>, state: ClockState) -> Result<(), StoreError> {
+    tx.save(CLOCK, OFFSET, &state.offset_ms)?;
+    match state.frozen_at {
+        Some(at) => tx.save(CLOCK, FROZEN, &at),
+        None => tx.delete(CLOCK, FROZEN),
+    }
 }
 
 /// Wall time, for signatures: never moved.
@@ -165,24 +209,37 @@ mod tests {
         assert_eq!(clock.now(), Timestamp(i64::MAX));
     }
 
+    #[test]
+    fn a_frozen_clock_goes_on_from_where_it_stood() {
+        let clock = Clock::wall(1_000_000);
+        clock.freeze();
+        let stood = clock.now();
+        clock.advance_ms(5000);
+        assert_eq!(clock.now(), stood.plus_ms(5000));
+        assert_eq!(clock.wait_until(stood.plus_ms(9000)), None);
+        clock.resume();
+        let runs = clock.now();
+        assert!(runs >= stood.plus_ms(5000) && runs < stood.plus_ms(65_000));
+        assert_eq!(clock.state().frozen_at, None);
+    }
+
     #[tokio::test]
-    async fn the_offset_outlives_reopening() {
+    async fn the_state_outlives_reopening() {
         let directory = tempfile::tempdir().expect("a directory");
         let open = || {
             let key = crate::store::PageKey::new([7; 64]);
             crate::Store::open(directory.path(), &key).expect("the store opens")
         };
-        let store = open();
-        let clock = Clock::wall(store.read(|tx| load_offset(tx)).expect("read"));
-        assert_eq!(clock.offset_ms(), 0);
-        clock.advance_ms(31 * 86_400_000);
-        let offset_ms = clock.offset_ms();
-        let saved = store.write(move |tx| save_offset(tx, offset_ms)).await;
-        saved.expect("written");
-        drop(store);
-        assert_eq!(
-            open().read(|tx| load_offset(tx)).expect("read"),
-            31 * 86_400_000
-        );
+        for frozen_at in [Some(Timestamp(77)), None] {
+            let store = open();
+            let state = ClockState {
+                offset_ms: 31 * 86_400_000,
+                frozen_at,
+            };
+            let saved = store.write(move |tx| save(tx, state)).await;
+            saved.expect("written");
+            drop(store);
+            assert_eq!(open().read(|tx| load(tx)).expect("read"), state);
+        }
     }
 }

@@ -55,6 +55,13 @@ pub enum Event {
     },
     /// kms -> kms: a key's deletion window has passed.
     KeyDeletion { key_arn: String },
+    /// cloudwatch -> lambda: an alarm changed its state, and one of its actions is a function.
+    AlarmAction {
+        alarm_arn: String,
+        action_arn: String,
+        /// What the function is given.
+        payload: Value,
+    },
     /// any -> its own service: something that only time sets off (retention, lifecycle, TTL, alarm evaluation).
     Timer {
         service: String,
@@ -85,6 +92,11 @@ impl Event {
             Self::TableTransition { table_id, .. } => format!("table {table_id}"),
             Self::StackStep { stack_id, .. } => format!("stack {stack_id}"),
             Self::KeyDeletion { key_arn } => format!("key {key_arn}"),
+            Self::AlarmAction {
+                alarm_arn,
+                action_arn,
+                ..
+            } => format!("alarm {alarm_arn} {action_arn}"),
             Self::Timer {
                 service,
                 kind,
@@ -103,6 +115,7 @@ impl Event {
             Self::TableTransition { .. } => "TableTransition",
             Self::StackStep { .. } => "StackStep",
             Self::KeyDeletion { .. } => "KeyDeletion",
+            Self::AlarmAction { .. } => "AlarmAction",
             Self::Timer { .. } => "Timer",
         }
     }

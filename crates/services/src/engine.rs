@@ -7,6 +7,7 @@ use cumulet_kernel::seal::RootKey;
 use cumulet_kernel::{Clock, Context, Store, Tx};
 use serde_json::Value;
 
+use crate::cloudwatch::{self, Metrics};
 use crate::error::{Error, Result};
 use crate::operation::{Reply, Request, Run};
 use crate::registry::registry;
@@ -22,6 +23,8 @@ pub struct Engine {
     pub functions: Arc<dyn FunctionRunner>,
     /// A private folder for what can be made again: unpacked function code.
     pub cache_directory: Arc<std::path::Path>,
+    /// Where services publish what they measure.
+    pub metrics: Metrics,
 }
 
 impl Engine {
@@ -57,6 +60,11 @@ impl Engine {
     /// Ends all running functions.
     pub async fn shut_down_functions(&self) {
         self.functions.shut_down().await;
+    }
+
+    /// Writes what services have measured so far.
+    pub async fn flush_metrics(&self) -> Result<()> {
+        cloudwatch::flush(self).await
     }
 
     /// Runs `operation` on a snapshot.

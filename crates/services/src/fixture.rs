@@ -130,12 +130,12 @@ impl FunctionRunner for Shared {
         locked(&self.0.missing_runtime).clone().map_or(Ok(()), Err)
     }
 
-    fn shut_down(&self) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
-
     fn isolation(&self) -> String {
         "none".into()
+    }
+
+    fn shut_down(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
     }
 }
 
@@ -174,6 +174,7 @@ impl Installation {
             root_key: RootKey::new([3; 32]),
             functions: Arc::new(Shared(runner.clone())),
             cache_directory: directory.path().join("cache").into(),
+            metrics: crate::cloudwatch::Metrics::default(),
         };
         Self {
             directory,

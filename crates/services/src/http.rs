@@ -17,6 +17,8 @@ pub struct HttpRequest {
     pub protocol: String,
     /// The host that the client asked for.
     pub host: String,
+    /// Why the request's signature proves nobody; for those doors that want a caller.
+    pub unproven: Option<crate::Error>,
 }
 
 impl HttpRequest {

@@ -29,19 +29,25 @@ pub mod error;
 mod fixture;
 pub mod http;
 pub mod operation;
+mod page;
 pub mod registry;
 pub mod runner;
 pub mod tables;
 
 pub mod apigateway;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod s3;
+pub mod secretsmanager;
+pub mod sqs;
+pub mod ssm;
 pub mod sts;
+pub mod xray;
 
 pub use access::Access;
 pub use engine::Engine;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Run};
-use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, sts};
+use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts, xray};
 
 /// A service as dispatch knows it.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ impl Registry {
         let services = [
             Service::new("apigateway", REST_JSON, apigateway::operations()),
             Service::new("cloudformation", XML, cloudformation::operations()),
+            Service::new("cloudwatch", XML, cloudwatch::operations()),
             Service::new("dynamodb", JSON, dynamodb::operations()),
             Service::new("dynamodbstreams", JSON, dynamodb::stream_operations()),
             Service::new("iam", XML, iam::operations()),
@@ -48,7 +49,11 @@ impl Registry {
             Service::new("lambda", REST_JSON, lambda::operations()),
             Service::new("logs", JSON, logs::operations()),
             Service::new("s3", XML, s3::operations()),
+            Service::new("secretsmanager", JSON, secretsmanager::operations()),
+            Service::new("sqs", XML, sqs::operations()),
+            Service::new("ssm", JSON, ssm::operations()),
             Service::new("sts", XML, sts::operations()),
+            Service::new("xray", REST_JSON, xray::operations()),
         ];
         Self {
             services: services

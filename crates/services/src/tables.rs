@@ -7,7 +7,7 @@
 
 use cumulet_kernel::Table;
 
-use crate::{apigateway, cloudformation, dynamodb, iam, kms, lambda, logs, s3, sts};
+use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts, xray};
 
 const BLOCK: u16 = 100;
 
@@ -18,6 +18,11 @@ pub fn all() -> Vec<(u16, &'static [Table])> {
         (200, sts::TABLES),
         (300, kms::TABLES),
         (400, logs::TABLES),
+        (500, ssm::TABLES),
+        (600, secretsmanager::TABLES),
+        (700, sqs::TABLES),
+        (800, cloudwatch::TABLES),
+        (900, xray::TABLES),
         (1000, s3::TABLES),
         (1100, dynamodb::TABLES),
         (1200, lambda::TABLES),

@@ -8,9 +8,11 @@
 
 mod api;
 mod data_plane;
+mod header_names;
 mod identity;
 
 use bytes::Bytes;
+use cumulet_kernel::Context;
 use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_services::Error;
 use cumulet_wire::model::{self, Service};
@@ -18,17 +20,20 @@ use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
 use http::{HeaderMap, Response, request};
 use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+
+use identity::Unproven;
 
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, management};
+use super::{Server, clock, management};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
 
 /// A request on its way: the head, who sent it, and where it is in the trace.
-struct Inbound {
+pub(super) struct Inbound {
     head: request::Parts,
     origin: Origin,
     request_id: String,
@@ -56,6 +61,9 @@ pub(super) async fn answer(
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
+    if moves_clock(&origin, &head) {
+        return move_clock(&server, origin, head, body).await;
+    }
     if is_management(&head) {
         return management_answer(&server, &origin, &head);
     }
@@ -90,6 +98,52 @@ pub(super) async fn answer(
 fn is_management(head: &request::Parts) -> bool {
     let path = head.uri.path();
     path.starts_with("/_cumulet/") && !path.starts_with(api::CANONICAL)
+}
+
+/// The one management request that changes something: from this machine, and signed.
+fn moves_clock(origin: &Origin, head: &request::Parts) -> bool {
+    let is_it = head.method == http::Method::POST && head.uri.path() == "/_cumulet/clock";
+    is_it && origin.is_local() && management::is_addressed_to_this_machine(head)
+}
+
+async fn move_clock(
+    server: &Server,
+    origin: Origin,
+    head: request::Parts,
+    body: Incoming,
+) -> Response<ReplyBody> {
+    let request_id = server.ids.uuid();
+    let (trace, span) = begin_trace(server, &head, &origin, &request_id);
+    let inbound = Inbound {
+        head,
+        origin,
+        request_id,
+        trace: trace.clone(),
+    };
+    let answer = clock::change(server, &inbound, body).await;
+    drop(span);
+    server.traces.keep(&trace);
+    answer.map(bodies::bytes)
+}
+
+/// Who signed a management request, for `service`; its body is at hand.
+pub(super) fn signer(
+    server: &Server,
+    inbound: &Inbound,
+    service: &str,
+    body: &[u8],
+) -> Result<Context, Error> {
+    let denied = |unproven: Unproven| match unproven {
+        Unproven::Internal(error) => error,
+        Unproven::Fault(fault) => fault.to_error(service, Protocol::RestJson).into(),
+    };
+    let claim = identity::claim(server, inbound).map_err(denied)?;
+    let claim = claim.ok_or_else(|| Error::access_denied("this needs a signed request"))?;
+    let hash = hex::encode(Sha256::digest(body));
+    let caller = claim
+        .prove(server, inbound, service, Some(&hash))
+        .map_err(denied)?;
+    Ok(api::context(server, inbound, &caller))
 }
 
 fn management_answer(

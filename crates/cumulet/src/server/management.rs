@@ -5,7 +5,7 @@ use cumulet_kernel::trace;
 use http::{Method, Response, StatusCode, request};
 use serde_json::{Value, json};
 
-use super::Server;
+use super::{Server, clock};
 
 /// Answers a management request from this machine.
 pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> {
@@ -16,6 +16,7 @@ pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> 
     let path = head.uri.path().trim_start_matches("/_cumulet");
     match (&head.method, path) {
         (&Method::GET, "/health") => reply(StatusCode::OK, &health(server)),
+        (&Method::GET, "/clock") => reply(StatusCode::OK, &clock::shown(server)),
         (&Method::GET, path) if path.starts_with("/traces/") => {
             traces(server, path.trim_start_matches("/traces/"))
         }
@@ -66,7 +67,7 @@ fn traces(server: &Server, id: &str) -> Response<Bytes> {
 
 /// A page in a browser can make its visitor's machine send requests here, under a name of its own that
 /// resolves to 127.0.0.1. Such requests name that host, or an origin; a program's name neither.
-fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
+pub(super) fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
     let host = head
         .headers
         .get(http::header::HOST)
@@ -87,7 +88,7 @@ fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
     (is_address || name == "localhost") && !is_web_page
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(

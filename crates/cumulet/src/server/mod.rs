@@ -5,10 +5,13 @@
 
 mod bodies;
 mod chunked;
+mod clock;
 mod front;
 mod housekeeping;
 mod listener;
 mod management;
+mod outbound;
+mod measures;
 mod request_log;
 mod runner;
 mod traces;
@@ -48,7 +51,18 @@ pub(crate) struct Server {
     traces: Traces,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
+    /// Every delivery that ends, for whoever moves the clock.
+    deliveries: tokio::sync::broadcast::Sender<clock::Delivered>,
+    /// How many deliveries are under way.
+    delivering: Arc<std::sync::atomic::AtomicUsize>,
+    /// Wakes the worker.
+    clock_moved: Arc<tokio::sync::Notify>,
+    /// Held by whoever moves the clock.
+    clock_moves: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// Deliveries that a mover of the clock may fall behind by.
+const DELIVERIES_KEPT: usize = 65_536;
 
 impl Server {
     pub(crate) fn new(engine: Engine, settings: Settings) -> Self {
@@ -61,6 +75,10 @@ impl Server {
             traces,
             ids: Ids::random(),
             signing_keys: Arc::default(),
+            deliveries: tokio::sync::broadcast::Sender::new(DELIVERIES_KEPT),
+            delivering: Arc::default(),
+            clock_moved: Arc::default(),
+            clock_moves: Arc::default(),
         }
     }
 
@@ -73,9 +91,12 @@ impl Server {
     ) {
         let worker = tokio::spawn(worker::run(self.clone()));
         let housekeeping = tokio::spawn(housekeeping::run(self.clone()));
+        let measures = tokio::spawn(measures::run(self.clone()));
         listener::run(self.clone(), socket, sandboxes, stop).await;
         worker.abort();
+        measures.abort();
         housekeeping.abort();
+        measures::flush(&self).await;
         self.traces.flush().await;
     }
 
@@ -86,13 +107,13 @@ impl Server {
 
     /// A context for what the engine does before it serves.
     pub(crate) fn start_context(&self) -> Context {
-        self.internal_context("start").0
+        self.internal_context("start", None).0
     }
 
     /// A context for the engine's own work; handlers act as whoever the work is for.
-    fn internal_context(&self, span: &str) -> (Context, SpanGuard) {
+    fn internal_context(&self, span: &str, trace_id: Option<&str>) -> (Context, SpanGuard) {
         let request_id = self.ids.uuid();
-        let (trace, guard) = Trace::begin(span, &request_id, &self.ids, None);
+        let (trace, guard) = Trace::begin(span, &request_id, &self.ids, trace_id.map(|trace_id| (trace_id, "")));
         (
             self.context(Principal::service("cumulet.internal"), &request_id, trace),
             guard,

@@ -1,22 +1,26 @@
 //! The worker: takes due events out of the outbox and has them delivered.
 //!
 //! One loop, woken by a commit that left an event or by the next due time. Events with the same order
-//! key go one at a time; all others side by side, bounded. An event whose delivery fails goes back with
-//! a growing delay: it is never dropped here.
+//! key go one at a time; all others side by side, bounded. Invocations have places of their own: they may
+//! run for minutes, and nothing else shall wait for them. An event whose delivery fails goes back with a
+//! growing delay: it is never dropped here.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cumulet_kernel::outbox::{self, Entry, EntryId};
-use cumulet_kernel::{Context, StoreError};
+use cumulet_kernel::{Context, Event, StoreError};
 use cumulet_services::Engine;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Server;
+use super::clock::Delivered;
 
 const DELIVERIES_MAX: usize = 64;
-const BATCH: usize = 256;
+const INVOCATIONS_MAX: usize = 256;
+const BATCH: usize = 1_024;
 const RETRY_FIRST_MS: i64 = 200;
 const RETRY_MAX_MS: i64 = 60_000;
 /// A clock that stands still is looked at again this often: it may have been advanced.
@@ -29,11 +33,37 @@ struct InFlight {
     keys: HashSet<String>,
 }
 
+/// How many deliveries run side by side.
+#[derive(Clone, Debug)]
+struct Places {
+    invocations: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            invocations: Arc::new(Semaphore::new(INVOCATIONS_MAX)),
+            others: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+        }
+    }
+}
+
+impl Places {
+    fn take(&self, entry: &Entry) -> Option<OwnedSemaphorePermit> {
+        let places = match entry.event {
+            Event::FunctionInvocation { .. } => &self.invocations,
+            _ => &self.others,
+        };
+        places.clone().try_acquire_owned().ok()
+    }
+}
+
 /// Delivers for ever.
 pub(super) async fn run(server: Server) {
     let in_flight = Arc::new(Mutex::new(InFlight::default()));
     let finished = Arc::new(Notify::new());
-    let places = Arc::new(Semaphore::new(DELIVERIES_MAX));
+    let places = Places::default();
     loop {
         let filled = server.engine.store.outbox_filled();
         let started = start_due(&server, &in_flight, &finished, &places).await;
@@ -47,6 +77,7 @@ pub(super) async fn run(server: Server) {
         tokio::select! {
             () = filled => {}
             () = finished.notified() => {}
+            () = server.clock_moved.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -57,7 +88,7 @@ async fn start_due(
     server: &Server,
     in_flight: &Arc<Mutex<InFlight>>,
     finished: &Arc<Notify>,
-    places: &Arc<Semaphore>,
+    places: &Places,
 ) -> Result<Duration, StoreError> {
     let now = server.engine.clock.now();
     let (due, next) = server.engine.store.read(|tx| {
@@ -68,12 +99,15 @@ async fn start_due(
         let Some(claim) = Claim::take(in_flight, finished, &entry) else {
             continue;
         };
-        let Ok(place) = places.clone().acquire_owned().await else {
-            break;
+        // Where none is free the entry stays; a finished delivery wakes the loop again.
+        let Some(place) = places.take(&entry) else {
+            continue;
         };
         let server = server.clone();
+        server.delivering.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
             deliver(&server, entry).await;
+            server.delivering.fetch_sub(1, Ordering::SeqCst);
             drop((claim, place));
         });
     }
@@ -85,14 +119,27 @@ async fn start_due(
 
 async fn deliver(server: &Server, entry: Entry) {
     let name = entry.event.name();
-    let (context, span) = server.internal_context(&format!("deliver {name}"));
+    // An invocation goes on with the trace of the call that left it.
+    let trace_id = match &entry.event {
+        Event::FunctionInvocation { trace_id, .. } => trace_id.as_deref(),
+        _ => None,
+    };
+    let (context, span) = server.internal_context(&format!("deliver {name}"), trace_id);
     let outcome =
         cumulet_services::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
+    let delivered = Delivered {
+        due_ms: entry.id.due.milliseconds(),
+        event: name,
+        subject: entry.event.order_key(),
+        error: outcome.as_ref().err().map(|error| error.code.to_string()),
+    };
     if let Err(error) = outcome {
         context.trace.fail(&error.code);
         tracing::warn!(%error, event = name, attempts = entry.attempts, "a delivery failed");
         put_back(&server.engine, &context, entry).await;
     }
+    // Nobody listens but while the clock is moved.
+    drop(server.deliveries.send(delivered));
     drop(span);
     server.traces.keep(&context.trace);
 }

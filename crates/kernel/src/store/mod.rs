@@ -142,7 +142,9 @@ impl Store {
             reply,
         };
         self.writer.submit(Box::new(job)).await?;
-        answer.await.unwrap_or(Err(E::from(StoreError::Panicked)))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(E::from(StoreError::Panicked)))
     }
 
     /// Resolves when a commit has left an event in the outbox since the last call.

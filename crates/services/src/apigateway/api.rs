@@ -34,7 +34,15 @@ pub(super) struct Target {
     pub(super) key_id: String,
     pub(super) api_key: String,
     pub(super) response_type: String,
+    pub(super) authorizer_id: String,
     pub(super) resource_arn: String,
+    /// `methods`: more than names.
+    pub(super) embed: Vec<String>,
+    pub(super) flatten: bool,
+    pub(super) name_query: Option<String>,
+    pub(super) customer_id: Option<String>,
+    pub(super) start_date: String,
+    pub(super) end_date: String,
     pub(super) include_value: Option<bool>,
     pub(super) include_values: Option<bool>,
     pub(super) position: Option<String>,
@@ -138,6 +146,9 @@ pub(super) struct PutIntegrationInput {
     pub(super) cache_key_parameters: Vec<String>,
     pub(super) content_handling: Option<String>,
     pub(super) timeout_in_millis: Option<i64>,
+    pub(super) tls_config: Option<serde_json::Value>,
+    pub(super) response_transfer_mode: Option<String>,
+    pub(super) integration_target: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,6 +195,8 @@ pub(super) struct CreateDeploymentInput {
     #[serde(default)]
     pub(super) variables: Texts,
     pub(super) canary_settings: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) cache_cluster_enabled: bool,
     #[serde(default)]
     pub(super) tracing_enabled: bool,
 }
@@ -272,4 +285,46 @@ pub(super) struct TagResourceInput {
     pub(super) tags: Texts,
     #[serde(default)]
     pub(super) tag_keys: Vec<String>,
+}
+
+/// What TestInvokeMethod and TestInvokeAuthorizer send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct TestInvokeInput {
+    pub(super) rest_api_id: String,
+    pub(super) resource_id: String,
+    pub(super) http_method: String,
+    pub(super) authorizer_id: String,
+    pub(super) path_with_query_string: Option<String>,
+    pub(super) body: Option<String>,
+    pub(super) headers: Texts,
+    pub(super) multi_value_headers: BTreeMap<String, Vec<String>>,
+    pub(super) stage_variables: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateAuthorizerInput {
+    pub(super) rest_api_id: String,
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) auth_type: Option<String>,
+    pub(super) authorizer_uri: Option<String>,
+    pub(super) authorizer_credentials: Option<String>,
+    pub(super) identity_source: Option<String>,
+    pub(super) identity_validation_expression: Option<String>,
+    pub(super) authorizer_result_ttl_in_seconds: Option<i64>,
+}
+
+/// A key's requests by day: `[used, remaining]`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Usage {
+    pub(super) usage_plan_id: String,
+    pub(super) start_date: String,
+    pub(super) end_date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) position: Option<String>,
+    pub(super) items: BTreeMap<String, Vec<[i64; 2]>>,
 }

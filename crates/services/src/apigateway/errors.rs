@@ -49,3 +49,7 @@ pub(super) fn no_deployment() -> Error {
 pub(super) fn no_stage() -> Error {
     not_found("Invalid stage identifier specified")
 }
+
+pub(super) fn no_authorizer() -> Error {
+    not_found("Invalid Authorizer identifier specified")
+}

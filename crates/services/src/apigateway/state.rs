@@ -2,41 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use cumulet_kernel::{Key, Table, Tx};
 use cumulet_wire::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+mod store;
 
-use super::errors;
-
-/// (account, region, api id) -> [`Api`]
-const APIS: Table = Table::new(1301, "apigateway.apis");
-/// (api id) -> [`Owner`]
-const OWNERS: Table = Table::new(1302, "apigateway.owners");
-/// (api id, deployment id) -> [`Deployment`]
-const DEPLOYMENTS: Table = Table::new(1303, "apigateway.deployments");
-/// (api id, stage name) -> [`Stage`]
-const STAGES: Table = Table::new(1304, "apigateway.stages");
-/// (account, region, plan id) -> [`UsagePlan`]
-const USAGE_PLANS: Table = Table::new(1305, "apigateway.usage_plans");
-/// (account, region, key id) -> [`ApiKey`]
-const API_KEYS: Table = Table::new(1306, "apigateway.api_keys");
-/// (account, region) -> [`Account`]
-const ACCOUNTS: Table = Table::new(1307, "apigateway.accounts");
-/// (account, region, plan id, key id, period) -> requests made, big-endian
-pub(super) const USAGE: Table = Table::new(1308, "apigateway.usage");
-
-pub(crate) const TABLES: &[Table] = &[
-    APIS,
-    OWNERS,
-    DEPLOYMENTS,
-    STAGES,
-    USAGE_PLANS,
-    API_KEYS,
-    ACCOUNTS,
-    USAGE,
-];
+pub(crate) use store::TABLES;
+pub(super) use store::{
+    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, delete_api, delete_api_key, delete_deployment, delete_stage, delete_usage_plan, deployment, deployments, owner, save_account, save_api, save_api_key, save_deployment, save_stage, save_usage_plan, stage, stages, usage_plan, usage_plans
+};
 
 /// Text by text: parameters, templates, variables, tags.
 pub(super) type Texts = BTreeMap<String, String>;
@@ -56,10 +30,12 @@ pub(super) struct Definition {
     pub(super) models: BTreeMap<String, Model>,
     pub(super) validators: BTreeMap<String, RequestValidator>,
     pub(super) gateway_responses: BTreeMap<String, GatewayResponse>,
+    pub(super) authorizers: BTreeMap<String, Authorizer>,
     pub(super) binary_media_types: Vec<String>,
     pub(super) api_key_source: String,
     pub(super) policy: Option<String>,
     pub(super) name: String,
+    pub(super) disable_execute_api_endpoint: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -206,6 +182,27 @@ pub(super) struct RequestValidator {
     pub(super) name: Option<String>,
     pub(super) validate_request_body: bool,
     pub(super) validate_request_parameters: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Authorizer {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// `TOKEN` or `REQUEST`.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) auth_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_credentials: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity_validation_expression: Option<String>,
+    pub(super) authorizer_result_ttl_in_seconds: i64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -366,165 +363,3 @@ pub(super) struct Account {
     pub(super) cloudwatch_role_arn: Option<String>,
 }
 
-/// Where an API lives: requests name only its id.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Owner {
-    pub(super) account: String,
-    pub(super) region: String,
-}
-
-/// Records of an account in a region.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    pub(super) account: &'a str,
-    pub(super) region: &'a str,
-}
-
-impl<'a> Place<'a> {
-    pub(super) fn of(context: &'a cumulet_kernel::Context) -> Self {
-        Self {
-            account: &context.account,
-            region: &context.region,
-        }
-    }
-
-    fn key(self) -> Key {
-        Key::new().text(self.account).text(self.region)
-    }
-}
-
-pub(super) fn api(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<Api> {
-    tx.load(APIS, place.key().text(id))?
-        .ok_or_else(|| errors::no_api(place.account, id))
-}
-
-pub(super) fn save_api(tx: &mut Tx<'_>, place: Place<'_>, api: &Api) -> Result<()> {
-    let owner = Owner {
-        account: place.account.to_owned(),
-        region: place.region.to_owned(),
-    };
-    tx.save(OWNERS, Key::new().text(&api.settings.id), &owner)?;
-    Ok(tx.save(APIS, place.key().text(&api.settings.id), api)?)
-}
-
-pub(super) fn delete_api(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
-    let of_api = Key::new().text(id);
-    for table in [DEPLOYMENTS, STAGES] {
-        for key in keys(tx, table, &of_api)? {
-            tx.delete(table, key)?;
-        }
-    }
-    tx.delete(OWNERS, &of_api)?;
-    Ok(tx.delete(APIS, place.key().text(id))?)
-}
-
-pub(super) fn apis(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<Api>> {
-    all(tx, APIS, &place.key())
-}
-
-pub(super) fn owner(tx: &Tx<'_>, api_id: &str) -> Result<Option<Owner>> {
-    Ok(tx.load(OWNERS, Key::new().text(api_id))?)
-}
-
-pub(super) fn deployment(tx: &Tx<'_>, api_id: &str, id: &str) -> Result<Option<Deployment>> {
-    Ok(tx.load(DEPLOYMENTS, Key::new().text(api_id).text(id))?)
-}
-
-pub(super) fn save_deployment(
-    tx: &mut Tx<'_>,
-    api_id: &str,
-    deployment: &Deployment,
-) -> Result<()> {
-    Ok(tx.save(
-        DEPLOYMENTS,
-        Key::new().text(api_id).text(&deployment.id),
-        deployment,
-    )?)
-}
-
-pub(super) fn delete_deployment(tx: &mut Tx<'_>, api_id: &str, id: &str) -> Result<()> {
-    Ok(tx.delete(DEPLOYMENTS, Key::new().text(api_id).text(id))?)
-}
-
-pub(super) fn deployments(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Deployment>> {
-    all(tx, DEPLOYMENTS, &Key::new().text(api_id))
-}
-
-pub(super) fn stage(tx: &Tx<'_>, api_id: &str, name: &str) -> Result<Option<Stage>> {
-    Ok(tx.load(STAGES, Key::new().text(api_id).text(name))?)
-}
-
-pub(super) fn save_stage(tx: &mut Tx<'_>, api_id: &str, stage: &Stage) -> Result<()> {
-    Ok(tx.save(
-        STAGES,
-        Key::new().text(api_id).text(&stage.stage_name),
-        stage,
-    )?)
-}
-
-pub(super) fn delete_stage(tx: &mut Tx<'_>, api_id: &str, name: &str) -> Result<()> {
-    Ok(tx.delete(STAGES, Key::new().text(api_id).text(name))?)
-}
-
-pub(super) fn stages(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Stage>> {
-    all(tx, STAGES, &Key::new().text(api_id))
-}
-
-pub(super) fn usage_plan(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<StoredPlan> {
-    tx.load(USAGE_PLANS, place.key().text(id))?
-        .ok_or_else(|| errors::not_found("Invalid Usage Plan ID specified"))
-}
-
-pub(super) fn save_usage_plan(
-    tx: &mut Tx<'_>,
-    place: Place<'_>,
-    stored: &StoredPlan,
-) -> Result<()> {
-    Ok(tx.save(USAGE_PLANS, place.key().text(&stored.plan.id), stored)?)
-}
-
-pub(super) fn delete_usage_plan(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
-    Ok(tx.delete(USAGE_PLANS, place.key().text(id))?)
-}
-
-pub(super) fn usage_plans(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<StoredPlan>> {
-    all(tx, USAGE_PLANS, &place.key())
-}
-
-pub(super) fn api_key(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<ApiKey> {
-    tx.load(API_KEYS, place.key().text(id))?
-        .ok_or_else(|| errors::not_found("Invalid API Key identifier specified"))
-}
-
-pub(super) fn save_api_key(tx: &mut Tx<'_>, place: Place<'_>, key: &ApiKey) -> Result<()> {
-    Ok(tx.save(API_KEYS, place.key().text(&key.id), key)?)
-}
-
-pub(super) fn delete_api_key(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
-    Ok(tx.delete(API_KEYS, place.key().text(id))?)
-}
-
-pub(super) fn api_keys(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<ApiKey>> {
-    all(tx, API_KEYS, &place.key())
-}
-
-pub(super) fn account(tx: &Tx<'_>, place: Place<'_>) -> Result<Account> {
-    Ok(tx.load(ACCOUNTS, place.key())?.unwrap_or_default())
-}
-
-pub(super) fn save_account(tx: &mut Tx<'_>, place: Place<'_>, account: &Account) -> Result<()> {
-    Ok(tx.save(ACCOUNTS, place.key(), account)?)
-}
-
-fn all<T: serde::de::DeserializeOwned>(tx: &Tx<'_>, table: Table, prefix: &Key) -> Result<Vec<T>> {
-    keys(tx, table, prefix)?
-        .into_iter()
-        .filter_map(|key| tx.load(table, key).transpose())
-        .map(|found| Ok(found?))
-        .collect()
-}
-
-fn keys(tx: &Tx<'_>, table: Table, prefix: &Key) -> Result<Vec<Vec<u8>>> {
-    let pairs = tx.prefix(table, prefix, cumulet_kernel::store::Direction::Forward)?;
-    pairs.map(|pair| Ok(pair?.0)).collect()
-}

@@ -14,6 +14,7 @@ mod answer;
 mod api;
 mod change_sets;
 mod coerce;
+pub mod custom;
 mod deployment;
 mod describe;
 mod edge;
@@ -27,6 +28,7 @@ mod stacks;
 mod state;
 mod template;
 mod templates;
+mod unhoused;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -37,7 +39,7 @@ use cumulet_kernel::{Context, Table};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::operation::Operation;
-use crate::{apigateway, dynamodb, iam, kms, lambda, logs, s3};
+use crate::{apigateway, cloudwatch, dynamodb, iam, kms, lambda, logs, s3};
 use provider::Provider;
 
 pub(crate) const TABLES: &[Table] = state::TABLES;
@@ -98,22 +100,29 @@ static PROVIDERS: LazyLock<HashMap<&'static str, Provider>> = LazyLock::new(|| {
         iam::resource::resource_types(),
         kms::resource::resource_types(),
         lambda::resource::resource_types(),
+        cloudwatch::resource::resource_types(),
         logs::resource::resource_types(),
         s3::resource::resource_types(),
+        unhoused::resource_types(),
     ];
     let all = all.into_iter().flatten();
     all.map(|provider| (provider.name, provider)).collect()
 });
 
+fn provider_of(kind: &str) -> Option<&'static Provider> {
+    let custom = custom::is_custom(kind).then_some(&custom::PROVIDER);
+    custom.or_else(|| PROVIDERS.get(kind))
+}
+
 #[cfg(not(test))]
 fn catalogue(kind: &str) -> Option<&'static Provider> {
-    PROVIDERS.get(kind)
+    provider_of(kind)
 }
 
 /// The engine's own tests deploy types that live in the store alone.
 #[cfg(test)]
 fn catalogue(kind: &str) -> Option<&'static Provider> {
-    deployment::fake(kind).or_else(|| PROVIDERS.get(kind))
+    deployment::fake(kind).or_else(|| provider_of(kind))
 }
 
 /// For the coverage page: each type with the properties that have an effect.

@@ -75,8 +75,11 @@ impl Provider {
 
     /// Properties given that have no effect in Cumulet.
     pub(crate) fn ignored<'a>(&self, properties: &'a Value) -> Vec<&'a str> {
-        let given = properties.as_object().into_iter().flatten();
-        given
+        // A custom resource's function sees everything.
+        let judged = properties.as_object().filter(|_| !self.acts_on.is_empty());
+        judged
+            .into_iter()
+            .flatten()
             .map(|(name, _)| name.as_str())
             .filter(|name| !self.acts_on.contains(name))
             .collect()
@@ -91,6 +94,8 @@ pub(crate) struct ResourceCall<'a, 'tx> {
     pub(crate) context: &'a Context,
     pub(crate) stack: &'a StackIdentity,
     pub(crate) logical_id: &'a str,
+    /// The type as the template names it: a custom one has a name of its own.
+    pub(crate) kind: &'a str,
     pub(crate) properties: &'a Value,
     /// `null` at creation.
     pub(crate) old_properties: &'a Value,

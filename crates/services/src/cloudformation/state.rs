@@ -22,6 +22,8 @@ const CHANGE_SETS: Table = Table::new(1406, "cloudformation.change_sets");
 const CHANGE_SET_IDS: Table = Table::new(1407, "cloudformation.change_set_ids");
 const EXPORTS: Table = Table::new(1408, "cloudformation.exports");
 const IMPORTS: Table = Table::new(1409, "cloudformation.imports");
+/// Answers that custom resources are to give, by token.
+const ANSWERS: Table = Table::new(1410, "cloudformation.answers");
 
 pub(super) const TABLES: &[Table] = &[
     STACKS,
@@ -34,6 +36,7 @@ pub(super) const TABLES: &[Table] = &[
     CHANGE_SET_IDS,
     EXPORTS,
     IMPORTS,
+    ANSWERS,
 ];
 
 /// A parameter of a stack with its value.
@@ -268,6 +271,27 @@ pub(crate) struct Export {
     pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) stack_id: String,
+}
+
+/// A custom resource's request that waits for its answer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) stack_id: String,
+    pub(crate) logical_id: String,
+    pub(crate) request_id: String,
+    pub(crate) body: Option<String>,
+}
+
+pub(crate) fn answer(tx: &Tx<'_>, token: &str) -> Result<Option<Answer>> {
+    Ok(tx.load(ANSWERS, Key::new().text(token))?)
+}
+
+pub(crate) fn save_answer(tx: &mut Tx<'_>, token: &str, answer: &Answer) -> Result<()> {
+    Ok(tx.save(ANSWERS, Key::new().text(token), answer)?)
+}
+
+pub(crate) fn forget_answer(tx: &mut Tx<'_>, token: &str) -> Result<()> {
+    Ok(tx.delete(ANSWERS, Key::new().text(token))?)
 }
 
 fn all<T: serde::de::DeserializeOwned>(tx: &Tx<'_>, table: Table, prefix: Key) -> Result<Vec<T>> {

@@ -15,6 +15,7 @@ use super::table_api::EncryptionInput;
 use crate::error::{Error, Result};
 use crate::kms;
 
+const SERVICE: &str = "dynamodb.amazonaws.com";
 const PURPOSE: &[u8] = b"dynamodb table key";
 
 fn encryption_context(table: &str, account: &str) -> kms::EncryptionContext {
@@ -76,6 +77,9 @@ fn guard(
     let bound = encryption_context(table, &context.account);
     let through = context.through("dynamodb");
     let data_key = kms::generate_data_key(tx, &through, &kms_key, &bound).map_err(refusal)?;
+    // Expired items and new indexes are worked on when no caller is there to ask the key as.
+    kms::grant_to_service(tx, &through, &kms_key, SERVICE, &["Decrypt", "GenerateDataKey"])
+        .map_err(refusal)?;
     Ok(Encryption::Kms {
         table_key: data_key
             .plaintext

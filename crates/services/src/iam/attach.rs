@@ -37,6 +37,18 @@ pub(super) fn inline_access<H: Holder>(
     )?])
 }
 
+/// `List` for inline policies, `ListAttached` for managed ones.
+pub(super) fn list_access<H: Holder>(
+    tx: &Tx<'_>,
+    context: &Context,
+    verb: &str,
+    input: &HolderPageInput,
+) -> Result<Vec<Access>> {
+    let action = format!("iam:{verb}{}Policies", H::WORD);
+    let name = input.name.as_deref().unwrap_or_default();
+    Ok(vec![access::<H>(tx, context, &action, name)?])
+}
+
 pub(super) fn attach_access<H: Holder>(
     tx: &Tx<'_>,
     context: &Context,

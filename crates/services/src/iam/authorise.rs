@@ -19,6 +19,7 @@ pub fn authorise(tx: &Tx<'_>, context: &Context, needed: &[Access]) -> Result<()
     if needed.is_empty() {
         return Ok(());
     }
+    refuse_tokens(context, needed)?;
     let standing = standing::of(tx, &context.principal)?;
     for access in needed
         .iter()
@@ -33,6 +34,31 @@ pub fn authorise(tx: &Tx<'_>, context: &Context, needed: &[Access]) -> Result<()
                 &decision.reason,
             )));
         }
+    }
+    Ok(())
+}
+
+/// What GetSessionToken and GetFederationToken give without MFA opens nothing of IAM, and of STS only
+/// AssumeRole, and that not to federated users.
+fn refuse_tokens(context: &Context, needed: &[Access]) -> Result<()> {
+    let principal = &context.principal;
+    let is_session = principal
+        .access_key_id
+        .as_deref()
+        .is_some_and(|key| key.starts_with("ASIA"));
+    let closed: &[&str] = match principal.kind {
+        PrincipalKind::User { .. } | PrincipalKind::Root if is_session => &["iam:"],
+        PrincipalKind::FederatedUser { .. } => &["iam:", "sts:"],
+        _ => return Ok(()),
+    };
+    let is_closed = |access: &Access| {
+        closed
+            .iter()
+            .any(|service| access.action.starts_with(service))
+    };
+    if context.via.is_none() && needed.iter().any(is_closed) {
+        let message = "The security token included in the request is invalid";
+        return Err(Error::new("InvalidClientTokenId", message).status(403));
     }
     Ok(())
 }
@@ -69,7 +95,7 @@ fn decide_one(context: &Context, standing: &Standing, access: &Access) -> Decisi
             principal: &context.principal,
             region: &context.region,
         },
-        resource_account: &access.resource_account,
+        resource_account: owner(context, access),
         resource_policy_decides: access.resource_policy_decides,
         facts: &facts,
     };
@@ -81,6 +107,14 @@ fn decide_one(context: &Context, standing: &Standing, access: &Access) -> Decisi
         resource: resource.map(|document| standing::sourced("resource policy", document)),
     };
     decide(&question, &policies)
+}
+
+/// A resource whose owner is not named lies in the account that the call is about.
+fn owner<'a>(context: &'a Context, access: &'a Access) -> &'a str {
+    match access.resource_account.as_str() {
+        "" => &context.account,
+        account => account,
+    }
 }
 
 /// Keeps the decision where `cumulet why` finds it.
@@ -149,8 +183,7 @@ pub(crate) fn principal_name(context: &Context) -> &str {
 /// The refusal in AWS's words of January 2026, which name the policy that denies.
 pub(crate) fn denial(context: &Context, access: &Access, reason: &Reason) -> String {
     let is_s3 = access.action.starts_with("s3:");
-    let foreign =
-        !["", context.principal.account.as_str()].contains(&access.resource_account.as_str());
+    let foreign = owner(context, access) != context.principal.account;
     // S3 tells its reasons only to callers of the bucket's own account.
     if is_s3 && (foreign || context.principal.account.is_empty()) {
         return "Access Denied".into();

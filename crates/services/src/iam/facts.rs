@@ -96,9 +96,7 @@ impl RequestFacts<'_> {
             "requestedregion" => one(&*context.region),
             "sourcearn" => one(context.source_arn.as_deref()?),
             "sourceaccount" => one(context.source_account.as_deref()?),
-            "resourceaccount" if self.access.resource_account.is_empty() => {
-                known(&context.principal.account)
-            }
+            "resourceaccount" if self.access.resource_account.is_empty() => known(&context.account),
             "resourceaccount" => one(self.access.resource_account.as_str()),
             _ => None,
         }

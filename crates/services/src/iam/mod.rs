@@ -31,6 +31,8 @@ mod role;
 mod standing;
 mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod user;
 

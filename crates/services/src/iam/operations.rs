@@ -2,7 +2,7 @@
 
 use cumulet_kernel::{Context, Tx};
 
-use super::api::HolderInput;
+use super::api::{HolderInput, SimulateInput};
 use super::holder::{self, Holder};
 use super::state::{GroupRecord, RoleRecord, UserRecord};
 use super::{
@@ -15,16 +15,36 @@ use crate::operation::Operation;
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
-    let mut operations = roles();
-    operations.extend(policies());
-    operations.extend(users());
-    operations.extend(groups());
-    operations.extend(instance_profiles());
-    operations.extend(whole_account());
-    operations
+    let tables = [
+        roles(),
+        holding::<RoleRecord>(ROLE_POLICY_NAMES),
+        bounded::<RoleRecord>([
+            "PutRolePermissionsBoundary",
+            "DeleteRolePermissionsBoundary",
+        ]),
+        tagged::<RoleRecord>(["TagRole", "UntagRole", "ListRoleTags"]),
+        service_linked_roles(),
+        users(),
+        holding::<UserRecord>(USER_POLICY_NAMES),
+        bounded::<UserRecord>([
+            "PutUserPermissionsBoundary",
+            "DeleteUserPermissionsBoundary",
+        ]),
+        tagged::<UserRecord>(["TagUser", "UntagUser", "ListUserTags"]),
+        access_keys(),
+        groups(),
+        holding::<GroupRecord>(GROUP_POLICY_NAMES),
+        policies(),
+        policy_versions(),
+        instance_profiles(),
+        instance_profile_tags(),
+        whole_account(),
+        simulator(),
+    ];
+    tables.into_iter().flatten().collect()
 }
 
-pub(super) fn on_all(action: &str) -> Result<Vec<Access>> {
+fn on_all(action: &str) -> Result<Vec<Access>> {
     Ok(vec![Access::new(action, "*")])
 }
 
@@ -40,6 +60,116 @@ pub(super) fn on<H: Holder>(
         None => holder::caller_name(context)?,
     };
     Ok(vec![holder::access::<H>(tx, context, action, &name)?])
+}
+
+/// Operations on the policies of a holder: put, get, delete and list inline ones, attach, detach and
+/// list managed ones.
+type PolicyNames = [&'static str; 7];
+
+const ROLE_POLICY_NAMES: PolicyNames = [
+    "PutRolePolicy",
+    "GetRolePolicy",
+    "DeleteRolePolicy",
+    "ListRolePolicies",
+    "AttachRolePolicy",
+    "DetachRolePolicy",
+    "ListAttachedRolePolicies",
+];
+
+const USER_POLICY_NAMES: PolicyNames = [
+    "PutUserPolicy",
+    "GetUserPolicy",
+    "DeleteUserPolicy",
+    "ListUserPolicies",
+    "AttachUserPolicy",
+    "DetachUserPolicy",
+    "ListAttachedUserPolicies",
+];
+
+const GROUP_POLICY_NAMES: PolicyNames = [
+    "PutGroupPolicy",
+    "GetGroupPolicy",
+    "DeleteGroupPolicy",
+    "ListGroupPolicies",
+    "AttachGroupPolicy",
+    "DetachGroupPolicy",
+    "ListAttachedGroupPolicies",
+];
+
+fn holding<H: Holder + 'static>(names: PolicyNames) -> Vec<Operation> {
+    let [put, get, delete, list, attach, detach, list_attached] = names;
+    vec![
+        Operation::write(
+            put,
+            |tx, c, i| attach::inline_access::<H>(tx, c, "Put", &i.name),
+            attach::put_inline::<H>,
+        ),
+        Operation::read(
+            get,
+            |tx, c, i| attach::inline_access::<H>(tx, c, "Get", &i.name),
+            attach::get_inline::<H>,
+        ),
+        Operation::write(
+            delete,
+            |tx, c, i| attach::inline_access::<H>(tx, c, "Delete", &i.name),
+            attach::delete_inline::<H>,
+        ),
+        Operation::read(
+            list,
+            |tx, c, i| attach::list_access::<H>(tx, c, "List", i),
+            attach::list_inline::<H>,
+        ),
+        Operation::write(
+            attach,
+            |tx, c, i| attach::attach_access::<H>(tx, c, "Attach", i),
+            attach::attach::<H>,
+        ),
+        Operation::write(
+            detach,
+            |tx, c, i| attach::attach_access::<H>(tx, c, "Detach", i),
+            attach::detach::<H>,
+        ),
+        Operation::read(
+            list_attached,
+            |tx, c, i| attach::list_access::<H>(tx, c, "ListAttached", i),
+            attach::list_attached::<H>,
+        ),
+    ]
+}
+
+fn bounded<H: Holder + 'static>([put, delete]: [&'static str; 2]) -> Vec<Operation> {
+    vec![
+        Operation::write(
+            put,
+            |tx, c, i| attach::boundary_access::<H>(tx, c, "Put", i),
+            attach::put_boundary::<H>,
+        ),
+        Operation::write(
+            delete,
+            |tx, c, i| attach::boundary_access::<H>(tx, c, "Delete", i),
+            attach::delete_boundary::<H>,
+        ),
+    ]
+}
+
+fn tagged<H: Holder + 'static>([tag, untag, list]: [&'static str; 3]) -> Vec<Operation> {
+    vec![
+        Operation::write(
+            tag,
+            |tx, c, i| tags::holder_access::<H>(tx, c, "Tag", i),
+            tags::tag_holder::<H>,
+        ),
+        Operation::write(
+            untag,
+            |tx, c, i| tags::holder_access::<H>(tx, c, "Untag", i),
+            tags::untag_holder::<H>,
+        ),
+        Operation::read(
+            list,
+            |tx, c, i| tags::holder_access::<H>(tx, c, "List", i),
+            tags::list_holder_tags::<H>,
+        ),
+    ]
 }
 
 fn roles() -> Vec<Operation> {
@@ -76,135 +206,27 @@ fn roles() -> Vec<Operation> {
             |tx, c, i| on::<R>(tx, c, "iam:UpdateAssumeRolePolicy", Some(&i.role_name)),
             role::update_trust,
         ),
-        Operation::write(
-            "PutRolePolicy",
-            |tx, c, i| attach::inline_access::<R>(tx, c, "Put", &i.name),
-            attach::put_inline::<R>,
-        ),
-        Operation::read(
-            "GetRolePolicy",
-            |tx, c, i| attach::inline_access::<R>(tx, c, "Get", &i.name),
-            attach::get_inline::<R>,
-        ),
-        Operation::write(
-            "DeleteRolePolicy",
-            |tx, c, i| attach::inline_access::<R>(tx, c, "Delete", &i.name),
-            attach::delete_inline::<R>,
-        ),
-        Operation::read(
-            "ListRolePolicies",
-            |tx, c, i| on::<R>(tx, c, "iam:ListRolePolicies", i.name.as_deref()),
-            attach::list_inline::<R>,
-        ),
-        Operation::write(
-            "AttachRolePolicy",
-            |tx, c, i| attach::attach_access::<R>(tx, c, "Attach", i),
-            attach::attach::<R>,
-        ),
-        Operation::write(
-            "DetachRolePolicy",
-            |tx, c, i| attach::attach_access::<R>(tx, c, "Detach", i),
-            attach::detach::<R>,
-        ),
-        Operation::read(
-            "ListAttachedRolePolicies",
-            |tx, c, i| on::<R>(tx, c, "iam:ListAttachedRolePolicies", i.name.as_deref()),
-            attach::list_attached::<R>,
-        ),
-        Operation::write(
-            "PutRolePermissionsBoundary",
-            |tx, c, i| attach::boundary_access::<R>(tx, c, "Put", i),
-            attach::put_boundary::<R>,
-        ),
-        Operation::write(
-            "DeleteRolePermissionsBoundary",
-            |tx, c, i| attach::boundary_access::<R>(tx, c, "Delete", i),
-            attach::delete_boundary::<R>,
-        ),
-        Operation::write(
-            "TagRole",
-            |tx, c, i| tags::holder_access::<R>(tx, c, "Tag", i),
-            tags::tag_holder::<R>,
-        ),
-        Operation::write(
-            "UntagRole",
-            |tx, c, i| tags::holder_access::<R>(tx, c, "Untag", i),
-            tags::untag_holder::<R>,
-        ),
-        Operation::read(
-            "ListRoleTags",
-            |tx, c, i| tags::holder_access::<R>(tx, c, "List", i),
-            tags::list_holder_tags::<R>,
-        ),
     ]
 }
 
-fn policies() -> Vec<Operation> {
+fn service_linked_roles() -> Vec<Operation> {
     vec![
         Operation::write(
-            "CreatePolicy",
-            managed_policy::create_access,
-            managed_policy::create_policy,
-        ),
-        Operation::read(
-            "GetPolicy",
-            |tx, c, i| managed_policy::access(tx, c, "iam:GetPolicy", &i.policy_arn),
-            managed_policy::get_policy,
+            "CreateServiceLinkedRole",
+            service_linked::create_access,
+            service_linked::create,
         ),
         Operation::write(
-            "DeletePolicy",
-            |tx, c, i| managed_policy::access(tx, c, "iam:DeletePolicy", &i.policy_arn),
-            managed_policy::delete_policy,
+            "DeleteServiceLinkedRole",
+            |tx, c, i: &HolderInput| {
+                on::<RoleRecord>(tx, c, "iam:DeleteServiceLinkedRole", i.name.as_deref())
+            },
+            service_linked::delete,
         ),
         Operation::read(
-            "ListPolicies",
-            |_, _, _| on_all("iam:ListPolicies"),
-            managed_policy::list_policies,
-        ),
-        Operation::write(
-            "CreatePolicyVersion",
-            |tx, c, i| managed_policy::access(tx, c, "iam:CreatePolicyVersion", &i.policy_arn),
-            managed_policy::create_policy_version,
-        ),
-        Operation::read(
-            "GetPolicyVersion",
-            |tx, c, i| managed_policy::access(tx, c, "iam:GetPolicyVersion", &i.policy_arn),
-            managed_policy::get_policy_version,
-        ),
-        Operation::read(
-            "ListPolicyVersions",
-            |tx, c, i| managed_policy::access(tx, c, "iam:ListPolicyVersions", &i.policy_arn),
-            managed_policy::list_policy_versions,
-        ),
-        Operation::write(
-            "DeletePolicyVersion",
-            |tx, c, i| managed_policy::access(tx, c, "iam:DeletePolicyVersion", &i.policy_arn),
-            managed_policy::delete_policy_version,
-        ),
-        Operation::write(
-            "SetDefaultPolicyVersion",
-            |tx, c, i| managed_policy::access(tx, c, "iam:SetDefaultPolicyVersion", &i.policy_arn),
-            managed_policy::set_default_policy_version,
-        ),
-        Operation::read(
-            "ListEntitiesForPolicy",
-            |tx, c, i| managed_policy::access(tx, c, "iam:ListEntitiesForPolicy", &i.policy_arn),
-            managed_policy::list_entities,
-        ),
-        Operation::write(
-            "TagPolicy",
-            |tx, c, i| managed_policy::tag_access(tx, c, "iam:TagPolicy", i),
-            managed_policy::tag_policy,
-        ),
-        Operation::write(
-            "UntagPolicy",
-            |tx, c, i| managed_policy::tag_access(tx, c, "iam:UntagPolicy", i),
-            managed_policy::untag_policy,
-        ),
-        Operation::read(
-            "ListPolicyTags",
-            |tx, c, i| managed_policy::tag_access(tx, c, "iam:ListPolicyTags", i),
-            managed_policy::list_policy_tags,
+            "GetServiceLinkedRoleDeletionStatus",
+            |_, _, _| on_all("iam:GetServiceLinkedRoleDeletionStatus"),
+            service_linked::deletion_status,
         ),
     ]
 }
@@ -229,66 +251,12 @@ fn users() -> Vec<Operation> {
             |_, _, _| on_all("iam:ListUsers"),
             user::list_users,
         ),
-        Operation::write(
-            "PutUserPolicy",
-            |tx, c, i| attach::inline_access::<U>(tx, c, "Put", &i.name),
-            attach::put_inline::<U>,
-        ),
-        Operation::read(
-            "GetUserPolicy",
-            |tx, c, i| attach::inline_access::<U>(tx, c, "Get", &i.name),
-            attach::get_inline::<U>,
-        ),
-        Operation::write(
-            "DeleteUserPolicy",
-            |tx, c, i| attach::inline_access::<U>(tx, c, "Delete", &i.name),
-            attach::delete_inline::<U>,
-        ),
-        Operation::read(
-            "ListUserPolicies",
-            |tx, c, i| on::<U>(tx, c, "iam:ListUserPolicies", i.name.as_deref()),
-            attach::list_inline::<U>,
-        ),
-        Operation::write(
-            "AttachUserPolicy",
-            |tx, c, i| attach::attach_access::<U>(tx, c, "Attach", i),
-            attach::attach::<U>,
-        ),
-        Operation::write(
-            "DetachUserPolicy",
-            |tx, c, i| attach::attach_access::<U>(tx, c, "Detach", i),
-            attach::detach::<U>,
-        ),
-        Operation::read(
-            "ListAttachedUserPolicies",
-            |tx, c, i| on::<U>(tx, c, "iam:ListAttachedUserPolicies", i.name.as_deref()),
-            attach::list_attached::<U>,
-        ),
-        Operation::write(
-            "PutUserPermissionsBoundary",
-            |tx, c, i| attach::boundary_access::<U>(tx, c, "Put", i),
-            attach::put_boundary::<U>,
-        ),
-        Operation::write(
-            "DeleteUserPermissionsBoundary",
-            |tx, c, i| attach::boundary_access::<U>(tx, c, "Delete", i),
-            attach::delete_boundary::<U>,
-        ),
-        Operation::write(
-            "TagUser",
-            |tx, c, i| tags::holder_access::<U>(tx, c, "Tag", i),
-            tags::tag_holder::<U>,
-        ),
-        Operation::write(
-            "UntagUser",
-            |tx, c, i| tags::holder_access::<U>(tx, c, "Untag", i),
-            tags::untag_holder::<U>,
-        ),
-        Operation::read(
-            "ListUserTags",
-            |tx, c, i| tags::holder_access::<U>(tx, c, "List", i),
-            tags::list_holder_tags::<U>,
-        ),
+    ]
+}
+
+fn access_keys() -> Vec<Operation> {
+    type U = UserRecord;
+    vec![
         Operation::write(
             "CreateAccessKey",
             |tx, c, i| on::<U>(tx, c, "iam:CreateAccessKey", i.user_name.as_deref()),
@@ -351,40 +319,80 @@ fn groups() -> Vec<Operation> {
             |tx, c, i| on::<G>(tx, c, "iam:RemoveUserFromGroup", Some(&i.group_name)),
             group::remove_user,
         ),
+    ]
+}
+
+fn policies() -> Vec<Operation> {
+    vec![
         Operation::write(
-            "PutGroupPolicy",
-            |tx, c, i| attach::inline_access::<G>(tx, c, "Put", &i.name),
-            attach::put_inline::<G>,
+            "CreatePolicy",
+            managed_policy::create_access,
+            managed_policy::create_policy,
         ),
         Operation::read(
-            "GetGroupPolicy",
-            |tx, c, i| attach::inline_access::<G>(tx, c, "Get", &i.name),
-            attach::get_inline::<G>,
+            "GetPolicy",
+            |tx, c, i| managed_policy::access(tx, c, "iam:GetPolicy", &i.policy_arn),
+            managed_policy::get_policy,
         ),
         Operation::write(
-            "DeleteGroupPolicy",
-            |tx, c, i| attach::inline_access::<G>(tx, c, "Delete", &i.name),
-            attach::delete_inline::<G>,
+            "DeletePolicy",
+            |tx, c, i| managed_policy::access(tx, c, "iam:DeletePolicy", &i.policy_arn),
+            managed_policy::delete_policy,
         ),
         Operation::read(
-            "ListGroupPolicies",
-            |tx, c, i| on::<G>(tx, c, "iam:ListGroupPolicies", i.name.as_deref()),
-            attach::list_inline::<G>,
-        ),
-        Operation::write(
-            "AttachGroupPolicy",
-            |tx, c, i| attach::attach_access::<G>(tx, c, "Attach", i),
-            attach::attach::<G>,
-        ),
-        Operation::write(
-            "DetachGroupPolicy",
-            |tx, c, i| attach::attach_access::<G>(tx, c, "Detach", i),
-            attach::detach::<G>,
+            "ListPolicies",
+            |_, _, _| on_all("iam:ListPolicies"),
+            managed_policy::list_policies,
         ),
         Operation::read(
-            "ListAttachedGroupPolicies",
-            |tx, c, i| on::<G>(tx, c, "iam:ListAttachedGroupPolicies", i.name.as_deref()),
-            attach::list_attached::<G>,
+            "ListEntitiesForPolicy",
+            |tx, c, i| managed_policy::access(tx, c, "iam:ListEntitiesForPolicy", &i.policy_arn),
+            managed_policy::list_entities,
+        ),
+        Operation::write(
+            "TagPolicy",
+            |tx, c, i| managed_policy::tag_access(tx, c, "iam:TagPolicy", i),
+            managed_policy::tag_policy,
+        ),
+        Operation::write(
+            "UntagPolicy",
+            |tx, c, i| managed_policy::tag_access(tx, c, "iam:UntagPolicy", i),
+            managed_policy::untag_policy,
+        ),
+        Operation::read(
+            "ListPolicyTags",
+            |tx, c, i| managed_policy::tag_access(tx, c, "iam:ListPolicyTags", i),
+            managed_policy::list_policy_tags,
+        ),
+    ]
+}
+
+fn policy_versions() -> Vec<Operation> {
+    vec![
+        Operation::write(
+            "CreatePolicyVersion",
+            |tx, c, i| managed_policy::access(tx, c, "iam:CreatePolicyVersion", &i.policy_arn),
+            managed_policy::create_policy_version,
+        ),
+        Operation::read(
+            "GetPolicyVersion",
+            |tx, c, i| managed_policy::access(tx, c, "iam:GetPolicyVersion", &i.policy_arn),
+            managed_policy::get_policy_version,
+        ),
+        Operation::read(
+            "ListPolicyVersions",
+            |tx, c, i| managed_policy::access(tx, c, "iam:ListPolicyVersions", &i.policy_arn),
+            managed_policy::list_policy_versions,
+        ),
+        Operation::write(
+            "DeletePolicyVersion",
+            |tx, c, i| managed_policy::access(tx, c, "iam:DeletePolicyVersion", &i.policy_arn),
+            managed_policy::delete_policy_version,
+        ),
+        Operation::write(
+            "SetDefaultPolicyVersion",
+            |tx, c, i| managed_policy::access(tx, c, "iam:SetDefaultPolicyVersion", &i.policy_arn),
+            managed_policy::set_default_policy_version,
         ),
     ]
 }
@@ -433,6 +441,11 @@ fn instance_profiles() -> Vec<Operation> {
             },
             instance_profile::list_for_role,
         ),
+    ]
+}
+
+fn instance_profile_tags() -> Vec<Operation> {
+    vec![
         Operation::write(
             "TagInstanceProfile",
             |tx, c, i| instance_profile::tag_access(tx, c, "iam:TagInstanceProfile", i),
@@ -453,23 +466,6 @@ fn instance_profiles() -> Vec<Operation> {
 
 fn whole_account() -> Vec<Operation> {
     vec![
-        Operation::write(
-            "CreateServiceLinkedRole",
-            service_linked::create_access,
-            service_linked::create,
-        ),
-        Operation::write(
-            "DeleteServiceLinkedRole",
-            |tx, c, i: &HolderInput| {
-                on::<RoleRecord>(tx, c, "iam:DeleteServiceLinkedRole", i.name.as_deref())
-            },
-            service_linked::delete,
-        ),
-        Operation::read(
-            "GetServiceLinkedRoleDeletionStatus",
-            |_, _, _| on_all("iam:GetServiceLinkedRoleDeletionStatus"),
-            service_linked::deletion_status,
-        ),
         Operation::write(
             "CreateAccountAlias",
             |_, _, _| on_all("iam:CreateAccountAlias"),
@@ -495,6 +491,16 @@ fn whole_account() -> Vec<Operation> {
             |_, _, _| on_all("iam:GetAccountAuthorizationDetails"),
             account::get_authorization_details,
         ),
+    ]
+}
+
+fn on_source(action: &str, input: &SimulateInput) -> Result<Vec<Access>> {
+    let source = input.policy_source_arn.as_deref().unwrap_or_default();
+    Ok(vec![Access::new(action, source)])
+}
+
+fn simulator() -> Vec<Operation> {
+    vec![
         Operation::read(
             "SimulateCustomPolicy",
             |_, _, _| on_all("iam:SimulateCustomPolicy"),
@@ -502,7 +508,7 @@ fn whole_account() -> Vec<Operation> {
         ),
         Operation::read(
             "SimulatePrincipalPolicy",
-            simulate::principal_access,
+            |_, _, i| on_source("iam:SimulatePrincipalPolicy", i),
             simulate::simulate_principal,
         ),
         Operation::read(
@@ -512,12 +518,7 @@ fn whole_account() -> Vec<Operation> {
         ),
         Operation::read(
             "GetContextKeysForPrincipalPolicy",
-            |_, _, i: &super::api::SimulateInput| {
-                Ok(vec![Access::new(
-                    "iam:GetContextKeysForPrincipalPolicy",
-                    i.policy_source_arn.as_deref().unwrap_or_default(),
-                )])
-            },
+            |_, _, i| on_source("iam:GetContextKeysForPrincipalPolicy", i),
             simulate::context_keys_principal,
         ),
     ]

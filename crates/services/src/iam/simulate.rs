@@ -20,7 +20,6 @@ use super::policy::evaluate::{
 use super::policy::principal::Caller;
 use super::policy::{Effect, Facts, Policy, parse};
 use super::state::{GroupRecord, Held, RoleRecord, UserRecord};
-use crate::access::Access;
 use crate::arn::Arn;
 use crate::error::{Error, Result};
 
@@ -75,16 +74,6 @@ impl GivenFacts {
         }
         Self(facts)
     }
-}
-
-pub(super) fn principal_access(
-    tx: &Tx<'_>,
-    context: &Context,
-    input: &SimulateInput,
-) -> Result<Vec<Access>> {
-    let source = input.policy_source_arn.as_deref().unwrap_or_default();
-    entity(tx, context, source)?;
-    Ok(vec![Access::new("iam:SimulatePrincipalPolicy", source)])
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulateCustomPolicy.html>
@@ -385,10 +374,16 @@ fn position(document: &str, at: usize) -> Position {
     }
 }
 
-/// Who asks in the simulation: the ARN given, or whoever calls.
+/// Who asks in the simulation: the ARN given, or some user of the account.
 fn caller(context: &Context, arn: Option<&str>) -> Result<Principal> {
     let Some(arn) = arn else {
-        return Ok((*context.principal).clone());
+        return Ok(Principal {
+            kind: PrincipalKind::User {
+                name: String::new(),
+            },
+            account: context.account.to_string(),
+            ..Principal::anonymous()
+        });
     };
     let invalid = || invalid_input(format!("Invalid Caller ARN: {arn}"));
     let parts = Arn::parse(arn).ok_or_else(invalid)?;
@@ -412,7 +407,6 @@ fn caller(context: &Context, arn: Option<&str>) -> Result<Principal> {
                 session_name: name.into(),
             }
         }
-        "root" => PrincipalKind::Root,
         _ => return Err(invalid()),
     };
     Ok(Principal {

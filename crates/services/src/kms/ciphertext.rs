@@ -15,6 +15,7 @@ use super::state::{KeyRecord, Material};
 use crate::error::{Error, Result};
 
 const FORMAT: u8 = 1;
+const HEX: &[u8; 16] = b"0123456789abcdef";
 const HEAD_BYTES: usize = 1 + 16 + 4;
 
 /// The part in the clear.
@@ -58,9 +59,9 @@ pub(super) fn read_head(blob: &[u8]) -> Result<Head> {
     if head[0] != FORMAT {
         return Err(invalid_ciphertext());
     }
-    let hex: String = head[1..17]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
+    let digits = head[1..17].iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = digits
+        .map(|digit| char::from(HEX[usize::from(digit)]))
         .collect();
     let parts = [
         &hex[..8],

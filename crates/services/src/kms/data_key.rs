@@ -6,6 +6,7 @@ use cumulet_kernel::{Context, Tx};
 use super::ciphertext;
 use super::error::{invalid_ciphertext, unknown_key_of_ciphertext};
 use super::key::{self, Asked};
+use super::lifecycle::make_aws_managed;
 use super::state::{KEYS, KeyRecord, key_of};
 use super::{DataKey, EncryptionContext};
 use crate::error::Result;
@@ -18,6 +19,7 @@ pub fn generate_data_key(
     key_id: &str,
     encryption_context: &EncryptionContext,
 ) -> Result<DataKey> {
+    make_aws_managed(tx, context, key_id)?;
     let found = key::find(tx, context, key_id)?;
     let asked = Asked {
         alias: found.alias.as_deref(),
@@ -49,6 +51,35 @@ pub fn decrypt_data_key(
         .try_into()
         .map_err(|_| invalid_ciphertext())?;
     Ok(SealKey::new(bytes))
+}
+
+/// kms:Encrypt as the context's principal, through `context.via`; the ciphertext says under which key.
+pub fn encrypt(
+    tx: &Tx<'_>,
+    context: &Context,
+    key_id: &str,
+    encryption_context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Result<Vec<u8>> {
+    let found = key::find(tx, context, key_id)?;
+    let asked = Asked {
+        alias: found.alias.as_deref(),
+        encryption_context: Some(encryption_context),
+        ..Asked::default()
+    };
+    key::authorise(tx, context, &found.key, "kms:Encrypt", &asked)?;
+    key::usable(&found.key)?;
+    ciphertext::seal(&context.ids, &found.key, encryption_context, plaintext)
+}
+
+/// kms:Decrypt of what kms:Encrypt made, as the context's principal, through `context.via`.
+pub fn decrypt(
+    tx: &Tx<'_>,
+    context: &Context,
+    ciphertext: &[u8],
+    encryption_context: &EncryptionContext,
+) -> Result<Vec<u8>> {
+    Ok(open(tx, context, ciphertext, encryption_context)?.plaintext)
 }
 
 /// A ciphertext opened, and what opened it.

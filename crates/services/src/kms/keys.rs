@@ -12,7 +12,7 @@ use super::api::{
 use super::error::{invalid_state, pending_deletion};
 use super::key::{Asked, authorise, find, find_without_alias};
 use super::key_policy;
-use super::lifecycle::{NewKey, make, save_new};
+use super::lifecycle::{NewKey, make, make_aws_managed, save_new};
 use super::page::page;
 use super::state::{KEYS, KEYS_OF_ACCOUNT, KeyRecord, KeyState};
 use super::tags::tag_map;
@@ -164,6 +164,7 @@ pub(super) fn describe_key(
     context: &Context,
     input: KeyIdInput,
 ) -> Result<KeyMetadataOutput> {
+    make_aws_managed(tx, context, &input.key_id)?;
     let found = find(tx, context, &input.key_id)?;
     let asked = Asked {
         alias: found.alias.as_deref(),

@@ -5,7 +5,7 @@ use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Context, Event, Key, Tx};
 
 use super::error::invalid_state;
-use super::key;
+use super::key::find;
 use super::policies::{aws_managed_policy, default_policy};
 use super::state::{
     ALIASES, ALIASES_OF_KEY, AliasRecord, GRANTS, KEYS, KEYS_OF_ACCOUNT, KeyRecord, KeyState,
@@ -68,7 +68,7 @@ pub fn aws_managed_key(tx: &mut Tx<'_>, context: &Context, service: &str) -> Res
     let name = format!("alias/aws/{service}");
     let at = alias_of(&context.account, &context.region, &name);
     if tx.get(ALIASES, at)?.is_some() {
-        return Ok(key::find(tx, context, &name)?.key.arn());
+        return Ok(find(tx, context, &name)?.key.arn());
     }
     let new = NewKey {
         description: description(service),
@@ -90,6 +90,33 @@ pub fn aws_managed_key(tx: &mut Tx<'_>, context: &Context, service: &str) -> Res
     };
     save_alias(tx, &key, &alias)?;
     Ok(key.arn())
+}
+
+/// The services whose managed key comes into being when its alias is first named.
+const AWS_MANAGED: [&str; 9] = [
+    "dynamodb",
+    "kinesis",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "xray",
+];
+
+/// Makes the AWS managed key that `named` is the predefined alias of, if it is not there yet.
+pub(super) fn make_aws_managed(tx: &mut Tx<'_>, context: &Context, named: &str) -> Result<()> {
+    let service = named.rsplit_once("alias/aws/").map(|(_, service)| service);
+    if let Some(service) = service.filter(|service| AWS_MANAGED.contains(service))
+        && find(tx, context, named).is_err()
+    {
+        let own = named.starts_with("alias/") || named.contains(&*format!(":{}:", context.account));
+        if own {
+            aws_managed_key(tx, context, service)?;
+        }
+    }
+    Ok(())
 }
 
 fn description(service: &str) -> String {

@@ -38,7 +38,7 @@ use crate::access::Access;
 use crate::error::Result;
 use crate::operation::Operation;
 
-pub use data_key::{decrypt_data_key, generate_data_key};
+pub use data_key::{decrypt, decrypt_data_key, encrypt, generate_data_key};
 pub use lifecycle::{aws_managed_key, deliver_deletion};
 pub use rotation::deliver_rotation;
 
@@ -60,7 +60,8 @@ fn on_key<I>(_: &Tx<'_>, _: &Context, _: &I) -> Result<Vec<Access>> {
 fn key_operations() -> Vec<Operation> {
     vec![
         Operation::write("CreateKey", keys::create_access, keys::create_key),
-        Operation::read("DescribeKey", on_key, keys::describe_key),
+        // A write: it makes the AWS managed key whose alias it is the first to name.
+        Operation::write("DescribeKey", on_key, keys::describe_key),
         Operation::read(
             "ListKeys",
             |_, _, _| on_all("kms:ListKeys"),
@@ -139,6 +140,30 @@ pub struct DataKey {
     pub plaintext: SealKey,
     pub ciphertext: Vec<u8>,
     pub key_arn: String,
+}
+
+/// Lets `service` (`dynamodb.amazonaws.com`) use the key on its own later, for work that no caller waits
+/// for: a grant, which the caller makes through the service. Making it again changes nothing.
+pub fn grant_to_service(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    key_id: &str,
+    service: &str,
+    operations: &[&str],
+) -> Result<()> {
+    let input = api::CreateGrantInput {
+        key_id: resolve_key_arn(tx, context, key_id)?,
+        grantee_principal: service.to_owned(),
+        retiring_principal: None,
+        operations: operations
+            .iter()
+            .map(|&operation| operation.to_owned())
+            .collect(),
+        constraints: None,
+        name: Some(service.to_owned()),
+        dry_run: false,
+    };
+    grants::create_grant(tx, context, input).map(drop)
 }
 
 /// The ARN of the key that an id, ARN or alias names; not authorised.

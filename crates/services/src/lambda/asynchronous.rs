@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::name::FunctionName;
 use super::run::{self, Call, Prepared, RunLogs};
-use super::state::{InvokeConfigRecord, State};
-use super::{destination, errors, invoke, invoke_config, resolve};
+use super::state::InvokeConfigRecord;
+use super::{configuration, destination, invoke, invoke_config, resolve};
 use crate::arn::Arn;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -130,10 +130,8 @@ impl Attempt {
         if now > self.latest() {
             return self.give_up(engine, context, "EventAgeExceeded").await;
         }
-        if self.prepared.version.state == State::Pending {
-            return self
-                .back_off(engine, context, errors::not_ready("Pending"))
-                .await;
+        if let Err(error) = configuration::refuse_unless_active(&self.prepared.version) {
+            return self.back_off(engine, context, error).await;
         }
         let call = Call {
             request_id: self.request_id.clone(),
@@ -185,7 +183,8 @@ impl Attempt {
         let logs = RunLogs::of(&self.prepared, &outcome);
         engine
             .write(move |tx| {
-                logs.write(tx, &context);
+                // Without permission there are no logs, and the outcome stands.
+                let _is_written = logs.write(tx, &context);
                 match &outcome.function_error {
                     None => self.finish_succeeded(tx, &context, &outcome),
                     Some(_) => self.failed(tx, &context, &outcome),
@@ -314,7 +313,7 @@ impl Attempt {
         let name = &self.prepared.name;
         let mut record = json!({
             "version": "1.0",
-            "timestamp": super::configuration::iso_utc(now),
+            "timestamp": configuration::iso_utc(now),
             "requestContext": {
                 "requestId": self.request_id,
                 "functionArn": name.arn_of(name.qualifier_or_latest()),

@@ -132,6 +132,14 @@ pub(super) fn acquire(engine: &Engine, name: &FunctionName, limits: Limits) -> R
     Ok(Permit { pool })
 }
 
+impl Permit {
+    /// How many run now in the same pool, this one included.
+    pub(super) fn running(&self) -> u32 {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(&self.pool).copied().unwrap_or_default()
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::api::{
     ConfigurationInput, DeadLetterConfig, EnvironmentInput, EphemeralStorage,
-    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, SnapStart,
-    TracingConfig,
+    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig,
+    SnapStart, TracingConfig,
 };
 use super::errors;
 use super::name::FunctionName;

@@ -30,7 +30,12 @@ pub(super) fn create_access(
     let name = FunctionName::parse(context, &input.function_name)?;
     let mut access =
         Access::new("lambda:CreateFunction", name.arn()).governed_by(None, &name.account);
-    if let Some(layers) = input.configuration.layers.clone().filter(|all| !all.is_empty()) {
+    if let Some(layers) = input
+        .configuration
+        .layers
+        .clone()
+        .filter(|all| !all.is_empty())
+    {
         access = access.condition_values("lambda:Layer", layers);
     }
     let keys: Vec<String> = input.tags.keys().cloned().collect();
@@ -191,6 +196,21 @@ pub(super) fn listed(
         last_update_status_reason_code: None,
         ..record.answer(name, arn)
     }
+}
+
+pub(super) fn update_access(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &UpdateFunctionConfigurationInput,
+) -> Result<Vec<Access>> {
+    let action = "lambda:UpdateFunctionConfiguration";
+    let needed = resolve::access_to_whole(tx, context, action, &input.function_name)?;
+    let layers = input.configuration.layers.as_deref().unwrap_or_default();
+    if layers.is_empty() {
+        return Ok(needed);
+    }
+    let with_layers = |access: Access| access.condition_values("lambda:Layer", layers.to_vec());
+    Ok(needed.into_iter().map(with_layers).collect())
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>

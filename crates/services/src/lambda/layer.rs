@@ -175,7 +175,11 @@ pub(super) fn delete(
     let name = input.name(context);
     if let Some(record) = name.load(tx)? {
         tx.delete(LAYERS, name.version_key())?;
-        code::release(tx, &context.located(&name.account, &name.region), &record.content)?;
+        code::release(
+            tx,
+            &context.located(&name.account, &name.region),
+            &record.content,
+        )?;
     }
     Ok(Value::Object(Map::new()))
 }
@@ -196,7 +200,8 @@ fn versions(tx: &Tx<'_>, name: &LayerName) -> Result<Vec<LayerRecord>> {
 fn fits(record: &LayerRecord, runtime: Option<&str>, architecture: Option<&str>) -> bool {
     let names = |list: &Option<Vec<String>>, wanted: Option<&str>| {
         let Some(wanted) = wanted else { return true };
-        list.as_ref().is_some_and(|list| list.iter().any(|name| name == wanted))
+        list.as_ref()
+            .is_some_and(|list| list.iter().any(|name| name == wanted))
     };
     names(&record.runtimes, runtime) && names(&record.architectures, architecture)
 }
@@ -213,14 +218,19 @@ pub(super) fn list_versions(
     );
     let before: u64 = match &input.marker {
         None => u64::MAX,
-        Some(marker) => marker.parse().map_err(|_| errors::invalid("Invalid pagination token"))?,
+        Some(marker) => marker
+            .parse()
+            .map_err(|_| errors::invalid("Invalid pagination token"))?,
     };
     let mut found = versions(tx, &name)?;
     found.retain(|record| record.version < before && fits(record, runtime, architecture));
     let limit = input.max_items.unwrap_or(50).clamp(1, 50);
     let more = found.len() > limit;
     found.truncate(limit);
-    let last = found.last().filter(|_| more).map(|record| record.version.to_string());
+    let last = found
+        .last()
+        .filter(|_| more)
+        .map(|record| record.version.to_string());
     Ok(ListLayerVersionsOutput {
         next_marker: last,
         layer_versions: found.iter().map(|record| item(&name, record)).collect(),
@@ -280,9 +290,9 @@ pub(super) fn chosen(tx: &Tx<'_>, context: &Context, arns: &[String]) -> Result<
             )));
         }
         iam::authorise(tx, context, &access(tx, "lambda:GetLayerVersion", &name)?)?;
-        let record = name.load(tx)?.ok_or_else(|| {
-            errors::invalid(format!("Layer version {arn} does not exist."))
-        })?;
+        let record = name
+            .load(tx)?
+            .ok_or_else(|| errors::invalid(format!("Layer version {arn} does not exist.")))?;
         if let Some((_, other)) = chosen.iter().find(|(other, _)| other.arn() == name.arn()) {
             return Err(errors::invalid(format!(
                 "Two different versions of the same layer are not allowed to be referenced in the same \
@@ -366,7 +376,9 @@ pub(super) fn get_policy(
     let name = input.name(context);
     let record = existing_for_policy(tx, &name)?;
     if record.policy.statements.is_empty() {
-        return Err(errors::missing("No policy is associated with the given resource."));
+        return Err(errors::missing(
+            "No policy is associated with the given resource.",
+        ));
     }
     Ok(json!({
         "Policy": resolve::policy_document(&record.policy),
@@ -382,7 +394,9 @@ pub(super) fn remove_permission(
     let name = LayerName::parse(context, &input.layer_name, Some(input.version_number));
     let mut record = existing_for_policy(tx, &name)?;
     if record.policy.statements.is_empty() {
-        return Err(errors::missing("No policy is associated with the given resource."));
+        return Err(errors::missing(
+            "No policy is associated with the given resource.",
+        ));
     }
     let sid = &input.statement_id;
     let position = policy::position(&record.policy, sid).ok_or_else(|| {

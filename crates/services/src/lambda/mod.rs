@@ -7,6 +7,7 @@
 //! [`FunctionVersion`]: crate::runner::FunctionVersion
 
 mod account;
+mod alarm_action;
 mod alias;
 mod api;
 mod archive;
@@ -20,6 +21,7 @@ mod function;
 mod invoke;
 mod invoke_config;
 mod layer;
+mod metrics;
 mod name;
 mod page;
 mod policy;
@@ -53,9 +55,10 @@ use crate::registry::registry;
 use crate::access::Access;
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
-    ListFunctionsInput, ListPartsInput, NoInput, PublishVersionInput, PutAliasInput,
+    LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
+    ListPartsInput, NoInput, PublishLayerVersionInput, PublishVersionInput, PutAliasInput,
     PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
-    UpdateFunctionConfigurationInput, LayerInput, LayerPermissionInput, LayerVersionInput, ListLayersInput, PublishLayerVersionInput, UrlConfigInput,
+    UpdateFunctionConfigurationInput, UrlConfigInput,
 };
 use layer::LayerName;
 use name::FunctionName;
@@ -115,14 +118,7 @@ fn function_operations() -> Vec<Operation> {
         ),
         Operation::write::<UpdateFunctionConfigurationInput, _>(
             "UpdateFunctionConfiguration",
-            |tx, context, input| {
-                access_to_whole(
-                    tx,
-                    context,
-                    "lambda:UpdateFunctionConfiguration",
-                    &input.function_name,
-                )
-            },
+            function::update_access,
             function::update_configuration,
         ),
         Operation::write::<FunctionInput, _>(
@@ -374,9 +370,21 @@ fn layer_operations() -> Vec<Operation> {
     }
     vec![
         Operation::edge("PublishLayerVersion", publish_layer_version),
-        Operation::read("GetLayerVersion", on_version!("GetLayerVersion"), layer::get),
-        Operation::read("GetLayerVersionByArn", on_version!("GetLayerVersion"), layer::get),
-        Operation::write("DeleteLayerVersion", on_version!("DeleteLayerVersion"), layer::delete),
+        Operation::read(
+            "GetLayerVersion",
+            on_version!("GetLayerVersion"),
+            layer::get,
+        ),
+        Operation::read(
+            "GetLayerVersionByArn",
+            on_version!("GetLayerVersion"),
+            layer::get,
+        ),
+        Operation::write(
+            "DeleteLayerVersion",
+            on_version!("DeleteLayerVersion"),
+            layer::delete,
+        ),
         Operation::read::<LayerInput, _>(
             "ListLayerVersions",
             |_, _, _| Ok(vec![Access::new("lambda:ListLayerVersions", "*")]),
@@ -419,12 +427,16 @@ fn url_operations() -> Vec<Operation> {
     vec![
         Operation::write::<UrlConfigInput, _>(
             "CreateFunctionUrlConfig",
-            |tx, context, input| url::change_access(tx, context, "lambda:CreateFunctionUrlConfig", input),
+            |tx, context, input| {
+                url::change_access(tx, context, "lambda:CreateFunctionUrlConfig", input)
+            },
             url::create,
         ),
         Operation::write::<UrlConfigInput, _>(
             "UpdateFunctionUrlConfig",
-            |tx, context, input| url::change_access(tx, context, "lambda:UpdateFunctionUrlConfig", input),
+            |tx, context, input| {
+                url::change_access(tx, context, "lambda:UpdateFunctionUrlConfig", input)
+            },
             url::update,
         ),
         Operation::read(
@@ -440,7 +452,12 @@ fn url_operations() -> Vec<Operation> {
         Operation::read::<ListPartsInput, _>(
             "ListFunctionUrlConfigs",
             |tx, context, input| {
-                access_to_whole(tx, context, "lambda:ListFunctionUrlConfigs", &input.function_name)
+                access_to_whole(
+                    tx,
+                    context,
+                    "lambda:ListFunctionUrlConfigs",
+                    &input.function_name,
+                )
             },
             url::list,
         ),
@@ -688,6 +705,11 @@ pub async fn deliver_invocation(engine: &Engine, context: Context, entry: Entry)
 /// Turns a created or updated function active.
 pub async fn deliver_ready(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     transition::deliver_ready(engine, context, entry).await
+}
+
+/// Invokes the function that an alarm's action names, and tells the alarm how that went.
+pub async fn deliver_alarm_action(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
+    alarm_action::deliver(engine, context, entry).await
 }
 
 /// Does what only time sets off: unused code goes, replaced execution environments stop.

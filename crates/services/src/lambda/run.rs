@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Waker};
 
 use bytes::Bytes;
-use cumulet_kernel::trace::Trace;
+use cumulet_kernel::trace::{self, Trace};
 use cumulet_kernel::{Context, Tx};
 
 use super::concurrency::{self, Limits};
 use super::function::environment_key;
 use super::name::FunctionName;
 use super::state::VersionRecord;
-use super::{code, errors};
+use super::{code, errors, metrics};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::logs::{self, LogLine};
@@ -77,7 +77,8 @@ pub(super) async fn once(
     prepared: &Prepared,
     call: Call,
 ) -> Result<Outcome> {
-    let _permit = concurrency::acquire(engine, &prepared.name, prepared.limits)?;
+    let permit = concurrency::acquire(engine, &prepared.name, prepared.limits)
+        .inspect_err(|_| metrics::throttled(engine, prepared))?;
     let (context, _span) = context.span(&format!("function {}", prepared.name.name));
     let function = function_version(engine, &context, prepared).await?;
     let invocation = Invocation {
@@ -93,10 +94,12 @@ pub(super) async fn once(
         .await;
     let outcome = outcome.map_err(could_not_run);
     note(&context.trace, prepared, &outcome);
+    metrics::ended(engine, prepared, &outcome, permit.running());
     outcome
 }
 
 fn could_not_run(error: RunError) -> Error {
+    tracing::warn!(%error, "a function could not be run");
     match error {
         RunError::RuntimeUnavailable(reason) => errors::runtime_unavailable(reason),
         RunError::Sandbox(_) => errors::service(error.to_string()),
@@ -232,10 +235,14 @@ impl RunLogs {
     }
 
     /// Writes the lines as the function's role. Where the role may not, there are no logs, as on AWS.
-    pub(super) fn write(&self, tx: &mut Tx<'_>, context: &Context) {
-        if let Err(error) = self.try_write(tx, context) {
+    /// Answers whether they were written.
+    pub(super) fn write(&self, tx: &mut Tx<'_>, context: &Context) -> bool {
+        let written = self.try_write(tx, context);
+        if let Err(error) = &written {
             context.trace.note("logs.not_written", error.to_string());
+            context.trace.fail(&error.code);
         }
+        written.is_ok()
     }
 
     fn try_write(&self, tx: &mut Tx<'_>, context: &Context) -> Result<()> {
@@ -260,13 +267,25 @@ pub(super) fn as_role(
 }
 
 fn submit_logs(engine: &Engine, context: &Context, logs: RunLogs) {
+    let above = (context.trace.trace_id(), context.trace.span_id());
+    // The request's own spans are gathered when it is answered, which is before this ends.
+    let (trace, span) = Trace::begin(
+        "function logs",
+        &context.request_id,
+        &context.ids,
+        Some(above),
+    );
     let context = Context {
         now: engine.clock.now(),
+        trace,
         ..context.clone()
     };
     let mut writing = Box::pin(engine.write(move |tx| {
-        let (context, _span) = context.span("function logs");
-        logs.write(tx, &context);
+        let is_written = logs.write(tx, &context);
+        drop(span);
+        if !is_written {
+            trace::save(tx, &context.trace.take_finished())?;
+        }
         Ok(())
     }));
     // The first poll hands the closure to the writer; from there on it needs nobody to wait for it.

@@ -42,7 +42,12 @@ pub(super) fn change_access(
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html>
 pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: UrlConfigInput) -> Result<Value> {
-    let name = named(tx, context, &input.function_name, input.qualifier.as_deref())?;
+    let name = named(
+        tx,
+        context,
+        &input.function_name,
+        input.qualifier.as_deref(),
+    )?;
     if load(tx, &name)?.is_some() {
         return Err(errors::conflict(format!(
             "Failed to create function url config for [functionArn = {}]. Error message:  \
@@ -74,7 +79,12 @@ pub(super) fn create(tx: &mut Tx<'_>, context: &Context, input: UrlConfigInput) 
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionUrlConfig.html>
 pub(super) fn update(tx: &mut Tx<'_>, context: &Context, input: UrlConfigInput) -> Result<Value> {
-    let name = named(tx, context, &input.function_name, input.qualifier.as_deref())?;
+    let name = named(
+        tx,
+        context,
+        &input.function_name,
+        input.qualifier.as_deref(),
+    )?;
     let mut record = existing(tx, &name)?;
     record.last_modified = context.now;
     let record = save(tx, &name, record, input)?;
@@ -140,18 +150,31 @@ fn answer_of(name: &FunctionName, record: &UrlRecord) -> Map<String, Value> {
         answer.insert("Cors".into(), cors.clone());
     }
     answer.insert("CreationTime".into(), json!(iso_utc(record.created)));
-    answer.insert("LastModifiedTime".into(), json!(iso_utc(record.last_modified)));
+    answer.insert(
+        "LastModifiedTime".into(),
+        json!(iso_utc(record.last_modified)),
+    );
     answer.insert("InvokeMode".into(), json!(record.invoke_mode));
     answer
 }
 
 pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> Result<Value> {
-    let name = named(tx, context, &input.function_name, input.qualifier.as_deref())?;
+    let name = named(
+        tx,
+        context,
+        &input.function_name,
+        input.qualifier.as_deref(),
+    )?;
     Ok(Value::Object(answer_of(&name, &existing(tx, &name)?)))
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: FunctionInput) -> Result<Value> {
-    let name = named(tx, context, &input.function_name, input.qualifier.as_deref())?;
+    let name = named(
+        tx,
+        context,
+        &input.function_name,
+        input.qualifier.as_deref(),
+    )?;
     let record = existing(tx, &name)?;
     tx.delete(URL_TARGETS, record.id.as_bytes())?;
     tx.delete(URLS, url_key(&name))?;
@@ -180,7 +203,11 @@ pub(super) fn list(tx: &mut Tx<'_>, context: &Context, input: ListPartsInput) ->
     }
     let (marker, limit) = (input.marker.as_deref(), input.max_items);
     let page = page::of::<UrlRecord>(tx, URLS, &name.key(), marker, limit)?;
-    let configs: Vec<_> = page.records.iter().map(|(_, record)| answer_of(&name, record)).collect();
+    let configs: Vec<_> = page
+        .records
+        .iter()
+        .map(|(_, record)| answer_of(&name, record))
+        .collect();
     let mut output = json!({ "FunctionUrlConfigs": configs });
     if let Some(next) = page.next {
         output["NextMarker"] = json!(next);
@@ -221,7 +248,11 @@ pub(super) async fn answer(
         Ok(None) => return message(403, FORBIDDEN),
         Err(error) => return failure(&caller, &error),
     };
-    let cors = door.record.cors.as_ref().and_then(|cors| Cors::of(cors, &request));
+    let cors = door
+        .record
+        .cors
+        .as_ref()
+        .and_then(|cors| Cors::of(cors, &request));
     if let Some(preflight) = cors.as_ref().and_then(|cors| cors.preflight(&request)) {
         return preflight;
     }
@@ -232,7 +263,12 @@ pub(super) async fn answer(
     reply
 }
 
-async fn invoke_door(engine: &Engine, caller: &Context, door: Door, request: &HttpRequest) -> HttpReply {
+async fn invoke_door(
+    engine: &Engine,
+    caller: &Context,
+    door: Door,
+    request: &HttpRequest,
+) -> HttpReply {
     if request.body.len() > BODY_BYTES_MAX {
         return message(413, "Request Entity Too Large");
     }
@@ -247,7 +283,9 @@ async fn invoke_door(engine: &Engine, caller: &Context, door: Door, request: &Ht
     };
     let call = Call {
         request_id: context.ids.uuid(),
-        payload: url_event::event(&context, &door.record, request).to_string().into(),
+        payload: url_event::event(&context, &door.record, request)
+            .to_string()
+            .into(),
         client_context: None,
     };
     match run::to_the_end(engine, &context, prepared, call).await {
@@ -271,7 +309,9 @@ fn prepare(tx: &Tx<'_>, context: &Context, door: &Door) -> Result<Prepared> {
 
 fn failure(context: &Context, error: &Error) -> HttpReply {
     context.trace.fail(&error.code);
-    let denied = registry().service("lambda").map(|service| service.access_denied_code);
+    let denied = registry()
+        .service("lambda")
+        .map(|service| service.access_denied_code);
     if error.is_access_denied() || denied == Some(&*error.code) {
         return message(403, FORBIDDEN);
     }
@@ -301,7 +341,11 @@ impl Cors {
         }
         let with_credentials = configuration["AllowCredentials"] == true;
         Some(Self {
-            origin: if any && !with_credentials { "*".into() } else { origin.to_owned() },
+            origin: if any && !with_credentials {
+                "*".into()
+            } else {
+                origin.to_owned()
+            },
             configuration: configuration.clone(),
         })
     }
@@ -322,7 +366,9 @@ impl Cors {
         };
         self.add_to(&mut reply);
         let mut add = |name: &str, value: Option<String>| {
-            reply.headers.extend(value.map(|value| (name.to_owned(), value)));
+            reply
+                .headers
+                .extend(value.map(|value| (name.to_owned(), value)));
         };
         add("access-control-allow-methods", self.list("AllowMethods"));
         add("access-control-allow-headers", self.list("AllowHeaders"));

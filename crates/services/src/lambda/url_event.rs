@@ -34,7 +34,9 @@ pub(super) fn event(context: &Context, url: &UrlRecord, request: &HttpRequest) -
         event["queryStringParameters"] = json!(query);
     }
     if !request.body.is_empty() {
-        let text = std::str::from_utf8(&request.body).ok().filter(|_| is_text(request));
+        let text = std::str::from_utf8(&request.body)
+            .ok()
+            .filter(|_| is_text(request));
         event["isBase64Encoded"] = json!(text.is_none());
         event["body"] = match text {
             Some(text) => json!(text),
@@ -62,7 +64,10 @@ fn headers(request: &HttpRequest) -> BTreeMap<String, String> {
 }
 
 fn cookies(request: &HttpRequest) -> Vec<&str> {
-    let lines = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    let lines = request
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
     lines
         .flat_map(|(_, line)| line.split(';'))
         .map(str::trim)
@@ -116,7 +121,10 @@ fn is_text(request: &HttpRequest) -> bool {
         "application/javascript",
         "application/graphql",
     ];
-    let kind = request.header("content-type").unwrap_or("text/plain").to_ascii_lowercase();
+    let kind = request
+        .header("content-type")
+        .unwrap_or("text/plain")
+        .to_ascii_lowercase();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
     kind.starts_with("text/") || TEXTS.contains(&kind.as_str()) || kind.ends_with("+json")
 }
@@ -124,7 +132,11 @@ fn is_text(request: &HttpRequest) -> bool {
 fn request_context(context: &Context, url: &UrlRecord, request: &HttpRequest) -> Value {
     let principal = &context.principal;
     let anonymous = principal.kind == PrincipalKind::Anonymous;
-    let account = if anonymous { "anonymous" } else { principal.account.as_str() };
+    let account = if anonymous {
+        "anonymous"
+    } else {
+        principal.account.as_str()
+    };
     let domain = request.host.split(':').next().unwrap_or_default();
     let mut told = json!({
         "accountId": account,
@@ -179,7 +191,9 @@ pub(super) fn reply(payload: &Bytes) -> HttpReply {
 fn structured(answer: &Map<String, Value>) -> Option<HttpReply> {
     let status = answer.get("statusCode")?;
     let status = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
-    let status = u16::try_from(status).ok().filter(|status| (100..600).contains(status))?;
+    let status = u16::try_from(status)
+        .ok()
+        .filter(|status| (100..600).contains(status))?;
     let body = match answer.get("body") {
         None | Some(Value::Null) => Bytes::new(),
         Some(Value::String(text)) if answer.get("isBase64Encoded") == Some(&Value::Bool(true)) => {

@@ -7,7 +7,7 @@ use cumulet_kernel::{Context, Timestamp};
 use super::api::{AclRequest, LockRequest, ObjectHeaders, Tag};
 use super::errors::{invalid_argument, invalid_request};
 use super::state::{Attributes, Bucket};
-use super::tagging;
+use super::{acl, tagging};
 use crate::error::{Error, Result};
 
 const METADATA_BYTES_MAX: usize = 2048;
@@ -38,7 +38,7 @@ impl Said {
     /// Refuses what S3 would refuse, and gives the form that is kept.
     pub(crate) fn keep(self, context: &Context, bucket: &Bucket) -> Result<Attributes> {
         check_metadata(&self.metadata)?;
-        check_acl(bucket, &self.acl)?;
+        let acl = acl::of_new_object(context, bucket, &self.acl)?;
         let lock = check_lock(context, bucket, &self.lock)?;
         let mut headers = self.headers;
         headers
@@ -57,6 +57,7 @@ impl Said {
             retain_until: lock.retain_until.map(timestamp),
             legal_hold: lock.legal_hold,
             writer: context.principal.account.clone(),
+            acl,
         })
     }
 }
@@ -102,35 +103,6 @@ fn check_storage_class(class: Option<String>) -> Result<Option<String>> {
             Err(Error::new("InvalidStorageClass", message).member("StorageClassRequested", class))
         }
         class => Ok(class.filter(|class| class != "STANDARD")),
-    }
-}
-
-/// Objects of a bucket without ACLs take only the one that changes nothing.
-pub(crate) fn check_acl(bucket: &Bucket, acl: &AclRequest) -> Result<()> {
-    let grants = [
-        &acl.grant_full_control,
-        &acl.grant_read,
-        &acl.grant_read_acp,
-        &acl.grant_write,
-        &acl.grant_write_acp,
-    ];
-    let has_grants = grants.iter().any(|grant| grant.is_some());
-    if has_grants && acl.canned.is_some() {
-        return Err(invalid_request(
-            "Specifying both Canned ACLs and Header Grants is not allowed",
-        ));
-    }
-    let canned = acl.canned.as_deref();
-    let has_acls = bucket.ownership.as_deref() != Some("BucketOwnerEnforced");
-    match canned {
-        None if !has_grants => Ok(()),
-        Some("bucket-owner-full-control") => Ok(()),
-        Some("private") if has_acls => Ok(()),
-        _ if has_acls => Err(Error::not_implemented("access control lists of objects")),
-        _ => Err(Error::new(
-            "AccessControlListNotSupported",
-            "The bucket does not allow ACLs",
-        )),
     }
 }
 

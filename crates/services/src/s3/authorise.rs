@@ -7,8 +7,8 @@ use cumulet_kernel::{Context, PrincipalKind, Tx};
 
 use super::api::{OnBucket, OnObject, Tag};
 use super::errors::{access_denied, no_such_bucket};
-use super::policy_status;
 use super::state::{BUCKETS, Bucket, bucket_key};
+use super::{acl, policy_status};
 use crate::access::Access;
 use crate::error::{Error, Result};
 use crate::iam;
@@ -54,7 +54,8 @@ fn governed(context: &Context, bucket: &Bucket, access: Access) -> Access {
         .policy
         .clone()
         .filter(|_| !is_shut_out(context, bucket));
-    access.governed_by(policy, &bucket.account)
+    let access = access.governed_by(policy, &bucket.account);
+    acl::grant_on_bucket(context, bucket, access)
 }
 
 /// RestrictPublicBuckets: a public policy counts for the owner's account and AWS services only.

@@ -147,6 +147,7 @@ pub(crate) fn create_bucket(
         encryption: DefaultEncryption::default(),
         policy: None,
         object_lock: input.object_lock_enabled_for_bucket,
+        acl: Vec::new(),
     };
     save(tx, &bucket)?;
     tx.put(OWNED, owned_key(&bucket.account, &bucket.name), Vec::new())?;

@@ -5,10 +5,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use crc_fast::{CrcAlgorithm, Digest as Crc, checksum_combine};
+use crc_fast::{CrcAlgorithm, checksum_combine};
+use cumulet_wire::checksum::Algorithm as WireAlgorithm;
 use serde::{Deserialize, Serialize};
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
 
 use super::api::Checksums;
 use super::errors::{bad_digest, invalid_request};
@@ -84,26 +83,15 @@ impl Algorithm {
     }
 
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32c => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-        }
+        self.on_the_wire().name()
     }
 
-    pub(crate) fn header(self) -> String {
-        format!("x-amz-checksum-{}", self.name().to_ascii_lowercase())
+    pub(crate) fn header(self) -> &'static str {
+        self.on_the_wire().header()
     }
 
     fn length_bytes(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
+        self.on_the_wire().size_bytes()
     }
 
     pub(crate) fn is_crc(self) -> bool {
@@ -131,6 +119,16 @@ impl Algorithm {
         value.as_deref()
     }
 
+    fn on_the_wire(self) -> WireAlgorithm {
+        match self {
+            Self::Crc32 => WireAlgorithm::Crc32,
+            Self::Crc32c => WireAlgorithm::Crc32C,
+            Self::Crc64Nvme => WireAlgorithm::Crc64Nvme,
+            Self::Sha1 => WireAlgorithm::Sha1,
+            Self::Sha256 => WireAlgorithm::Sha256,
+        }
+    }
+
     fn crc_kind(self) -> CrcAlgorithm {
         match self {
             Self::Crc32c => CrcAlgorithm::Crc32Iscsi,
@@ -153,38 +151,28 @@ impl Algorithm {
 }
 
 /// A checksum under way.
-pub(crate) enum Hasher {
-    Crc(Algorithm, Crc),
-    Sha1(Sha1),
-    Sha256(Sha256),
+#[derive(Debug)]
+pub(crate) struct Hasher {
+    algorithm: Algorithm,
+    state: cumulet_wire::checksum::Hasher,
 }
 
 impl Hasher {
     pub(crate) fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-            crc => Self::Crc(crc, Crc::new(crc.crc_kind())),
+        Self {
+            algorithm,
+            state: cumulet_wire::checksum::Hasher::new(algorithm.on_the_wire()),
         }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Crc(_, crc) => crc.update(bytes),
-            Self::Sha1(hash) => hash.update(bytes),
-            Self::Sha256(hash) => hash.update(bytes),
-        }
+        self.state.update(bytes);
     }
 
     pub(crate) fn finish(self) -> Checksum {
-        let (algorithm, bytes) = match self {
-            Self::Crc(algorithm, crc) => (algorithm, crc_bytes(algorithm, crc.finalize())),
-            Self::Sha1(hash) => (Algorithm::Sha1, hash.finalize().to_vec()),
-            Self::Sha256(hash) => (Algorithm::Sha256, hash.finalize().to_vec()),
-        };
         Checksum {
-            algorithm,
-            value: BASE64.encode(bytes),
+            algorithm: self.algorithm,
+            value: self.state.finish_base64(),
             composite: false,
         }
     }
@@ -217,7 +205,7 @@ impl Expected {
             .collect();
         let announced = ALGORITHMS
             .into_iter()
-            .find(|algorithm| trailers.announces(&algorithm.header()));
+            .find(|algorithm| trailers.announces(algorithm.header()));
         if given.len() > 1 || (!given.is_empty() && announced.is_some()) {
             return Err(invalid_request(
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
@@ -244,7 +232,7 @@ impl Expected {
         let algorithm = computed.algorithm;
         let expected = if self.in_trailer {
             let value = trailers
-                .get(&algorithm.header())
+                .get(algorithm.header())
                 .ok_or_else(malformed_trailer)?;
             algorithm
                 .check_form(value)

@@ -22,7 +22,7 @@ use super::get::{find_object, read_access};
 use super::put::{NewObject, store, write_access};
 use super::receive::{BODY_BYTES_MAX, Claims};
 use super::send::{self, Piece};
-use super::state::{Bucket, Object, Version, Versioning};
+use super::state::{Attributes, Bucket, Object, Version, Versioning};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iam;
@@ -165,56 +165,19 @@ fn prepare(tx: &Tx<'_>, context: &Context, mut input: CopyObjectInput) -> Result
     let target = std::mem::take(&mut input.target);
     let bucket = open_bucket(tx, &target.bucket, target.expected_bucket_owner.as_deref())?;
     attributes::check_key(&target.key)?;
-    let mut source_target = parse_source(&input.copy_source)?;
-    source_target.expected_bucket_owner = input.expected_source_bucket_owner.take();
-    let names_version = source_target.version_id.is_some();
-    let source = open_source(tx, context, source_target, &input.source_conditions)?;
-    if source.object.size_bytes > BODY_BYTES_MAX {
-        return Err(invalid_request(format!(
-            "The specified copy source is larger than the maximum allowable size for a copy source: \
-             {BODY_BYTES_MAX}"
-        )));
-    }
-    let copies_onto_itself = source.bucket.name == bucket.name && source.key == target.key;
-    if copies_onto_itself && !names_version && changes_nothing(&input) {
-        return Err(invalid_request(
-            "This copy request is illegal because it is trying to copy an object to itself without changing \
-             the object's metadata, storage class, website redirect location or encryption attributes.",
-        ));
-    }
+    let source = find_source(tx, context, &bucket, &target, &mut input)?;
     let conditions = WriteConditions {
         if_match: input.if_match.take(),
         if_none_match: input.if_none_match.take(),
     };
-    let copy_source = input.copy_source.clone();
-    let directive = input.metadata_directive.clone();
-    let encryption = input.encryption.clone();
     let algorithm = input
         .checksum_algorithm
         .as_deref()
         .map(Algorithm::parse)
         .transpose()?;
     let customer: CustomerKey = std::mem::take(&mut input.source_customer).into();
-    let attributes = attributes_of_copy(context, &bucket, &source, input)?;
-    let mut needed = write_access(context, &bucket, &target.key, &attributes, &encryption);
-    if let Some(put) = needed.first_mut() {
-        let access = with(
-            put.clone(),
-            "s3:x-amz-copy-source",
-            Some(copy_source.trim_start_matches('/')),
-        );
-        *put = with(access, "s3:x-amz-metadata-directive", directive.as_deref());
-    }
-    if !source.object.attributes.tags.is_empty() {
-        needed.push(on_object(
-            context,
-            &source.bucket,
-            &source.key,
-            "s3:GetObjectTagging",
-        ));
-    }
-    iam::authorise(tx, context, &needed)?;
-    let choice = encryption::choose(&bucket, &encryption)?;
+    let choice = encryption::choose(&bucket, &input.encryption)?;
+    let attributes = authorise_copy(tx, context, &bucket, &target.key, &source, input)?;
     conditions.check(tx, &bucket.name, &target.key)?;
     let pieces = source.pieces(tx, context, &customer, 0..source.object.size_bytes)?;
     let stored = source
@@ -238,6 +201,60 @@ fn prepare(tx: &Tx<'_>, context: &Context, mut input: CopyObjectInput) -> Result
     })
 }
 
+/// The source, if the caller may read it and S3 would copy it here.
+fn find_source(
+    tx: &Tx<'_>,
+    context: &Context,
+    bucket: &Bucket,
+    target: &ObjectTarget,
+    input: &mut CopyObjectInput,
+) -> Result<Source> {
+    let mut source_target = parse_source(&input.copy_source)?;
+    source_target.expected_bucket_owner = input.expected_source_bucket_owner.take();
+    let names_version = source_target.version_id.is_some();
+    let source = open_source(tx, context, source_target, &input.source_conditions)?;
+    if source.object.size_bytes > BODY_BYTES_MAX {
+        return Err(invalid_request(format!(
+            "The specified copy source is larger than the maximum allowable size for a copy source: \
+             {BODY_BYTES_MAX}"
+        )));
+    }
+    let is_itself = source.bucket.name == bucket.name && source.key == target.key;
+    if is_itself && !names_version && changes_nothing(input) {
+        return Err(invalid_request(
+            "This copy request is illegal because it is trying to copy an object to itself without changing \
+             the object's metadata, storage class, website redirect location or encryption attributes.",
+        ));
+    }
+    Ok(source)
+}
+
+/// Refuses whoever may not write the copy; the attributes it will have.
+fn authorise_copy(
+    tx: &Tx<'_>,
+    context: &Context,
+    bucket: &Bucket,
+    key: &str,
+    source: &Source,
+    input: CopyObjectInput,
+) -> Result<Attributes> {
+    let copy_source = input.copy_source.trim_start_matches('/').to_owned();
+    let directive = input.metadata_directive.clone();
+    let encryption = input.encryption.clone();
+    let attributes = attributes_of_copy(context, bucket, source, input)?;
+    let mut needed = write_access(context, bucket, key, &attributes, &encryption);
+    if let Some(put) = needed.first_mut() {
+        let access = with(put.clone(), "s3:x-amz-copy-source", Some(&copy_source));
+        *put = with(access, "s3:x-amz-metadata-directive", directive.as_deref());
+    }
+    if !source.object.attributes.tags.is_empty() {
+        let action = "s3:GetObjectTagging";
+        needed.push(on_object(context, &source.bucket, &source.key, action));
+    }
+    iam::authorise(tx, context, &needed)?;
+    Ok(attributes)
+}
+
 fn changes_nothing(input: &CopyObjectInput) -> bool {
     input.metadata_directive.as_deref() != Some("REPLACE")
         && input.storage_class.is_none()
@@ -253,7 +270,7 @@ fn attributes_of_copy(
     bucket: &Bucket,
     source: &Source,
     input: CopyObjectInput,
-) -> Result<super::state::Attributes> {
+) -> Result<Attributes> {
     let replaces = |directive: &Option<String>| directive.as_deref() == Some("REPLACE");
     let replaces_tags = replaces(&input.tagging_directive);
     let replaces_metadata = replaces(&input.metadata_directive);

@@ -14,7 +14,7 @@ use super::encoding::{http_date, quoted};
 use super::errors::{invalid_request, method_not_allowed, no_such_key, no_such_version};
 use super::send::{self, Piece};
 use super::state::{Bucket, Content, Object, Version, Versioning};
-use super::{checksum, encryption, lifecycle, versions};
+use super::{acl, checksum, encryption, lifecycle, versions};
 use crate::access::Access;
 use crate::body::Body;
 use crate::engine::Engine;
@@ -170,7 +170,10 @@ pub(crate) fn read_access(
     // The tags are asked for by policies alone: an absent or unreadable version has none to tell.
     let version = lookup(tx, bucket, target)?;
     Ok(match version.and_then(|version| version.object) {
-        Some(object) => existing_tags(access, &object.attributes.tags),
+        Some(object) => {
+            let access = acl::grant_on_object(context, bucket, &object, access);
+            existing_tags(access, &object.attributes.tags)
+        }
         None => access,
     })
 }

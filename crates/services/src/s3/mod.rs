@@ -8,6 +8,7 @@
 //! S3 asks IAM whether a caller may, and KMS for keys as that caller. It knows nothing of who listens to
 //! its events.
 
+mod acl;
 mod api;
 mod attributes;
 mod authorise;

@@ -8,7 +8,7 @@ use super::configuration::{
 };
 use super::tagging::object_tagging_rule;
 use super::{
-    bucket, copy, delete, get, list, list_versions, lock, multipart, object_attributes, put,
+    acl, bucket, copy, delete, get, list, list_versions, lock, multipart, object_attributes, put,
     tagging,
 };
 use crate::operation::Operation;
@@ -30,8 +30,12 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(objects());
     operations.extend(uploads());
     operations.extend(locks());
-    operations.extend(access_configurations());
-    operations.extend(other_configurations());
+    operations.extend(keeping());
+    operations.extend(policies());
+    operations.extend(lists_of_grants());
+    operations.extend(tags_and_rules());
+    operations.extend(notifications());
+    operations.extend(recorded_configurations());
     operations
 }
 
@@ -191,8 +195,8 @@ fn locks() -> Vec<Operation> {
     ]
 }
 
-/// What decides who may do what with a bucket, and how it keeps its objects.
-fn access_configurations() -> Vec<Operation> {
+/// How a bucket keeps its objects.
+fn keeping() -> Vec<Operation> {
     vec![
         on_bucket!(
             read,
@@ -224,6 +228,49 @@ fn access_configurations() -> Vec<Operation> {
             "s3:PutEncryptionConfiguration",
             encryption::delete
         ),
+    ]
+}
+
+/// What still has access control lists.
+fn lists_of_grants() -> Vec<Operation> {
+    vec![
+        on_bucket!(read, "GetBucketAcl", "s3:GetBucketAcl", acl::get_bucket_acl),
+        on_bucket!(
+            write,
+            "PutBucketAcl",
+            "s3:PutBucketAcl",
+            acl::put_bucket_acl
+        ),
+        Operation::read(
+            "GetObjectAcl",
+            |tx, context, input| {
+                acl::object_acl_rule(
+                    tx,
+                    context,
+                    input,
+                    ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+                )
+            },
+            acl::get_object_acl,
+        ),
+        Operation::write(
+            "PutObjectAcl",
+            |tx, context, input| {
+                acl::object_acl_rule(
+                    tx,
+                    context,
+                    input,
+                    ("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
+                )
+            },
+            acl::put_object_acl,
+        ),
+    ]
+}
+
+/// Who may do what with a bucket.
+fn policies() -> Vec<Operation> {
+    vec![
         Operation::read(
             "GetBucketPolicy",
             |tx, context, input| policy::rule(tx, context, input, "s3:GetBucketPolicy"),
@@ -284,7 +331,7 @@ fn access_configurations() -> Vec<Operation> {
     ]
 }
 
-fn other_configurations() -> Vec<Operation> {
+fn tags_and_rules() -> Vec<Operation> {
     vec![
         on_bucket!(
             read,
@@ -330,6 +377,11 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutLifecycleConfiguration",
             config::delete_lifecycle
         ),
+    ]
+}
+
+fn notifications() -> Vec<Operation> {
+    vec![
         on_bucket!(
             read,
             "GetBucketNotificationConfiguration",
@@ -342,6 +394,11 @@ fn other_configurations() -> Vec<Operation> {
             "s3:PutBucketNotification",
             notification::put
         ),
+    ]
+}
+
+fn recorded_configurations() -> Vec<Operation> {
+    vec![
         on_bucket!(
             read,
             "GetBucketLogging",

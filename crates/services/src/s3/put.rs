@@ -148,6 +148,7 @@ pub(crate) fn write_access(
         }
     };
     also("s3:PutObjectTagging", !attributes.tags.is_empty());
+    also("s3:PutObjectAcl", !attributes.acl.is_empty());
     also("s3:PutObjectRetention", attributes.lock_mode.is_some());
     also("s3:PutObjectLegalHold", attributes.legal_hold.is_some());
     needed

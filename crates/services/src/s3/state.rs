@@ -13,7 +13,7 @@ use cumulet_kernel::blob::BlobRef;
 use cumulet_kernel::{Key, Table, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::api::{ObjectHeaders, PublicAccessBlockConfiguration, Tag};
+use super::api::{Grant, ObjectHeaders, PublicAccessBlockConfiguration, Tag};
 use super::checksum::{Algorithm, Checksum};
 
 /// By bucket name: [`Bucket`]. Names are global.
@@ -75,6 +75,9 @@ pub(crate) struct Bucket {
     pub(crate) policy: Option<Arc<str>>,
     #[serde(default)]
     pub(crate) object_lock: bool,
+    /// Empty: the owner alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acl: Vec<Grant>,
 }
 
 impl Bucket {
@@ -178,6 +181,9 @@ pub(crate) struct Attributes {
     /// The account that wrote the object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) writer: String,
+    /// Empty: the owner alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acl: Vec<Grant>,
 }
 
 /// Where a body lies.

@@ -258,6 +258,10 @@ fn tokens_of_users_carry_what_the_user_has() {
             .refusal(&session, "sts", "GetSessionToken", json!({}))
             .contains("Cannot call GetSessionToken with session credentials")
     );
+    assert_eq!(
+        house.refusal(&session, "iam", "ListUsers", json!({})),
+        "403 InvalidClientTokenId: The security token included in the request is invalid"
+    );
     let federate = |input: Value| {
         session_of(
             &house,

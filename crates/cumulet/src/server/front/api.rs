@@ -229,7 +229,7 @@ fn refusal(unproven: &Unproven, service: &Service, protocol: Protocol) -> Error 
 }
 
 /// The context of a call by `caller`.
-pub(super) fn context(server: &Server, inbound: &Inbound, caller: &Caller) -> Context {
+pub(in crate::server) fn context(server: &Server, inbound: &Inbound, caller: &Caller) -> Context {
     let principal = caller.principal.clone();
     let account = if principal.account.is_empty() {
         &server.settings.account

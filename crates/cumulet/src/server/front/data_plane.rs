@@ -5,14 +5,17 @@ use cumulet_services::http::{HttpReply, HttpRequest};
 use cumulet_wire::route::Route;
 use cumulet_wire::{Error, Protocol, model};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use sha2::{Digest, Sha256};
 
-use super::identity::Caller;
-use super::{Inbound, Outbound, Unread, api, refused};
+use super::identity::{self, Caller, Unproven};
+use super::{Inbound, Outbound, Unread, api, header_names, refused};
 use crate::server::Server;
 use crate::server::bodies::{self, ReplyBody};
 
 /// API Gateway takes at most 10 MB.
 const API_BODY_BYTES_MAX: usize = 10 << 20;
+/// How far the clocks of a client and of a deployed API may differ.
+const SKEW_MAX_S: i64 = 5 * 60;
 
 pub(super) async fn answer(
     server: &Server,
@@ -44,13 +47,28 @@ async fn execute_api(
     body: Unread,
 ) -> Outbound {
     let what = format!("{} {path}", inbound.head.method);
-    let reply = match read(body).await {
-        Ok(Some(body)) => {
-            let request = http_request(&inbound, path, body);
-            let context = api::context(server, &inbound, &Caller::anonymous());
-            apigateway::execute(&server.engine, context, api_id, request).await
+    let read = read(body).await;
+    let body = read.as_ref().ok().and_then(Option::as_ref);
+    let (caller, unproven) = match sender(server, &inbound, body) {
+        Ok(caller) => (caller, None),
+        Err(error) => (Caller::anonymous(), Some(error)),
+    };
+    let context = api::context(server, &inbound, &caller);
+    let reply = match read {
+        Ok(whole) => {
+            let is_whole = whole.is_some();
+            let body = whole.unwrap_or_default();
+            let names = header_names::as_sent(&inbound.head).await;
+            let request = HttpRequest {
+                unproven,
+                ..http_request(&inbound, path, body, names)
+            };
+            if is_whole {
+                apigateway::execute(&server.engine, context, api_id, request).await
+            } else {
+                apigateway::too_large(&server.engine, context, api_id, request).await
+            }
         }
-        Ok(None) => apigateway::too_large(),
         Err(error) => HttpReply::json(
             400,
             &serde_json::json!({ "message": error.message }).to_string(),
@@ -60,9 +78,28 @@ async fn execute_api(
     Outbound {
         response: respond(reply, &inbound.request_id),
         what,
-        principal: String::new(),
+        principal: caller.principal.arn,
         error,
     }
+}
+
+/// Who signed the request for a deployed API; whoever did not is anonymous. `Err` says why a signature
+/// proves nobody: whether that matters is for the API to say.
+fn sender(
+    server: &Server,
+    inbound: &Inbound,
+    body: Option<&bytes::Bytes>,
+) -> Result<Caller, cumulet_services::Error> {
+    let refused = |unproven: Unproven| match unproven {
+        Unproven::Fault(fault) => fault.to_error("execute-api", Protocol::RestJson).into(),
+        Unproven::Internal(error) => error,
+    };
+    let Some(claim) = identity::claim(server, inbound).map_err(refused)? else {
+        return Ok(Caller::anonymous());
+    };
+    let hash = hex::encode(Sha256::digest(body.map_or(&[][..], |body| body.as_ref())));
+    let proven = claim.prove_within(server, inbound, "execute-api", Some(&hash), SKEW_MAX_S);
+    proven.map_err(refused)
 }
 
 async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_services::Error> {
@@ -72,7 +109,12 @@ async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_services::Er
     }
 }
 
-fn http_request(inbound: &Inbound, path: String, body: bytes::Bytes) -> HttpRequest {
+fn http_request(
+    inbound: &Inbound,
+    path: String,
+    body: bytes::Bytes,
+    mut names: Vec<String>,
+) -> HttpRequest {
     let head = &inbound.head;
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     HttpRequest {
@@ -82,7 +124,12 @@ fn http_request(inbound: &Inbound, path: String, body: bytes::Bytes) -> HttpRequ
         headers: head
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), text(value)))
+            .map(|(name, value)| {
+                let mut sent = names.iter();
+                let sent = sent.position(|sent| sent.eq_ignore_ascii_case(name.as_str()));
+                let name = sent.map_or_else(|| name.to_string(), |at| names.remove(at));
+                (name, text(value))
+            })
             .collect(),
         body,
         source_ip: inbound.origin.address.to_string(),
@@ -92,6 +139,7 @@ fn http_request(inbound: &Inbound, path: String, body: bytes::Bytes) -> HttpRequ
             .get(http::header::HOST)
             .map(text)
             .unwrap_or_default(),
+        unproven: None,
     }
 }
 

@@ -9,24 +9,24 @@ use super::Inbound;
 use crate::server::Server;
 
 /// Who sends a request, proven or anonymous.
-pub(super) struct Caller {
-    pub(super) principal: Principal,
+pub(in crate::server) struct Caller {
+    pub(in crate::server) principal: Principal,
     /// The region that the credential scope names.
-    pub(super) region: Option<String>,
-    pub(super) payload: Payload,
+    pub(in crate::server) region: Option<String>,
+    pub(in crate::server) payload: Payload,
     /// What opens the chunks of a streamed body.
-    pub(super) verified: Option<Verified>,
+    pub(in crate::server) verified: Option<Verified>,
 }
 
 /// A claim, with the secret that proves it.
-pub(super) struct Claim {
+pub(in crate::server) struct Claim {
     presented: Presented,
     secret_access_key: String,
     principal: Principal,
 }
 
 /// Why a request has no caller.
-pub(super) enum Unproven {
+pub(in crate::server) enum Unproven {
     Fault(SignatureFault),
     Internal(cumulet_services::Error),
 }
@@ -38,7 +38,7 @@ impl From<SignatureFault> for Unproven {
 }
 
 impl Caller {
-    pub(super) fn anonymous() -> Self {
+    pub(in crate::server) fn anonymous() -> Self {
         Self {
             principal: Principal::anonymous(),
             region: None,
@@ -49,7 +49,7 @@ impl Caller {
 }
 
 /// Reads the claim and finds its secret; `None` where a request bears no signature.
-pub(super) fn claim(server: &Server, inbound: &Inbound) -> Result<Option<Claim>, Unproven> {
+pub(in crate::server) fn claim(server: &Server, inbound: &Inbound) -> Result<Option<Claim>, Unproven> {
     let Some(presented) = sigv4::parse(&inbound.head)? else {
         return Ok(None);
     };
@@ -82,17 +82,29 @@ fn fault_of(unknown: UnknownIdentity, access_key: &str) -> SignatureFault {
 }
 
 impl Claim {
-    pub(super) fn payload(&self) -> &Payload {
+    pub(in crate::server) fn payload(&self) -> &Payload {
         &self.presented.payload
     }
 
     /// Holds the claim against the secret. `body_sha256` is `None` where the body is still to come.
-    pub(super) fn prove(
+    pub(in crate::server) fn prove(
         self,
         server: &Server,
         inbound: &Inbound,
         service: &str,
         body_sha256: Option<&str>,
+    ) -> Result<Caller, Unproven> {
+        self.prove_within(server, inbound, service, body_sha256, sigv4::SKEW_MAX_S)
+    }
+
+    /// The same with another tolerance for the difference of clocks.
+    pub(in crate::server) fn prove_within(
+        self,
+        server: &Server,
+        inbound: &Inbound,
+        service: &str,
+        body_sha256: Option<&str>,
+        skew_max_s: i64,
     ) -> Result<Caller, Unproven> {
         let verification = Verification {
             secret_key: &self.secret_access_key,
@@ -100,7 +112,7 @@ impl Claim {
             service,
             region: None,
             body_sha256,
-            skew_max_s: sigv4::SKEW_MAX_S,
+            skew_max_s,
         };
         let verified = self
             .presented

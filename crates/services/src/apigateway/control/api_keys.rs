@@ -124,11 +124,18 @@ fn get_api_key(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<ApiK
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetApiKeys.html>
 fn get_api_keys(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<ApiKey>> {
     let keys = state::api_keys(tx, Place::of(context))?;
+    let named = |key: &ApiKey| {
+        let query = input.name_query.as_deref().unwrap_or_default();
+        key.name.as_deref().unwrap_or_default().starts_with(query)
+    };
+    let of_customer =
+        |key: &ApiKey| input.customer_id.is_none() || key.customer_id == input.customer_id;
     let keys = keys
         .into_iter()
+        .filter(|key| named(key) && of_customer(key))
         .map(|key| shown(key, input.include_values))
         .collect();
-    Ok(page(keys, input.position.as_deref(), input.limit))
+    Ok(page(keys, |key: &ApiKey| &key.id, &input))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteApiKey.html>

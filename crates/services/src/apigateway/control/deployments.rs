@@ -9,7 +9,7 @@ use crate::operation::Operation;
 
 use super::super::api::{CreateDeploymentInput, Items, Nothing, Patch, Target};
 use super::super::errors::{bad_request, no_deployment};
-use super::super::state::{self, Api, Deployment, Place, Stage};
+use super::super::state::{self, Api, Definition, Deployment, Place, Stage};
 use super::patch::{self, Op};
 use super::stages::new_stage;
 use super::{manage, page, part_id};
@@ -73,23 +73,18 @@ fn create_deployment(
     context: &Context,
     input: CreateDeploymentInput,
 ) -> Result<Value> {
-    if input.canary_settings.is_some() {
+    if input.canary_settings.is_some() || input.cache_cluster_enabled {
         return Err(Error::not_implemented(
-            "apigateway:CreateDeployment with canarySettings",
+            "apigateway:CreateDeployment with a canary or a cache",
         ));
     }
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     check_methods(&api)?;
-    let mut definition = api.definition;
-    definition.binary_media_types = api.settings.binary_media_types;
-    definition.api_key_source = api.settings.api_key_source;
-    definition.policy = api.settings.policy;
-    definition.name = api.settings.name;
     let deployment = Deployment {
         id: part_id(&context.ids),
         description: input.description,
         created_date: Timestamp::from_seconds(context.now.seconds()),
-        definition,
+        definition: frozen(api),
     };
     state::save_deployment(tx, &input.rest_api_id, &deployment)?;
     if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {
@@ -104,6 +99,18 @@ fn create_deployment(
         state::save_stage(tx, &input.rest_api_id, &stage)?;
     }
     Ok(describe(&deployment))
+}
+
+/// An API's definition with those of its settings that only a deployment puts into force.
+pub(in super::super) fn frozen(api: Api) -> Definition {
+    Definition {
+        binary_media_types: api.settings.binary_media_types,
+        api_key_source: api.settings.api_key_source,
+        policy: api.settings.policy,
+        name: api.settings.name,
+        disable_execute_api_endpoint: api.settings.disable_execute_api_endpoint,
+        ..api.definition
+    }
 }
 
 fn check_methods(api: &Api) -> Result<()> {
@@ -134,6 +141,28 @@ fn describe(deployment: &Deployment) -> Value {
     shown
 }
 
+/// Paths, their methods, and who may call them.
+fn summary(definition: &Definition) -> Value {
+    let mut paths = serde_json::Map::new();
+    for resource in definition.resources.values() {
+        let methods: serde_json::Map<String, Value> = resource
+            .resource_methods
+            .iter()
+            .map(|(name, method)| {
+                let shown = json!({
+                    "authorizationType": method.authorization_type,
+                    "apiKeyRequired": method.api_key_required,
+                });
+                (name.clone(), shown)
+            })
+            .collect();
+        if !methods.is_empty() {
+            paths.insert(resource.path.clone(), Value::Object(methods));
+        }
+    }
+    Value::Object(paths)
+}
+
 fn load(tx: &Tx<'_>, context: &Context, target: &Target) -> Result<Deployment> {
     state::api(tx, Place::of(context), &target.rest_api_id)?;
     state::deployment(tx, &target.rest_api_id, &target.deployment_id)?.ok_or_else(no_deployment)
@@ -141,18 +170,23 @@ fn load(tx: &Tx<'_>, context: &Context, target: &Target) -> Result<Deployment> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetDeployment.html>
 fn get_deployment(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
-    Ok(describe(&load(tx, context, &input)?))
+    let deployment = load(tx, context, &input)?;
+    let mut shown = describe(&deployment);
+    if input.embed.iter().any(|part| part == "apisummary") {
+        shown["apiSummary"] = summary(&deployment.definition);
+    }
+    Ok(shown)
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetDeployments.html>
 fn get_deployments(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Value>> {
     state::api(tx, Place::of(context), &input.rest_api_id)?;
     let deployments = state::deployments(tx, &input.rest_api_id)?;
-    Ok(page(
-        deployments.iter().map(describe).collect(),
-        input.position.as_deref(),
-        input.limit,
-    ))
+    let shown = page(deployments, |deployment| &deployment.id, &input);
+    Ok(Items {
+        items: shown.items.iter().map(describe).collect(),
+        position: shown.position,
+    })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateDeployment.html>

@@ -5,10 +5,11 @@ use cumulet_kernel::{Context, Tx};
 use crate::error::Result;
 use crate::operation::Operation;
 
-use super::super::api::{Items, Nothing, PutGatewayResponseInput, Target};
-use super::super::errors::not_found;
+use super::super::api::{Items, Nothing, Patch, PutGatewayResponseInput, Target};
+use super::super::errors::{bad_request, not_found};
 use super::super::execute::builtin_status;
 use super::super::state::{self, GatewayResponse, Place, Texts};
+use super::patch::{self, Change, Op};
 use super::{edit_api, manage};
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -44,6 +45,11 @@ pub(crate) fn operations() -> Vec<Operation> {
                 )
             },
             get_gateway_responses,
+        ),
+        Operation::write(
+            "UpdateGatewayResponse",
+            |_, context, input: &Patch| on_response(context, "PATCH", &input.target),
+            update_gateway_response,
         ),
         Operation::write(
             "DeleteGatewayResponse",
@@ -161,6 +167,62 @@ fn get_gateway_responses(
         items: TYPES.iter().map(shown).collect(),
         position: None,
     })
+}
+
+/// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateGatewayResponse.html>
+fn update_gateway_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Patch,
+) -> Result<GatewayResponse> {
+    let kind = input.target.response_type;
+    edit_api(tx, context, &input.target.rest_api_id, |api| {
+        let responses = &mut api.definition.gateway_responses;
+        let mut response = responses
+            .get(&kind)
+            .cloned()
+            .unwrap_or_else(|| default_response(&kind));
+        patch::each(&input.patch_operations, |change| {
+            patch_response(&mut response, change)
+        })?;
+        response.default_response = false;
+        responses.insert(kind.clone(), response.clone());
+        Ok(response)
+    })
+}
+
+fn patch_response(response: &mut GatewayResponse, change: &Change<'_>) -> Result<()> {
+    let segments = change.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let (texts, name, what) = match segments.as_slice() {
+        ["statusCode"] => {
+            response.status_code = change.text();
+            return Ok(());
+        }
+        ["responseParameters", name] => (
+            &mut response.response_parameters,
+            name,
+            "responseParameters",
+        ),
+        ["responseTemplates", name] => {
+            (&mut response.response_templates, name, "responseTemplates")
+        }
+        _ => return Err(change.invalid_path()),
+    };
+    match (change.op, change.text().filter(|value| !value.is_empty())) {
+        (Op::Remove, _) => {
+            let gone = texts.remove(*name);
+            gone.map(drop)
+                .ok_or_else(|| not_found("Invalid parameter name specified"))
+        }
+        (_, None) => Err(bad_request(format!(
+            "Invalid null or empty value in {what}"
+        ))),
+        (_, Some(value)) => {
+            texts.insert((*name).to_owned(), value);
+            Ok(())
+        }
+    }
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteGatewayResponse.html>

@@ -3,12 +3,12 @@
 use cumulet_kernel::{Context, Tx};
 
 use crate::arn::Arn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::operation::Operation;
 
 use super::super::api::{Nothing, Patch, PutIntegrationInput, PutIntegrationResponseInput, Target};
 use super::super::errors::{bad_request, no_integration, no_status_code};
-use super::super::state::{self, Integration, IntegrationResponse, Place};
+use super::super::state::{self, Integration, IntegrationResponse, Method, Place, Texts};
 use super::methods::method_path;
 use super::patch::{self, Change};
 use super::{edit_api, integration_mut, manage, method, method_mut};
@@ -46,6 +46,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             "GetIntegrationResponse",
             |_, context, input| on_response(context, "GET", input),
             get_integration_response,
+        ),
+        Operation::write(
+            "UpdateIntegrationResponse",
+            |_, context, input: &Patch| on_response(context, "PATCH", &input.target),
+            update_integration_response,
         ),
         Operation::write(
             "DeleteIntegrationResponse",
@@ -113,6 +118,16 @@ fn put_integration(
 }
 
 fn check(input: &PutIntegrationInput) -> Result<()> {
+    check_built(input)?;
+    let passthrough = input.passthrough_behavior.as_deref();
+    if !matches!(
+        passthrough,
+        None | Some("WHEN_NO_MATCH" | "WHEN_NO_TEMPLATES" | "NEVER")
+    ) {
+        return Err(bad_request(
+            "Invalid passthrough behavior specified. Valid options are WHEN_NO_MATCH, WHEN_NO_TEMPLATES, NEVER",
+        ));
+    }
     if input.kind == "MOCK" {
         return Ok(());
     }
@@ -136,6 +151,24 @@ fn check(input: &PutIntegrationInput) -> Result<()> {
         "AWS" | "AWS_PROXY" => check_arn(uri, input.kind == "AWS_PROXY"),
         _ if uri.starts_with("http://") || uri.starts_with("https://") => Ok(()),
         _ => Err(bad_request("Invalid HTTP endpoint specified for URI")),
+    }
+}
+
+/// What would change an answer and is not built is refused, not forgotten.
+fn check_built(input: &PutIntegrationInput) -> Result<()> {
+    let private = input.connection_type.as_deref() == Some("VPC_LINK");
+    let streamed = input.response_transfer_mode.as_deref() == Some("STREAM");
+    let missing = [
+        (private || input.integration_target.is_some(), "VPC links"),
+        (streamed, "responseTransferMode STREAM"),
+        (input.tls_config.is_some(), "tlsConfig"),
+        (!input.cache_key_parameters.is_empty(), "cacheKeyParameters"),
+    ];
+    match missing.iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => Err(Error::not_implemented(format!(
+            "apigateway:PutIntegration with {what}"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -212,7 +245,7 @@ fn patch_integration(integration: &mut Integration, change: &Change<'_>) -> Resu
     Ok(())
 }
 
-fn set(texts: &mut state::Texts, name: &str, change: &Change<'_>) {
+fn set(texts: &mut Texts, name: &str, change: &Change<'_>) {
     match change.text() {
         Some(value) => texts.insert(name.to_owned(), value),
         None => texts.remove(name),
@@ -227,6 +260,8 @@ fn put_integration_response(
 ) -> Result<IntegrationResponse> {
     let target = input.target;
     edit_api(tx, context, &target.rest_api_id, |api| {
+        let declared = method(api, &target.resource_id, &target.http_method)?;
+        check_response(declared, &target.status_code, &input.response_parameters)?;
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
         let made = IntegrationResponse {
             status_code: target.status_code.clone(),
@@ -240,6 +275,78 @@ fn put_integration_response(
             .insert(target.status_code, made.clone());
         Ok(made)
     })
+}
+
+/// A response can only be mapped to what the method says it answers.
+fn check_response(method: &Method, status_code: &str, parameters: &Texts) -> Result<()> {
+    let declared = method.method_responses.get(status_code);
+    let declared = declared.ok_or_else(no_status_code)?;
+    for (target, source) in parameters {
+        let wrong = if !declared.response_parameters.contains_key(target) {
+            Some(target)
+        } else if !is_response_source(source) {
+            Some(source)
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            return Err(bad_request(format!(
+                "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: {wrong}]"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_response_source(source: &str) -> bool {
+    let is_literal = source.len() > 1 && source.starts_with('\'') && source.ends_with('\'');
+    let known = [
+        "integration.response.header.",
+        "integration.response.multivalueheader.",
+        "integration.response.body",
+        "context.",
+        "stageVariables.",
+    ];
+    is_literal || known.iter().any(|known| source.starts_with(known))
+}
+
+/// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateIntegrationResponse.html>
+fn update_integration_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Patch,
+) -> Result<IntegrationResponse> {
+    let target = input.target;
+    edit_api(tx, context, &target.rest_api_id, |api| {
+        let declared = method(api, &target.resource_id, &target.http_method)?.clone();
+        let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
+        let response = integration
+            .integration_responses
+            .get_mut(&target.status_code);
+        let response = response.ok_or_else(no_status_code)?;
+        patch::each(&input.patch_operations, |change| {
+            patch_response(response, change)
+        })?;
+        check_response(
+            &declared,
+            &target.status_code,
+            &response.response_parameters,
+        )?;
+        Ok(response.clone())
+    })
+}
+
+fn patch_response(response: &mut IntegrationResponse, change: &Change<'_>) -> Result<()> {
+    let segments = change.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["selectionPattern"] => response.selection_pattern = change.text(),
+        ["contentHandling"] => response.content_handling = change.text(),
+        ["responseTemplates", kind] => set(&mut response.response_templates, kind, change),
+        ["responseParameters", name] => set(&mut response.response_parameters, name, change),
+        _ => return Err(change.invalid_path()),
+    }
+    Ok(())
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetIntegrationResponse.html>

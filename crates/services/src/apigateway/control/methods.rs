@@ -52,6 +52,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             get_method_response,
         ),
         Operation::write(
+            "UpdateMethodResponse",
+            |_, context, input: &Patch| on_response(context, "PATCH", &input.target),
+            update_method_response,
+        ),
+        Operation::write(
             "DeleteMethodResponse",
             |_, context, input| on_response(context, "DELETE", input),
             delete_method_response,
@@ -126,8 +131,9 @@ fn check_authorization(input: &PutMethodInput) -> Result<()> {
         "CUSTOM" | "COGNITO_USER_POOLS" if input.authorizer_id.is_none() => Err(bad_request(
             "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.",
         )),
-        kind @ ("AWS_IAM" | "CUSTOM" | "COGNITO_USER_POOLS") => Err(Error::not_implemented(
-            format!("apigateway:PutMethod with authorizationType {kind}"),
+        "AWS_IAM" | "CUSTOM" => Ok(()),
+        "COGNITO_USER_POOLS" => Err(Error::not_implemented(
+            "apigateway:PutMethod with authorizationType COGNITO_USER_POOLS",
         )),
         _ => Err(bad_request(
             "Invalid authorization type specified. Valid options are NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS",
@@ -135,7 +141,22 @@ fn check_authorization(input: &PutMethodInput) -> Result<()> {
     }
 }
 
+fn check_authorizer(api: &Api, kind: &str, id: Option<&str>) -> Result<()> {
+    let known = id.is_some_and(|id| api.definition.authorizers.contains_key(id));
+    if kind == "CUSTOM" && !known {
+        return Err(bad_request(
+            "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.",
+        ));
+    }
+    Ok(())
+}
+
 fn check_references(api: &Api, input: &PutMethodInput) -> Result<()> {
+    check_authorizer(
+        api,
+        &input.authorization_type,
+        input.authorizer_id.as_deref(),
+    )?;
     let known = |id: &String| api.definition.validators.contains_key(id);
     if input
         .request_validator_id
@@ -210,6 +231,9 @@ fn update_method(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Met
         patch::each(&input.patch_operations, |change| {
             patch_method(api, &target, change)
         })?;
+        let patched = method(api, &target.resource_id, &target.http_method)?;
+        let (kind, id) = (&patched.authorization_type, &patched.authorizer_id);
+        check_authorizer(api, kind, id.as_deref())?;
         method(api, &target.resource_id, &target.http_method).cloned()
     })
 }
@@ -239,15 +263,20 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
         ["requestValidatorId"] => {
             method.request_validator_id = change.text().filter(|id| !id.is_empty())
         }
-        ["authorizationType"] if change.value == Some("NONE") => {
-            method.authorization_type = "NONE".to_owned()
-        }
-        [
-            "authorizationType" | "authorizerId" | "authorizationScopes",
-            ..,
-        ] => {
+        ["authorizationType"] => match change.value {
+            Some(kind @ ("NONE" | "AWS_IAM" | "CUSTOM")) => {
+                method.authorization_type = kind.to_owned();
+            }
+            _ => {
+                return Err(Error::not_implemented(
+                    "apigateway:UpdateMethod to this authorizationType",
+                ));
+            }
+        },
+        ["authorizerId"] => method.authorizer_id = change.text().filter(|id| !id.is_empty()),
+        ["authorizationScopes"] => {
             return Err(Error::not_implemented(
-                "apigateway:UpdateMethod of its authorization",
+                "apigateway:UpdateMethod of authorizationScopes",
             ));
         }
         ["requestParameters", name] if change.op == Op::Remove => {
@@ -320,6 +349,63 @@ fn get_method_response(
         .get(&input.status_code)
         .cloned()
         .ok_or_else(no_status_code)
+}
+
+/// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateMethodResponse.html>
+fn update_method_response(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: Patch,
+) -> Result<MethodResponse> {
+    let target = input.target;
+    edit_api(tx, context, &target.rest_api_id, |api| {
+        let models = api.definition.models.clone();
+        let method = method_mut(api, &target.resource_id, &target.http_method)?;
+        let response = method.method_responses.get_mut(&target.status_code);
+        let response = response.ok_or_else(no_status_code)?;
+        patch::each(&input.patch_operations, |change| {
+            let known = |name: &str| models.contains_key(name);
+            patch_response(response, change, known)
+        })?;
+        Ok(response.clone())
+    })
+}
+
+fn patch_response(
+    response: &mut MethodResponse,
+    change: &Change<'_>,
+    is_model: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let segments = change.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["responseParameters", name] if change.op == Op::Remove => {
+            let removed = response.response_parameters.remove(*name);
+            removed.ok_or_else(|| not_found("Invalid parameter name specified"))?;
+        }
+        ["responseParameters", name] => {
+            let required = change.flag()?;
+            response
+                .response_parameters
+                .insert((*name).to_owned(), required);
+        }
+        ["responseModels", kind] => match change.text() {
+            Some(name) if !is_model(&name) => {
+                return Err(bad_request(format!(
+                    "Invalid model identifier specified: {name}"
+                )));
+            }
+            Some(name) => {
+                response.response_models.insert((*kind).to_owned(), name);
+            }
+            None if response.response_models.remove(*kind).is_none() => {
+                return Err(not_found("Content-Type specified was not found"));
+            }
+            None => {}
+        },
+        _ => return Err(change.invalid_path()),
+    }
+    Ok(())
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteMethodResponse.html>

@@ -1,6 +1,7 @@
 //! The control plane: editing APIs, and freezing them into deployments.
 
 pub(super) mod api_keys;
+pub(super) mod authorizers;
 pub(super) mod deployments;
 pub(super) mod gateway_responses;
 pub(super) mod integrations;
@@ -11,14 +12,19 @@ pub(super) mod resources;
 pub(super) mod rest_apis;
 pub(super) mod stages;
 pub(super) mod tags;
+pub(super) mod usage;
 pub(super) mod usage_plans;
 
+pub(super) use deployments::frozen;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cumulet_kernel::{Context, Ids, Tx};
 
 use crate::access::Access;
 use crate::error::Result;
 
-use super::api::Items;
+use super::api::{Items, Target};
 use super::errors;
 use super::state::{self, Api, Integration, Method, Place, Resource};
 
@@ -101,16 +107,19 @@ fn integration_mut<'a>(
         .ok_or_else(errors::no_integration)
 }
 
-/// A page of `all`, beginning where `position` says: the number of items before it.
-fn page<T>(all: Vec<T>, position: Option<&str>, limit: Option<usize>) -> Items<T> {
-    let start: usize = position
-        .and_then(|position| position.parse().ok())
-        .unwrap_or(0);
-    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-    let end = start.saturating_add(limit);
-    let position = (all.len() > end).then(|| end.to_string());
-    Items {
-        items: all.into_iter().skip(start).take(limit).collect(),
-        position,
-    }
+/// A page of `all`, which is sorted by `key`. The position is the last key shown, so that what comes and
+/// goes meanwhile moves nothing.
+fn page<T>(all: Vec<T>, key: impl Fn(&T) -> &String, target: &Target) -> Items<T> {
+    let limit = target.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let after = target.position.as_deref().and_then(|position| {
+        let bytes = STANDARD.decode(position).ok()?;
+        String::from_utf8(bytes).ok()
+    });
+    let is_new = |item: &T| after.as_ref().is_none_or(|after| key(item) > after);
+    let mut items: Vec<T> = all.into_iter().filter(is_new).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| more);
+    let position = last.map(|item| STANDARD.encode(key(item)));
+    Items { items, position }
 }

@@ -171,6 +171,11 @@ fn check_schema(schema: Option<&str>) -> Result<()> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetModel.html>
 fn get_model(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Model> {
+    if input.flatten {
+        return Err(crate::Error::not_implemented(
+            "apigateway:GetModel with flatten",
+        ));
+    }
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     api.definition
         .models
@@ -182,11 +187,8 @@ fn get_model(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Model>
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetModels.html>
 fn get_models(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Model>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(page(
-        api.definition.models.into_values().collect(),
-        input.position.as_deref(),
-        input.limit,
-    ))
+    let models = api.definition.models.into_values().collect();
+    Ok(page(models, |model| &model.name, &input))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateModel.html>
@@ -304,11 +306,8 @@ fn get_request_validators(
     input: Target,
 ) -> Result<Items<RequestValidator>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(page(
-        api.definition.validators.into_values().collect(),
-        input.position.as_deref(),
-        input.limit,
-    ))
+    let validators = api.definition.validators.into_values().collect();
+    Ok(page(validators, |validator| &validator.id, &input))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateRequestValidator.html>

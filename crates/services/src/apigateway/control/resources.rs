@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cumulet_kernel::{Context, Tx};
+use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::operation::Operation;
@@ -143,19 +144,35 @@ fn check_part(part: &str) -> Result<()> {
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetResource.html>
-fn get_resource(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Resource> {
+fn get_resource(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    resource(&api, &input.resource_id).cloned()
+    let found = resource(&api, &input.resource_id)?.clone();
+    Ok(describe(found, &input))
+}
+
+/// A resource with the names of its methods; with the methods where `embed` asks for them.
+fn describe(resource: Resource, target: &Target) -> Value {
+    let names: Vec<String> = resource.resource_methods.keys().cloned().collect();
+    let mut shown = json!(resource);
+    if !names.is_empty() && !target.embed.iter().any(|part| part == "methods") {
+        shown["resourceMethods"] = names.into_iter().map(|name| (name, json!({}))).collect();
+    }
+    shown
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetResources.html>
-fn get_resources(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Resource>> {
+fn get_resources(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Value>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(page(
-        api.definition.resources.into_values().collect(),
-        input.position.as_deref(),
-        input.limit,
-    ))
+    let resources = api.definition.resources.into_values().collect();
+    let shown = page(resources, |resource: &Resource| &resource.id, &input);
+    Ok(Items {
+        items: shown
+            .items
+            .into_iter()
+            .map(|one| describe(one, &input))
+            .collect(),
+        position: shown.position,
+    })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteResource.html>

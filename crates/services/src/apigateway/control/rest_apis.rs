@@ -81,7 +81,29 @@ fn create_rest_api(
         definition,
     };
     state::save_api(tx, Place::of(context), &api)?;
-    Ok(api.settings)
+    Ok(shown(api.settings))
+}
+
+/// An API as it is answered: AWS escapes the quotes of its policy.
+fn shown(mut api: RestApi) -> RestApi {
+    let escaped = |policy: String| policy.replace('\\', "\\\\").replace('"', "\\\"");
+    api.policy = api.policy.map(escaped);
+    api
+}
+
+/// A policy must be one that IAM understands; `execute-api:/stage/*` is short for an ARN.
+fn check_policy(policy: Option<&str>) -> Result<()> {
+    let Some(policy) = policy.filter(|policy| !policy.is_empty()) else {
+        return Ok(());
+    };
+    let whole = policy.replace(
+        "\"execute-api:/",
+        "\"arn:aws:execute-api:us-east-1:000000000000:id/",
+    );
+    let valid = crate::iam::validate_policy(&whole, crate::iam::PolicyUse::Resource);
+    valid.map(drop).map_err(|_| {
+        bad_request("Invalid policy document. Please check the policy syntax and ensure that Principals are valid.")
+    })
 }
 
 fn settings_of(context: &Context, input: CreateRestApiInput) -> Result<RestApi> {
@@ -94,6 +116,7 @@ fn settings_of(context: &Context, input: CreateRestApiInput) -> Result<RestApi> 
     }
     check_endpoints(&mut endpoints)?;
     check_compression(input.minimum_compression_size)?;
+    check_policy(input.policy.as_deref())?;
     Ok(RestApi {
         id: api_id(&context.ids),
         name: input.name,
@@ -172,16 +195,17 @@ fn predefined_models(context: &Context) -> BTreeMap<String, Model> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApi.html>
 fn get_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<RestApi> {
-    Ok(state::api(tx, Place::of(context), &input.rest_api_id)?.settings)
+    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    Ok(shown(api.settings))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApis.html>
 fn get_rest_apis(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<RestApi>> {
     let apis = state::apis(tx, Place::of(context))?
         .into_iter()
-        .map(|api| api.settings)
+        .map(|api| shown(api.settings))
         .collect();
-    Ok(page(apis, input.position.as_deref(), input.limit))
+    Ok(page(apis, |api: &RestApi| &api.id, &input))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteRestApi.html>
@@ -198,7 +222,7 @@ fn update_rest_api(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<R
         patch::each(&input.patch_operations, |change| {
             patch_api(&mut api.settings, change)
         })?;
-        Ok(api.settings.clone())
+        Ok(shown(api.settings.clone()))
     })
 }
 
@@ -216,7 +240,10 @@ fn patch_api(api: &mut RestApi, change: &Change<'_>) -> Result<()> {
         },
         ["description"] => api.description = change.text(),
         ["version"] => api.version = change.text(),
-        ["policy"] => api.policy = change.text(),
+        ["policy"] => {
+            check_policy(change.text().as_deref())?;
+            api.policy = change.text().filter(|policy| !policy.is_empty());
+        }
         ["apiKeySource"] => {
             api.api_key_source = change.text().unwrap_or_else(|| "HEADER".to_owned())
         }

@@ -152,12 +152,28 @@ fn update_stage(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Stag
     patch::each(&input.patch_operations, |change| {
         patch_stage(&mut stage, change)
     })?;
+    check_logging(tx, context, &stage)?;
     if state::deployment(tx, &input.target.rest_api_id, &stage.deployment_id)?.is_none() {
         return Err(bad_request("Deployment id does not exist"));
     }
     stage.last_updated_date = Timestamp::from_seconds(context.now.seconds());
     state::save_stage(tx, &input.target.rest_api_id, &stage)?;
     Ok(stage)
+}
+
+/// Logs of executions are written as the account's role, so there must be one.
+fn check_logging(tx: &Tx<'_>, context: &Context, stage: &Stage) -> Result<()> {
+    let logs = |setting: &MethodSetting| {
+        !matches!(setting.logging_level.as_deref(), None | Some("OFF" | ""))
+    };
+    let wanted = stage.method_settings.values().any(logs) || stage.access_log_settings.is_some();
+    let account = state::account(tx, Place::of(context))?;
+    if wanted && account.cloudwatch_role_arn.is_none() {
+        return Err(bad_request(
+            "CloudWatch Logs role ARN must be set in account settings to enable logging",
+        ));
+    }
+    Ok(())
 }
 
 fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
@@ -239,7 +255,14 @@ fn patch_setting(setting: &mut MethodSetting, path: &str, change: &Change<'_>) -
     match path {
         "metrics/enabled" => setting.metrics_enabled = change.flag()?,
         "logging/dataTrace" => setting.data_trace_enabled = change.flag()?,
-        "logging/loglevel" => setting.logging_level = change.text(),
+        "logging/loglevel" => match change.value {
+            Some("OFF" | "ERROR" | "INFO") => setting.logging_level = change.text(),
+            _ => {
+                return Err(bad_request(
+                    "Invalid log level specified. Valid values are OFF, ERROR, INFO",
+                ));
+            }
+        },
         "throttling/burstLimit" => setting.throttling_burst_limit = change.number()?,
         "throttling/rateLimit" => setting.throttling_rate_limit = change.number()?,
         "caching/enabled" if change.flag()? => {

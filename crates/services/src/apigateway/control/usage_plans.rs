@@ -159,11 +159,8 @@ fn get_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<U
 fn get_usage_plans(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<UsagePlan>> {
     let mut plans = state::usage_plans(tx, Place::of(context))?;
     plans.retain(|stored| input.key_id.is_empty() || stored.key_ids.contains(&input.key_id));
-    Ok(page(
-        plans.into_iter().map(|stored| stored.plan).collect(),
-        input.position.as_deref(),
-        input.limit,
-    ))
+    let plans = plans.into_iter().map(|stored| stored.plan).collect();
+    Ok(page(plans, |plan: &UsagePlan| &plan.id, &input))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteUsagePlan.html>
@@ -308,12 +305,12 @@ fn get_usage_plan_keys(
 ) -> Result<Items<UsagePlanKey>> {
     let place = Place::of(context);
     let stored = state::usage_plan(tx, place, &input.usage_plan_id)?;
-    let keys: Result<Vec<_>> = stored
-        .key_ids
-        .iter()
-        .map(|id| Ok(plan_key(state::api_key(tx, place, id)?)))
-        .collect();
-    Ok(page(keys?, input.position.as_deref(), input.limit))
+    let mut keys = Vec::new();
+    for id in &stored.key_ids {
+        keys.push(plan_key(state::api_key(tx, place, id)?));
+    }
+    keys.sort_by(|left, right| left.id.cmp(&right.id));
+    Ok(page(keys, |key| &key.id, &input))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteUsagePlanKey.html>

@@ -61,7 +61,7 @@ pub(super) fn query_pairs(request: &HttpRequest) -> Vec<(String, String)> {
 }
 
 /// Percent-decoding of a query, where `+` is a space.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -82,7 +82,7 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn headers(call: &Call<'_>) -> Vec<(String, String)> {
+pub(super) fn headers(call: &Call<'_>) -> Vec<(String, String)> {
     let request = &call.request;
     let mut headers: Vec<(String, String)> = request
         .headers
@@ -94,17 +94,33 @@ fn headers(call: &Call<'_>) -> Vec<(String, String)> {
         })
         .map(|(name, value)| (shown_name(name), value.clone()))
         .collect();
-    headers.retain(|(name, _)| name != "Host" && !name.eq_ignore_ascii_case("x-amzn-trace-id"));
+    let forwarded = request.header("x-forwarded-for");
+    let forwarded = forwarded.map_or_else(
+        || request.source_ip.clone(),
+        |before| format!("{before}, {}", request.source_ip),
+    );
+    headers.retain(|(name, _)| name != "Host" && !is_ours(name));
     headers.push(("Host".to_owned(), domain_name(call)));
     headers.push(("X-Amzn-Trace-Id".to_owned(), trace_id(call)));
     for (name, value) in [
-        ("X-Forwarded-For", request.source_ip.as_str()),
+        ("X-Forwarded-For", forwarded.as_str()),
         ("X-Forwarded-Port", "443"),
         ("X-Forwarded-Proto", "https"),
     ] {
         headers.push((name.to_owned(), value.to_owned()));
     }
     headers
+}
+
+/// Headers that API Gateway sets, whatever the client sent.
+fn is_ours(name: &str) -> bool {
+    let names = [
+        "x-amzn-trace-id",
+        "x-forwarded-for",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    ];
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// API Gateway writes these three in its own way, and leaves all others as they came.
@@ -167,15 +183,15 @@ fn body(call: &Call<'_>) -> (Value, bool) {
     if body.is_empty() {
         return (Value::Null, false);
     }
-    if super::proxy::is_binary(&call.definition.binary_media_types, call.content_type()) {
+    if super::content::is_binary(&call.definition.binary_media_types, call.content_type()) {
         return (STANDARD.encode(body).into(), true);
     }
     (String::from_utf8_lossy(body).into(), false)
 }
 
-fn request_context(call: &Call<'_>) -> Value {
+pub(super) fn request_context(call: &Call<'_>) -> Value {
     let now_ms = call.now().milliseconds();
-    json!({
+    let mut shown = json!({
         "resourceId": call.resource.id,
         "resourcePath": call.resource.path,
         "httpMethod": call.request.method,
@@ -192,7 +208,11 @@ fn request_context(call: &Call<'_>) -> Value {
         "domainName": domain_name(call),
         "deploymentId": call.stage.deployment_id,
         "apiId": call.api_id,
-    })
+    });
+    if let Some(authorized) = &call.authorized {
+        shown["authorizer"] = authorized.shown();
+    }
+    shown
 }
 
 fn identity(call: &Call<'_>) -> Value {
@@ -214,39 +234,21 @@ fn identity(call: &Call<'_>) -> Value {
         identity["apiKey"] = key.value().into();
         identity["apiKeyId"] = key.key_id().into();
     }
+    if call.method.authorization_type == "AWS_IAM" {
+        let caller = &call.context.principal;
+        identity["accountId"] = caller.account.as_str().into();
+        identity["caller"] = caller.user_id.as_str().into();
+        identity["user"] = caller.user_id.as_str().into();
+        identity["userArn"] = caller.arn.as_str().into();
+        identity["accessKey"] = caller.access_key_id.as_deref().into();
+    }
     identity
 }
 
 /// `21/Nov/2026:03:34:37 +0000`
 pub(super) fn request_time(now_ms: i64) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (year, month, day) = civil(now_ms.div_euclid(86_400_000));
-    let second = now_ms.div_euclid(1000).rem_euclid(86_400);
-    let month = MONTHS.get(month - 1).copied().unwrap_or_default();
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000")
-}
-
-/// Year, month (1 to 12) and day out of days since the epoch.
-fn civil(days: i64) -> (i64, usize, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    (
-        era * 400 + year + i64::from(month <= 2),
-        usize::try_from(month).unwrap_or(1),
-        day,
-    )
+    let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }
 
 #[cfg(test)]

@@ -3,21 +3,25 @@
 
 use bytes::Bytes;
 use cumulet_kernel::Context;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::http::HttpReply;
 
-use super::super::state::{Definition, GatewayResponse};
+use super::super::state::GatewayResponse;
+use super::{Call, mapping, variables};
 
 /// A request's end before its integration answered.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     kind: &'static str,
-    message: String,
+    message: Option<String>,
     /// What the validator found, for `$context.error.validationErrorString` and the execution log.
     detail: Option<String>,
     /// Replaces the status of the type: a function's error is 502, a missing permission 500.
     status: Option<u16>,
+    /// Replaces the type's `x-amzn-ErrorType`.
+    error_type: Option<String>,
 }
 
 /// Type, status, `x-amzn-ErrorType`, and whether AWS writes a space after the colon.
@@ -85,45 +89,67 @@ impl Failure {
     pub(super) fn of(kind: &'static str, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: Some(message.into()),
             detail: None,
             status: None,
+            error_type: None,
         }
     }
 
     /// The integration failed in a way that is nobody's but the API's owner's.
     pub(super) fn internal() -> Self {
-        Self {
-            status: Some(500),
-            ..Self::of("API_CONFIGURATION_ERROR", "Internal server error")
-        }
+        Self::of("API_CONFIGURATION_ERROR", "Internal server error").status(500)
     }
 
     /// The function failed, or answered what no HTTP response can be made of.
     pub(super) fn bad_gateway() -> Self {
-        Self {
-            status: Some(502),
-            ..Self::of("INTEGRATION_FAILURE", "Internal server error")
-        }
+        Self::of("INTEGRATION_FAILURE", "Internal server error").status(502)
     }
 
     /// The function could not be invoked: no permission, or no concurrency left.
     pub(super) fn not_invoked() -> Self {
-        Self {
-            status: Some(500),
-            ..Self::of("INTEGRATION_FAILURE", "Internal server error")
-        }
+        Self::of("INTEGRATION_FAILURE", "Internal server error").status(500)
     }
 
     pub(super) fn timed_out() -> Self {
         Self::of("INTEGRATION_TIMEOUT", "Endpoint request timed out")
     }
 
-    pub(super) fn not_built(integration: &str) -> Self {
-        let message = format!("{integration} integrations are not implemented by Cumulet");
+    /// The authorizer cannot be asked, or answered no policy.
+    pub(super) fn authorizer_broken() -> Self {
         Self {
-            status: Some(501),
-            ..Self::of("API_CONFIGURATION_ERROR", message)
+            message: None,
+            ..Self::of("AUTHORIZER_CONFIGURATION_ERROR", "")
+        }
+    }
+
+    /// The authorizer's function failed.
+    pub(super) fn authorizer_failed() -> Self {
+        Self {
+            message: None,
+            ..Self::of("AUTHORIZER_FAILURE", "")
+        }
+    }
+
+    pub(super) fn not_built(what: &str) -> Self {
+        let message = format!("{what} is not implemented by Cumulet");
+        Self::of("API_CONFIGURATION_ERROR", message)
+            .status(501)
+            .named("NotImplemented".to_owned())
+    }
+
+    fn status(self, status: u16) -> Self {
+        Self {
+            status: Some(status),
+            ..self
+        }
+    }
+
+    /// Replaces the `x-amzn-ErrorType` of the type.
+    pub(super) fn named(self, error_type: String) -> Self {
+        Self {
+            error_type: Some(error_type),
+            ..self
         }
     }
 
@@ -138,17 +164,16 @@ impl Failure {
         self.kind
     }
 
+    pub(super) fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
     /// The answer, as the deployment customised it: by type, by class, or built in.
-    pub(super) fn reply(
-        &self,
-        definition: &Definition,
-        context: &Context,
-        extended_request_id: &str,
-    ) -> HttpReply {
+    pub(super) fn reply(&self, call: &Call<'_>) -> HttpReply {
         let (_, status, error_type, _) = self.builtin();
         let status = self.status.unwrap_or(status);
         let class = if status >= 500 {
@@ -156,16 +181,16 @@ impl Failure {
         } else {
             "DEFAULT_4XX"
         };
-        let responses = &definition.gateway_responses;
+        let responses = &call.definition.gateway_responses;
         let customised = responses.get(self.kind).or_else(|| responses.get(class));
         let mut reply = match customised {
-            Some(response) => self.customised(response, status, context),
+            Some(response) => self.customised(call, response, status),
             None => HttpReply::json(status, &self.body()),
         };
+        let error_type = self.error_type.as_deref().unwrap_or(error_type);
         reply
             .headers
             .push(("x-amzn-ErrorType".to_owned(), error_type.to_owned()));
-        identify(&mut reply, context, extended_request_id);
         reply
     }
 
@@ -176,48 +201,64 @@ impl Failure {
             .unwrap_or(("DEFAULT_5XX", 500, "InternalServerErrorException", true))
     }
 
+    /// As recorded: with a space here and none there, and a capital where a policy denies.
     fn body(&self) -> String {
         let space = if self.builtin().3 { " " } else { "" };
-        format!("{{\"message\":{space}{}}}", quoted(&self.message))
+        let name = match self.kind {
+            "ACCESS_DENIED" => "Message",
+            _ => "message",
+        };
+        format!("{{\"{name}\":{space}{}}}", self.quoted())
     }
 
-    fn customised(&self, response: &GatewayResponse, status: u16, context: &Context) -> HttpReply {
+    fn quoted(&self) -> String {
+        Value::from(self.message.as_deref()).to_string()
+    }
+
+    fn customised(&self, call: &Call<'_>, response: &GatewayResponse, status: u16) -> HttpReply {
         let status = response
             .status_code
             .as_deref()
             .and_then(|code| code.parse().ok())
             .unwrap_or(status);
-        let template = response.response_templates.get("application/json");
-        let body = template.map_or_else(|| self.body(), |template| self.fill(template, context));
-        let mut reply = HttpReply::json(status, &body);
-        for (name, value) in &response.response_parameters {
-            let header = name.strip_prefix("gatewayresponse.header.");
-            let literal = value
-                .strip_prefix('\'')
-                .and_then(|value| value.strip_suffix('\''));
-            if let (Some(header), Some(literal)) = (header, literal) {
-                reply.headers.push((header.to_owned(), literal.to_owned()));
-            }
+        let mut context = variables::of(call);
+        context["error"] = json!({
+            "message": self.message,
+            "messageString": self.quoted(),
+            "validationErrorString": self.detail,
+            "responseType": self.kind,
+        });
+        let templates = &response.response_templates;
+        let accept = call.request.header("accept").unwrap_or_default();
+        let chosen = templates
+            .get_key_value(accept)
+            .or_else(|| templates.get_key_value("application/json"))
+            .or_else(|| templates.first_key_value());
+        let stage = variables::of_stage(call);
+        let (media_type, body) = match chosen {
+            Some((media_type, template)) => (
+                media_type.as_str(),
+                variables::fill(template, &context, &stage, ""),
+            ),
+            None => ("application/json", self.body()),
+        };
+        let mut headers = mapping::apply(
+            &response.response_parameters,
+            "gatewayresponse.header.",
+            |expression| mapping::of_request(call, &context, expression),
+        );
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            headers.push(("Content-Type".to_owned(), media_type.to_owned()));
         }
-        reply
+        HttpReply {
+            status,
+            headers,
+            body: body.into(),
+        }
     }
-
-    /// The variables that gateway response templates may hold; no other VTL.
-    fn fill(&self, template: &str, context: &Context) -> String {
-        template
-            .replace("$context.error.messageString", &quoted(&self.message))
-            .replace(
-                "$context.error.validationErrorString",
-                self.detail.as_deref().unwrap_or_default(),
-            )
-            .replace("$context.error.message", &self.message)
-            .replace("$context.error.responseType", self.kind)
-            .replace("$context.requestId", &context.request_id)
-    }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 /// The headers that every answer of API Gateway bears.
@@ -234,6 +275,11 @@ pub(super) fn identify(reply: &mut HttpReply, context: &Context, extended_reques
             reply.headers.push((name.to_owned(), value.to_owned()));
         }
     }
+}
+
+/// Whether a header only identifies the request.
+pub(super) fn is_identification(name: &str) -> bool {
+    name.eq_ignore_ascii_case("x-amzn-requestid") || name.eq_ignore_ascii_case("x-amz-apigw-id")
 }
 
 /// An API or stage that is not there.

@@ -1,11 +1,16 @@
 //! API keys, usage plans and their quotas.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html>
+//!
+//! Requests are counted by day, so a quota's period is a sum over its days and a report needs no more.
 
-use cumulet_kernel::{Key, Timestamp};
+use cumulet_kernel::{Key, Timestamp, Tx};
+use jiff::ToSpan;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
 
 use crate::error::Result;
 
-use super::super::state::{self, Place, Quota, StoredPlan, Throttle, USAGE};
+use super::super::state::{self, Place, Quota, StoredPlan, Throttle, USAGE, USAGE_EXTENSIONS};
 use super::log::ExecutionLog;
 use super::{Call, Failure};
 
@@ -47,9 +52,9 @@ impl AcceptedKey {
     }
 }
 
-/// Finds the key that a method requires, and counts the request against its quota. A method that
-/// requires none is in no plan, whatever key the request brings.
-pub(super) async fn check(
+/// Finds the key that a method requires. A method that requires none is in no plan, whatever key the
+/// request brings.
+pub(super) fn find(
     call: &Call<'_>,
     log: &mut ExecutionLog,
 ) -> Result<Option<AcceptedKey>, Failure> {
@@ -60,18 +65,21 @@ pub(super) async fn check(
         ));
         return Ok(None);
     }
-    let found = find(call).map_err(|_| Failure::internal())?;
-    let Some(accepted) = found else {
-        return Err(Failure::of("INVALID_API_KEY", "Forbidden"));
-    };
-    if let Some(quota) = accepted.stored.plan.quota.clone() {
-        count(call, &accepted, quota).await?;
+    match find_in_plans(call).map_err(|_| Failure::internal())? {
+        Some(accepted) => Ok(Some(accepted)),
+        None => Err(Failure::of("INVALID_API_KEY", "Forbidden")),
     }
-    Ok(Some(accepted))
 }
 
-fn find(call: &Call<'_>) -> Result<Option<AcceptedKey>> {
-    let Some(value) = call.request.header("x-api-key") else {
+fn find_in_plans(call: &Call<'_>) -> Result<Option<AcceptedKey>> {
+    let value = match call.definition.api_key_source.as_str() {
+        "AUTHORIZER" => call
+            .authorized
+            .as_ref()
+            .and_then(|authorized| authorized.usage_identifier_key.as_deref()),
+        _ => call.request.header("x-api-key"),
+    };
+    let Some(value) = value else {
         return Ok(None);
     };
     call.engine.read(|tx| {
@@ -90,26 +98,27 @@ fn find(call: &Call<'_>) -> Result<Option<AcceptedKey>> {
     })
 }
 
-/// Counts one more request in the quota's period; durable, so that a restart forgives nothing.
-async fn count(call: &Call<'_>, accepted: &AcceptedKey, quota: Quota) -> Result<(), Failure> {
-    let period = period(&quota.period, call.now());
-    let place = Place::of(&call.context);
-    let key = Key::new()
-        .text(place.account)
-        .text(place.region)
-        .text(accepted.plan_id())
-        .text(accepted.key_id());
-    let key = key.number(period.unsigned_abs());
+/// Counts the request against its key's quota; durable, so that a restart forgives nothing.
+pub(super) async fn count(call: &Call<'_>) -> Result<(), Failure> {
+    let Some(accepted) = &call.api_key else {
+        return Ok(());
+    };
+    let quota = accepted.stored.plan.quota.clone();
+    let today = date(call.now());
+    let counter = counter(
+        Place::of(&call.context),
+        accepted.plan_id(),
+        accepted.key_id(),
+    );
     let counted = call.engine.write(move |tx| {
-        let used = tx
-            .get(USAGE, &key)?
-            .and_then(|bytes| bytes.try_into().ok())
-            .map_or(0, i64::from_be_bytes);
-        let used = used.max(if used == 0 { quota.offset } else { used });
-        if used >= quota.limit {
+        if let Some(quota) = &quota
+            && remaining(tx, &counter, quota, today)? <= 0
+        {
             return Ok(false);
         }
-        tx.put(USAGE, &key, (used + 1).to_be_bytes().to_vec())?;
+        let of_today = counter.clone().text(&today.to_string());
+        let used = number(tx, USAGE, &of_today)?;
+        tx.put(USAGE, &of_today, (used + 1).to_be_bytes().to_vec())?;
         Ok(true)
     });
     match counted.await {
@@ -119,25 +128,104 @@ async fn count(call: &Call<'_>, accepted: &AcceptedKey, quota: Quota) -> Result<
     }
 }
 
-const DAY_S: i64 = 86_400;
-
-/// The number of the day, week (from Sunday on) or month that a time lies in, in UTC.
-fn period(kind: &str, now: Timestamp) -> i64 {
-    let day = now.seconds().div_euclid(DAY_S);
-    match kind {
-        "WEEK" => (day + 4).div_euclid(7),
-        "MONTH" => month(day),
-        _ => day,
-    }
+fn counter(place: Place<'_>, plan_id: &str, key_id: &str) -> Key {
+    Key::new()
+        .text(place.account)
+        .text(place.region)
+        .text(plan_id)
+        .text(key_id)
 }
 
-/// Months since March of the year 0, from days since the epoch: the civil calendar in eras of 400 years.
-fn month(day: i64) -> i64 {
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    (era * 400 + year) * 12 + (5 * of_year + 2) / 153
+fn number(tx: &Tx<'_>, table: cumulet_kernel::Table, key: &Key) -> Result<i64> {
+    let bytes = tx.get(table, key)?;
+    Ok(bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, i64::from_be_bytes))
+}
+
+/// What is left of a quota at the end of a day.
+fn remaining(tx: &Tx<'_>, counter: &Key, quota: &Quota, day: Date) -> Result<i64> {
+    let start = period_start(&quota.period, day);
+    let extension = number(
+        tx,
+        USAGE_EXTENSIONS,
+        &counter.clone().text(&start.to_string()),
+    )?;
+    let mut used = 0;
+    let mut at = start;
+    while at <= day {
+        used += number(tx, USAGE, &counter.clone().text(&at.to_string()))?;
+        at = at.saturating_add(1.day());
+    }
+    Ok(quota.limit + extension - used)
+}
+
+/// A day's requests, and what they left of the quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Day {
+    pub(in super::super) used: i64,
+    pub(in super::super) remaining: i64,
+}
+
+/// The days from `first` to `last`, both included.
+pub(in super::super) fn usage_by_day(
+    tx: &Tx<'_>,
+    place: Place<'_>,
+    plan: &state::UsagePlan,
+    key_id: &str,
+    (first, last): (Date, Date),
+) -> Result<Vec<Day>> {
+    let counter = counter(place, &plan.id, key_id);
+    let mut days = Vec::new();
+    let mut at = first;
+    while at <= last {
+        let used = number(tx, USAGE, &counter.clone().text(&at.to_string()))?;
+        let left = plan.quota.as_ref();
+        let left = left.map(|quota| remaining(tx, &counter, quota, at));
+        days.push(Day {
+            used,
+            remaining: left.transpose()?.unwrap_or_default().max(0),
+        });
+        at = at.saturating_add(1.day());
+    }
+    Ok(days)
+}
+
+/// Grants a key so many requests in what is left of the present period.
+pub(in super::super) fn extend_usage(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    plan: &state::UsagePlan,
+    key_id: &str,
+    (now, wanted): (Timestamp, i64),
+) -> Result<()> {
+    let Some(quota) = &plan.quota else {
+        return Ok(());
+    };
+    let counter = counter(place, &plan.id, key_id);
+    let today = date(now);
+    let missing = wanted - remaining(tx, &counter, quota, today)?;
+    let key = counter.text(&period_start(&quota.period, today).to_string());
+    let extension = number(tx, USAGE_EXTENSIONS, &key)? + missing;
+    Ok(tx.put(USAGE_EXTENSIONS, &key, extension.to_be_bytes().to_vec())?)
+}
+
+/// The day in UTC.
+pub(super) fn date(now: Timestamp) -> Date {
+    let time = jiff::Timestamp::from_millisecond(now.milliseconds()).unwrap_or_default();
+    time.to_zoned(TimeZone::UTC).date()
+}
+
+/// The first day of the period: weeks begin on Sunday.
+fn period_start(kind: &str, day: Date) -> Date {
+    match kind {
+        "WEEK" => {
+            let since = day.weekday().since(Weekday::Sunday);
+            day.saturating_sub(i64::from(since).days())
+        }
+        "MONTH" => day.first_of_month(),
+        _ => day,
+    }
 }
 
 #[cfg(test)]
@@ -145,17 +233,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn periods_change_at_midnight_on_sunday_and_on_the_first() {
+    fn periods_begin_at_midnight_on_sunday_and_on_the_first() {
         // 2026-02-28 is a Saturday, 2026-03-01 a Sunday and the first of its month.
-        let last = Timestamp::from_seconds(1_772_323_199);
-        let first = Timestamp::from_seconds(1_772_323_200);
-        for kind in ["DAY", "WEEK", "MONTH"] {
-            assert_eq!(period(kind, last) + 1, period(kind, first), "{kind}");
-            assert_eq!(
-                period(kind, first),
-                period(kind, first.plus_s(DAY_S - 1)),
-                "{kind}"
-            );
-        }
+        let last = date(Timestamp::from_seconds(1_772_323_199));
+        let first = date(Timestamp::from_seconds(1_772_323_200));
+        let starts = |day| ["DAY", "WEEK", "MONTH"].map(|kind| period_start(kind, day).to_string());
+        assert_eq!(starts(last), ["2026-02-28", "2026-02-22", "2026-02-01"]);
+        assert_eq!(starts(first), ["2026-03-01", "2026-03-01", "2026-03-01"]);
     }
 }

@@ -8,7 +8,7 @@ use crate::logs::{self, LogLine};
 use crate::{Engine, iam};
 
 use super::super::state::{self, Place};
-use super::{Call, Failure, event};
+use super::{Call, Failure, event, variables};
 
 /// Dumps longer than this are cut.
 const DUMP_CHARACTERS_MAX: usize = 998;
@@ -18,9 +18,17 @@ pub(super) struct ExecutionLog {
     lines: Vec<String>,
     level: Level,
     data_trace: bool,
-    failed: bool,
-    integration_latency_ms: i64,
+    /// The failure's message and type.
+    failed: Option<(String, &'static str)>,
+    latency: Latency,
+    begun_us: i64,
     sent_us: i64,
+}
+
+#[derive(Debug, Default)]
+struct Latency {
+    integration_ms: i64,
+    whole_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +42,9 @@ impl ExecutionLog {
     pub(super) fn begin(call: &Call<'_>) -> Self {
         let setting = call.setting();
         let level = match setting.logging_level.as_deref() {
+            // A test tells all. A path that leads nowhere is no method's execution.
+            _ if call.is_test => Level::Info,
+            _ if call.resource.path.is_empty() => Level::Off,
             Some("INFO") => Level::Info,
             Some("ERROR") => Level::Error,
             _ => Level::Off,
@@ -41,9 +52,10 @@ impl ExecutionLog {
         let mut log = Self {
             lines: Vec::new(),
             level,
-            data_trace: setting.data_trace_enabled,
-            failed: false,
-            integration_latency_ms: 0,
+            data_trace: setting.data_trace_enabled || call.is_test,
+            failed: None,
+            latency: Latency::default(),
+            begun_us: cumulet_kernel::clock::wall_micros(),
             sent_us: 0,
         };
         let request = &call.request;
@@ -98,11 +110,11 @@ impl ExecutionLog {
         self.line(format!("Sending request to {uri}"));
     }
 
-    pub(super) fn received(&mut self, payload: &[u8], failed: bool) {
-        self.integration_latency_ms = (cumulet_kernel::clock::wall_micros() - self.sent_us) / 1000;
-        let latency = self.integration_latency_ms;
+    pub(super) fn received(&mut self, status: u16, payload: &[u8], failed: bool) {
+        self.latency.integration_ms = (cumulet_kernel::clock::wall_micros() - self.sent_us) / 1000;
+        let latency = self.latency.integration_ms;
         self.line(format!(
-            "Received response. Status: 200, Integration latency: {latency} ms"
+            "Received response. Status: {status}, Integration latency: {latency} ms"
         ));
         self.data(|| {
             format!(
@@ -116,7 +128,7 @@ impl ExecutionLog {
     }
 
     pub(super) fn failed(&mut self, failure: &Failure) {
-        self.failed = true;
+        self.failed = Some((failure.message().to_owned(), failure.kind()));
         let detail = failure.detail().unwrap_or(failure.kind());
         self.line(format!(
             "Gateway response type: {}: {detail}",
@@ -124,8 +136,9 @@ impl ExecutionLog {
         ));
     }
 
-    /// Writes the lines off the request's way: an answer never waits for its log.
-    pub(super) fn finish(mut self, call: &Call<'_>, reply: &HttpReply) {
+    /// The last lines, which tell the outcome.
+    fn end(&mut self, reply: &HttpReply) {
+        self.latency.whole_ms = (cumulet_kernel::clock::wall_micros() - self.begun_us) / 1000;
         self.data(|| {
             format!(
                 "Method response body after transformations: {}",
@@ -138,16 +151,33 @@ impl ExecutionLog {
                 cut(&pairs(&reply.headers))
             )
         });
-        if !self.failed {
+        if self.failed.is_none() {
             self.line("Successfully completed execution".to_owned());
         }
         self.line(format!("Method completed with status: {}", reply.status));
+    }
+
+    /// The lines of a test, as TestInvokeMethod answers them, and how long it took.
+    pub(super) fn into_text(mut self, call: &Call<'_>, reply: &HttpReply) -> (String, i64) {
+        self.end(reply);
+        let time = jiff::Timestamp::from_millisecond(call.now().milliseconds()).unwrap_or_default();
+        let time = time.strftime("%a %b %d %H:%M:%S UTC %Y");
+        let mut text = format!("Execution log for request {}\n", call.context.request_id);
+        for line in &self.lines {
+            text.push_str(&format!("{time} : {line}\n"));
+        }
+        (text, self.latency.whole_ms)
+    }
+
+    /// Writes the lines off the request's way: an answer never waits for its log.
+    pub(super) fn finish(mut self, call: &Call<'_>, reply: &HttpReply) {
+        self.end(reply);
         call.context
             .trace
-            .note("integration_latency_ms", self.integration_latency_ms);
+            .note("integration_latency_ms", self.latency.integration_ms);
         let is_wanted = match self.level {
             Level::Info => true,
-            Level::Error => self.failed,
+            Level::Error => self.failed.is_some(),
             Level::Off => false,
         };
         let execution = is_wanted.then(|| {
@@ -165,7 +195,7 @@ impl ExecutionLog {
                 lines,
             )
         });
-        let access = access_line(call, reply, self.integration_latency_ms);
+        let access = access_line(call, reply, &self.latency, self.failed.as_ref());
         for (group, lines) in execution.into_iter().chain(access) {
             tokio::spawn(write(
                 call.engine.clone(),
@@ -181,7 +211,8 @@ impl ExecutionLog {
 fn access_line(
     call: &Call<'_>,
     reply: &HttpReply,
-    latency_ms: i64,
+    latency: &Latency,
+    failed: Option<&(String, &'static str)>,
 ) -> Option<(String, Vec<String>)> {
     let settings = call.stage.access_log_settings.as_ref()?;
     let group = settings
@@ -191,46 +222,16 @@ fn access_line(
         .1
         .trim_end_matches(":*")
         .to_owned();
-    let mut line = settings.format.clone()?;
-    let variables = [
-        (
-            "$context.extendedRequestId",
-            call.extended_request_id.clone(),
-        ),
-        (
-            "$context.requestTimeEpoch",
-            call.now().milliseconds().to_string(),
-        ),
-        (
-            "$context.requestTime",
-            event::request_time(call.now().milliseconds()),
-        ),
-        ("$context.requestId", call.context.request_id.to_string()),
-        ("$context.identity.sourceIp", call.request.source_ip.clone()),
-        (
-            "$context.identity.userAgent",
-            call.request.header("user-agent").unwrap_or("-").to_owned(),
-        ),
-        ("$context.identity.caller", "-".to_owned()),
-        ("$context.identity.user", "-".to_owned()),
-        ("$context.httpMethod", call.request.method.clone()),
-        ("$context.resourcePath", call.resource.path.clone()),
-        (
-            "$context.path",
-            format!("/{}{}", call.stage.stage_name, call.path),
-        ),
-        ("$context.protocol", call.request.protocol.clone()),
-        ("$context.status", reply.status.to_string()),
-        ("$context.responseLength", reply.body.len().to_string()),
-        ("$context.integrationLatency", latency_ms.to_string()),
-        ("$context.responseLatency", latency_ms.to_string()),
-        ("$context.apiId", call.api_id.to_owned()),
-        ("$context.stage", call.stage.stage_name.clone()),
-        ("$context.accountId", call.context.account.to_string()),
-    ];
-    for (variable, value) in variables {
-        line = line.replace(variable, &value);
+    let format = settings.format.clone()?;
+    let mut context = variables::of(call);
+    context["status"] = reply.status.into();
+    context["responseLength"] = reply.body.len().into();
+    context["integrationLatency"] = latency.integration_ms.into();
+    context["responseLatency"] = latency.whole_ms.into();
+    if let Some((message, kind)) = failed {
+        context["error"] = serde_json::json!({ "message": message, "messageString": format!("{message:?}"), "responseType": kind });
     }
+    let line = variables::fill(&format, &context, &variables::of_stage(call), "-");
     Some((group, vec![line]))
 }
 

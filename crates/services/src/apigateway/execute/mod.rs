@@ -1,17 +1,29 @@
 //! The data plane: a request against a deployed API, in API Gateway's order.
 //!
-//! Parse, route, API key and usage plan, throttle, validation, integration, response; a failure at any
-//! point becomes a gateway response, as the deployment froze it.
+//! Parse, route, resource policy, API key, authorizer, throttle and quota, validation, integration
+//! request, integration, integration response, method response; a failure at any point becomes a
+//! gateway response, as the deployment froze it.
 
+mod authorization;
+mod authorizer;
+mod backend;
+mod content;
 mod event;
 mod failure;
+mod http_backend;
+mod integrate;
 mod keys;
+mod lambda_backend;
 mod log;
-mod mock;
+mod mapping;
 mod proxy;
 mod route;
+mod service_backend;
+mod test_invoke;
 mod throttle;
 mod validate;
+mod variables;
+mod vtl;
 
 use std::sync::Arc;
 
@@ -24,15 +36,19 @@ use crate::http::{HttpReply, HttpRequest};
 
 use super::state::{self, Definition, Method, MethodSetting, Resource, Stage};
 
+pub(super) use authorizer::forget as forget_authorizations;
 pub(super) use failure::builtin_status;
+pub(super) use keys::{Day, extend_usage, usage_by_day};
+pub(super) use test_invoke::{test_invoke_authorizer, test_invoke_method};
 
+use authorizer::Authorized;
 use failure::Failure;
 use log::ExecutionLog;
 
-/// Everything known about a request once it is routed.
+/// Everything known about a request once it is routed; one that leads nowhere has an empty resource.
 struct Call<'a> {
     engine: &'a Engine,
-    /// In the API's account and region.
+    /// In the API's account and region; its principal is whoever signed the request.
     context: Context,
     api_id: &'a str,
     stage: Stage,
@@ -46,6 +62,9 @@ struct Call<'a> {
     /// `x-amz-apigw-id` and `requestContext.extendedRequestId`.
     extended_request_id: String,
     api_key: Option<keys::AcceptedKey>,
+    authorized: Option<Authorized>,
+    /// TestInvokeMethod: nobody is asked for keys or permissions.
+    is_test: bool,
 }
 
 /// An API's stage, as a request finds it.
@@ -63,25 +82,49 @@ pub async fn execute(
     api_id: &str,
     request: HttpRequest,
 ) -> HttpReply {
+    answer(engine, context, api_id, request, None).await
+}
+
+/// The answer to a request whose body is over 10 MB; its body is not in it.
+pub async fn too_large(
+    engine: &Engine,
+    context: Context,
+    api_id: &str,
+    request: HttpRequest,
+) -> HttpReply {
+    let failure = Failure::of("REQUEST_TOO_LARGE", "Request Too Long");
+    answer(engine, context, api_id, request, Some(failure)).await
+}
+
+async fn answer(
+    engine: &Engine,
+    context: Context,
+    api_id: &str,
+    request: HttpRequest,
+    refused: Option<Failure>,
+) -> HttpReply {
     let (context, _span) = context.span(&format!("apigateway {} {}", request.method, request.path));
     let extended_request_id = extended_id(&context);
     let found = match find(engine, api_id, &request) {
-        Ok(Some(found)) => found,
-        Ok(None) => return failure::forbidden(&context, &extended_request_id),
+        Ok(Some(found)) if !found.definition.disable_execute_api_endpoint => found,
+        Ok(_) => return failure::forbidden(&context, &extended_request_id),
         Err(error) => return failure::broken(&context, &extended_request_id, &error),
     };
-    let context = context.located(&found.account, &found.region);
     let path = below_stage(&request.path);
-    let Some(routed) = route::find(&found.definition, &request.method, &path) else {
-        let failure = Failure::of(
-            "MISSING_AUTHENTICATION_TOKEN",
-            "Missing Authentication Token",
-        );
-        return failure.reply(&found.definition, &context, &extended_request_id);
-    };
+    let routed = route::find(&found.definition, &request.method, &path);
+    let failure = refused.or_else(|| {
+        let missing = || {
+            Failure::of(
+                "MISSING_AUTHENTICATION_TOKEN",
+                "Missing Authentication Token",
+            )
+        };
+        routed.is_none().then(missing)
+    });
+    let routed = routed.unwrap_or_default();
     let call = Call {
         engine,
-        context,
+        context: context.located(&found.account, &found.region),
         api_id,
         stage: found.stage,
         definition: found.definition,
@@ -92,13 +135,10 @@ pub async fn execute(
         request,
         extended_request_id,
         api_key: None,
+        authorized: None,
+        is_test: false,
     };
-    call.answer().await
-}
-
-/// The answer to a body over 10 MB.
-pub fn too_large() -> HttpReply {
-    HttpReply::json(413, r#"{"message":"Request Too Long"}"#)
+    call.answer(failure).await
 }
 
 fn find(engine: &Engine, api_id: &str, request: &HttpRequest) -> Result<Option<Deployed>> {
@@ -141,36 +181,56 @@ fn extended_id(context: &Context) -> String {
 }
 
 impl Call<'_> {
-    async fn answer(mut self) -> HttpReply {
+    /// Answers, with `refused` at once where it is given.
+    async fn answer(mut self, refused: Option<Failure>) -> HttpReply {
         let mut log = ExecutionLog::begin(&self);
-        let outcome = self.run(&mut log).await;
+        let reply = self.reply(&mut log, refused).await;
+        log.finish(&self, &reply);
+        reply
+    }
+
+    async fn reply(&mut self, log: &mut ExecutionLog, refused: Option<Failure>) -> HttpReply {
+        let outcome = match refused {
+            Some(failure) => Err(failure),
+            None => self.run(log).await,
+        };
         let mut reply = match outcome {
             Ok(reply) => reply,
             Err(failure) => {
                 log.failed(&failure);
                 self.context.trace.fail(failure.kind());
-                failure.reply(&self.definition, &self.context, &self.extended_request_id)
+                failure.reply(self)
             }
         };
         failure::identify(&mut reply, &self.context, &self.extended_request_id);
-        log.finish(&self, &reply);
         reply
     }
 
     async fn run(&mut self, log: &mut ExecutionLog) -> Result<HttpReply, Failure> {
-        self.api_key = keys::check(self, log).await?;
-        throttle::take(self)?;
-        validate::check(self, log)?;
-        let integration = self
-            .method
-            .method_integration
-            .as_ref()
-            .ok_or_else(Failure::internal)?;
-        match integration.kind.as_str() {
-            "MOCK" => mock::answer(self, integration),
-            "AWS_PROXY" => proxy::answer(self, integration, log).await,
-            other => Err(Failure::not_built(other)),
+        if !self.is_test {
+            self.admit(log).await?;
         }
+        validate::check(self, log)?;
+        let integration = self.method.method_integration.clone();
+        let integration = integration.ok_or_else(Failure::internal)?;
+        match integration.kind.as_str() {
+            "AWS_PROXY" => proxy::answer(self, &integration, log).await,
+            _ => integrate::answer(self, &integration, log).await,
+        }
+    }
+
+    /// Who may come in, and how often. A key given by an authorizer is known only after it has spoken.
+    async fn admit(&mut self, log: &mut ExecutionLog) -> Result<(), Failure> {
+        let from_authorizer = self.definition.api_key_source == "AUTHORIZER";
+        if !from_authorizer {
+            self.api_key = keys::find(self, log)?;
+        }
+        self.authorized = authorization::check(self, log).await?;
+        if from_authorizer {
+            self.api_key = keys::find(self, log)?;
+        }
+        throttle::take(self)?;
+        keys::count(self).await
     }
 
     /// The stage's settings for this method: its own, or those for all.

@@ -1,30 +1,29 @@
 //! Lambda proxy integrations: the event out, the function's answer back.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::http::HttpReply;
-use crate::lambda;
 
 use super::super::state::Integration;
 use super::log::ExecutionLog;
-use super::{Call, Failure, event};
+use super::{Call, Failure, backend, content, event, lambda_backend};
 
 pub(super) async fn answer(
     call: &Call<'_>,
     integration: &Integration,
     log: &mut ExecutionLog,
 ) -> Result<HttpReply, Failure> {
-    let uri = with_stage_variables(call, integration.uri.as_deref().unwrap_or_default());
-    let function = function_of(&uri).ok_or_else(Failure::internal)?.to_owned();
+    let uri = backend::with_stage_variables(call, integration.uri.as_deref().unwrap_or_default());
     let event = event::build(call).to_string();
     log.sending(&uri, &event);
-    let payload = invoke(call, integration, function, event.into(), log).await?;
-    let mut reply = reply(call, &payload).ok_or_else(|| {
+    let invoked = lambda_backend::invoke(call, integration, &uri, event.into(), log).await?;
+    if invoked.function_error.is_some() {
+        return Err(Failure::bad_gateway());
+    }
+    let mut reply = reply(call, &invoked.payload).ok_or_else(|| {
         log.line(
             "Execution failed due to configuration error: Malformed Lambda proxy response"
                 .to_owned(),
@@ -43,57 +42,6 @@ pub(super) async fn answer(
     Ok(reply)
 }
 
-/// `arn:aws:apigateway:region:lambda:path/2015-03-31/functions/{function}/invocations`
-fn function_of(uri: &str) -> Option<&str> {
-    uri.split_once("/functions/")?
-        .1
-        .strip_suffix("/invocations")
-}
-
-fn with_stage_variables(call: &Call<'_>, uri: &str) -> String {
-    let variables = call.stage.variables.iter();
-    variables.fold(uri.to_owned(), |uri, (name, value)| {
-        uri.replace(&format!("${{stageVariables.{name}}}"), value)
-    })
-}
-
-/// Invokes the function and waits as long as the integration may take. The function is not stopped by
-/// the client's impatience: it runs on, and what it writes still lands.
-async fn invoke(
-    call: &Call<'_>,
-    integration: &Integration,
-    function: String,
-    event: Bytes,
-    log: &mut ExecutionLog,
-) -> Result<Bytes, Failure> {
-    let source = call.method_arn();
-    let context =
-        call.context
-            .as_service("apigateway.amazonaws.com", &source, &call.context.account);
-    let engine = call.engine.clone();
-    let running =
-        tokio::spawn(async move { lambda::invoke(&engine, &context, &function, event).await });
-    let patience = Duration::from_millis(integration.timeout_in_millis.max(0).unsigned_abs());
-    let Ok(finished) = tokio::time::timeout(patience, running).await else {
-        log.line("Execution failed due to a timeout error".to_owned());
-        return Err(Failure::timed_out());
-    };
-    let invoked = finished.map_err(|_| Failure::internal())?.map_err(|error| {
-        let why = if error.is_access_denied() {
-            "Execution failed due to configuration error: Invalid permissions on Lambda function".to_owned()
-        } else {
-            format!("Execution failed due to an internal error: {error}")
-        };
-        log.line(why);
-        Failure::not_invoked()
-    })?;
-    log.received(&invoked.payload, invoked.function_error.is_some());
-    match invoked.function_error {
-        Some(_) => Err(Failure::bad_gateway()),
-        None => Ok(invoked.payload),
-    }
-}
-
 const MEMBERS: [&str; 5] = [
     "statusCode",
     "headers",
@@ -106,7 +54,7 @@ const MEMBERS: [&str; 5] = [
 fn reply(call: &Call<'_>, payload: &[u8]) -> Option<HttpReply> {
     let answer: Map<String, Value> = serde_json::from_slice(payload).ok()?;
     let has_only_known = answer.keys().all(|name| MEMBERS.contains(&name.as_str()));
-    if answer.is_empty() || !has_only_known {
+    if !has_only_known {
         return None;
     }
     let status = status(answer.get("statusCode"))?;
@@ -121,7 +69,7 @@ fn reply(call: &Call<'_>, payload: &[u8]) -> Option<HttpReply> {
         None | Some(Value::Null) => false,
         Some(flag) => flag.as_bool()?,
     };
-    let body = if is_base64 && wants_binary(call) {
+    let body = if is_base64 && content::wants_binary(call) {
         STANDARD.decode(&body).ok()?.into()
     } else {
         body
@@ -159,7 +107,7 @@ fn multi_value_headers(value: Option<&Value>) -> Option<Vec<(String, String)>> {
     };
     for (name, values) in map {
         for value in values.as_array()? {
-            headers.push((name.clone(), header_value(value)?));
+            headers.push((shown_name(name), header_value(value)?));
         }
     }
     Some(headers)
@@ -176,7 +124,7 @@ fn merge_headers(headers: &mut Vec<(String, String)>, value: Option<&Value>) -> 
             .iter()
             .any(|(known, listed)| known.eq_ignore_ascii_case(name) && *listed == value);
         if !there {
-            headers.push((name.clone(), value));
+            headers.push((shown_name(name), value));
         }
     }
     Some(())
@@ -193,31 +141,37 @@ fn object(value: Option<&Value>) -> Option<Option<&Map<String, Value>>> {
 fn header_value(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
     }
 }
 
-/// Whether the first media type that the client accepts is one the API calls binary.
-fn wants_binary(call: &Call<'_>) -> bool {
-    let accept = call.request.header("accept").unwrap_or_default();
-    let first = accept
-        .split(',')
-        .next()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    is_binary(&call.definition.binary_media_types, first)
-}
+/// Headers that are API Gateway's own to set: a function's go under another name.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html>
+const REMAPPED: [&str; 15] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "date",
+    "expect",
+    "host",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "www-authenticate",
+];
 
-pub(super) fn is_binary(binary_types: &[String], media_type: &str) -> bool {
-    binary_types.iter().any(|known| {
-        let family = known.strip_suffix("/*");
-        known == "*/*"
-            || known == media_type
-            || family.is_some_and(|family| media_type.split('/').next() == Some(family))
-    })
+pub(super) fn shown_name(name: &str) -> String {
+    let remapped = REMAPPED
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name));
+    match remapped {
+        true => format!("x-amzn-Remapped-{name}"),
+        false => name.to_owned(),
+    }
 }

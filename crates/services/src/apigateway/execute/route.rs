@@ -10,6 +10,7 @@ use crate::error::Result;
 use super::super::state::{self, Definition, Method, Resource};
 
 /// What a path leads to.
+#[derive(Debug, Default)]
 pub(super) struct Routed {
     pub(super) resource: Resource,
     pub(super) method: Method,
@@ -50,13 +51,9 @@ pub(super) fn definition(
 /// The resource that fits best (a name before a variable, a variable before a greedy one) and has the
 /// method, or ANY.
 pub(super) fn find(definition: &Definition, http_method: &str, path: &str) -> Option<Routed> {
-    let parts: Vec<&str> = path
-        .trim_matches('/')
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts = parts(path);
     let matches = definition.resources.values().filter_map(|resource| {
-        let parameters = match_path(&resource.path, &parts)?;
+        let parameters = match_parts(&resource.path, &parts)?;
         Some((rank(&resource.path), resource, parameters))
     });
     let (_, resource, path_parameters) =
@@ -73,7 +70,17 @@ pub(super) fn find(definition: &Definition, http_method: &str, path: &str) -> Op
     })
 }
 
-fn match_path(template: &str, parts: &[&str]) -> Option<Vec<(String, String)>> {
+fn parts(path: &str) -> Vec<&str> {
+    let parts = path.trim_matches('/').split('/');
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// The path parameters, where the path has the template's form.
+pub(super) fn match_path(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+    match_parts(template, &parts(path))
+}
+
+fn match_parts(template: &str, parts: &[&str]) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
     let mut rest = parts;
     for segment in template.split('/').filter(|segment| !segment.is_empty()) {

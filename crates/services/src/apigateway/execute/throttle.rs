@@ -71,6 +71,10 @@ fn take_one(scope: &str, throttle: Throttle, now: Timestamp) -> bool {
         return true;
     };
     let burst = throttle.burst_limit as f64;
+    // -1 takes a limit back: the account's is left.
+    if throttle.burst_limit < 0 || throttle.rate_limit < 0.0 {
+        return true;
+    }
     if buckets.len() >= BUCKETS_MAX {
         buckets.clear();
     }

@@ -149,11 +149,7 @@ fn start(
     let (outcome, journal) = step.call(tx, handler, &mut deployed, old.as_ref(), Value::Null)?;
     row.physical_id = Some(deployed.physical_id.clone());
     row.now = Some(deployed);
-    if aim.work != Work::Update {
-        let status = format!("{}_IN_PROGRESS", verb(aim.work));
-        let initiated = Some("Resource creation Initiated".to_owned());
-        event(tx, run, operation, &mut row, &status, initiated)?;
-    }
+    initiate(tx, run, operation, &mut row)?;
     settle(tx, run, operation, row, (outcome, journal), run.context.now)
 }
 
@@ -184,6 +180,7 @@ fn ask_again(
     let answer = step.call(tx, handler, &mut deployed, before.as_ref(), journal)?;
     row.physical_id = Some(deployed.physical_id.clone());
     row.now = Some(deployed);
+    initiate(tx, run, operation, &mut row)?;
     settle(tx, run, operation, row, answer, since)
 }
 
@@ -210,6 +207,24 @@ fn settle(
         }
     }
     state::save_resource(tx, &run.stack_id, &row)
+}
+
+const INITIATED: &str = "Resource creation Initiated";
+
+/// Says the physical id of a new resource, once it has one.
+fn initiate(
+    tx: &mut Tx<'_>,
+    run: &Run,
+    operation: &StackOperation,
+    row: &mut Resource,
+) -> Result<()> {
+    let named = row.physical_id.as_ref().is_some_and(|id| !id.is_empty());
+    let said = row.status_reason.as_deref() == Some(INITIATED);
+    if !named || said || row.work == Work::Update {
+        return Ok(());
+    }
+    let status = format!("{}_IN_PROGRESS", verb(row.work));
+    event(tx, run, operation, row, &status, Some(INITIATED.to_owned()))
 }
 
 fn keep(tx: &mut Tx<'_>, run: &Run, mut row: Resource, deployed: Deployed) -> Result<()> {
@@ -430,11 +445,13 @@ impl Step<'_> {
             Some(old) => old.properties.clone(),
             None => Value::Null,
         };
+        let kind = deployed.kind.clone();
         let mut call = ResourceCall {
             tx,
             context: &context,
             stack: &self.run.identity,
             logical_id: self.logical_id,
+            kind: &kind,
             properties: &properties,
             old_properties: &old_properties,
             stack_tags: &deployed.stack_tags,

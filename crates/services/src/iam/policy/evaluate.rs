@@ -206,7 +206,7 @@ impl<'a> Inquiry<'a> {
     ) -> Option<Grant> {
         let facts = self.question.facts;
         let about_this = covers_action(&statement.action, &self.action)
-            && covers_resource(statement.resource.as_ref(), self.question.resource, facts);
+            && covers_resource(statement, self.question.resource, facts);
         if !about_this {
             return None;
         }
@@ -264,16 +264,25 @@ fn covers_action(element: &Element, action: &str) -> bool {
     matches != element.negated
 }
 
-/// A statement without a Resource element is about the resource it is attached to.
-fn covers_resource(element: Option<&Element>, resource: &str, facts: &dyn Facts) -> bool {
-    let Some(element) = element else {
+/// A statement without a Resource element is about the resource it is attached to. Where a variable of
+/// NotResource has no value nobody knows what it leaves out: then it denies everything and allows nothing.
+fn covers_resource(statement: &Statement, resource: &str, facts: &dyn Facts) -> bool {
+    let Some(element) = &statement.resource else {
         return true;
     };
-    let matches = element.patterns.iter().any(|pattern| {
-        let tokens = pattern.fill(facts);
-        tokens.is_some_and(|tokens| {
-            glob::matches_arn(&tokens, resource, MissingFields::MatchAnything)
-        })
-    });
-    matches != element.negated
+    let mut unknown = false;
+    let matches = element
+        .patterns
+        .iter()
+        .any(|pattern| match pattern.fill(facts) {
+            Some(tokens) => glob::matches_arn(&tokens, resource, MissingFields::MatchAnything),
+            None => {
+                unknown = true;
+                false
+            }
+        });
+    match element.negated {
+        true if unknown && statement.effect == Effect::Allow => false,
+        negated => matches != negated,
+    }
 }

@@ -4,6 +4,7 @@
     reason = "tests look at the unpacked files"
 )]
 
+mod alarms;
 mod asynchronous;
 mod hostile_zips;
 mod urls_and_layers;
@@ -309,7 +310,10 @@ async fn refusals_are_in_awss_words() {
              Please check your file, then try to upload again.",
         ),
         (
-            with("VpcConfig", json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": [] })),
+            with(
+                "VpcConfig",
+                json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": [] }),
+            ),
             "501 NotImplemented lambda: VpcConfig is not implemented by Cumulet",
         ),
         (

@@ -268,14 +268,31 @@ async fn a_role_that_may_not_log_gets_answers_and_no_logs() {
         .await
         .expect("created");
     house.deliver_due().await;
-    house
-        .call("lambda", "Invoke", invoke_input("f", &json!({})))
-        .await
-        .expect("answered");
+    let context = house.root();
+    let request_id = context.request_id.to_string();
+    let request = crate::operation::Request::new(invoke_input("f", &json!({})));
+    let reply = house
+        .engine
+        .call(context, "lambda", "Invoke", request)
+        .await;
+    reply.expect("answered");
     house.settled().await;
     let groups = house
         .call("logs", "DescribeLogGroups", json!({}))
         .await
         .expect("listed");
     assert_eq!(groups["logGroups"], json!([]));
+    let spans = house
+        .engine
+        .read(|tx| Ok(cumulet_kernel::trace::load(tx, &request_id)?));
+    let spans = spans.expect("read");
+    let told = spans
+        .iter()
+        .find(|span| span.name == "function logs")
+        .expect("the trace tells it");
+    assert!(
+        told.attributes["logs.not_written"]
+            .as_str()
+            .is_some_and(|text| text.contains("logs:CreateLogGroup"))
+    );
 }

@@ -1,5 +1,6 @@
 //! S3's inputs and outputs, with their wire names.
 
+mod acl;
 mod bucket;
 mod configuration;
 mod list;
@@ -8,6 +9,7 @@ mod multipart;
 mod object;
 mod shared;
 
+pub(crate) use acl::{GetAclOutput, Grant, Grantee, PutAcl};
 pub(crate) use bucket::{
     BucketEntry, CreateBucketInput, CreateBucketOutput, GetBucketLocationOutput, HeadBucketOutput,
     ListBucketsInput, ListBucketsOutput,

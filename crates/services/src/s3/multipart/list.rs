@@ -180,11 +180,14 @@ fn start(query: &Query<'_>, key_marker: &str, id_marker: &str) -> Result<Vec<u8>
 fn walk(tx: &Tx<'_>, query: &Query<'_>, mut from: Vec<u8>) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     let end = query.end();
-    'seek: while query.limit > 0 {
+    if query.limit == 0 {
+        return Ok(lines);
+    }
+    'seek: loop {
         for pair in tx.range(UPLOADS, &from, end.as_deref(), Direction::Forward)? {
             let (stored, _) = pair?;
             if lines.len() > query.limit {
-                break 'seek;
+                return Ok(lines);
             }
             let (key, _) = place_of(&stored)?;
             if let Some(common) = query.common_prefix(&key) {
@@ -196,9 +199,8 @@ fn walk(tx: &Tx<'_>, query: &Query<'_>, mut from: Vec<u8>) -> Result<Vec<Line>> 
             let upload = upload.ok_or_else(|| Error::internal("a listed upload is gone"))?;
             lines.push(Line::Upload(key, Box::new(upload)));
         }
-        break;
+        return Ok(lines);
     }
-    Ok(lines)
 }
 
 fn fill(

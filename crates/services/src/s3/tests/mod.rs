@@ -9,6 +9,7 @@ mod events;
 mod forms;
 mod lifecycles;
 mod listings;
+mod lists_of_grants;
 mod locks;
 mod model;
 mod multiparts;
@@ -99,6 +100,7 @@ impl World {
             root_key,
             functions: Arc::new(NoFunctions),
             cache_directory: Arc::from(directory.path()),
+            metrics: crate::cloudwatch::Metrics::default(),
         };
         Self {
             engine,
@@ -235,7 +237,7 @@ fn chunked(bytes: &Bytes) -> Body {
 /// Bytes that do not repeat within a frame.
 fn pattern(length: usize) -> Bytes {
     (0..length)
-        .map(|index| ((index * 31 + index / 251) % 256) as u8)
+        .map(|index| u8::try_from((index * 31 + index / 251) % 256).unwrap_or_default())
         .collect()
 }
 

@@ -17,7 +17,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
+        usize::try_from(self.0 % limit as u64).unwrap_or_default()
     }
 }
 
@@ -100,7 +100,7 @@ impl Model {
 
 #[tokio::test]
 #[expect(
-    clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "a failed run is repeated from its starting number"
 )]
 async fn random_operations_agree_with_the_model() {

@@ -64,7 +64,10 @@ fn keep(call: &mut ResourceCall<'_, '_>) -> Result<()> {
 
 fn create(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let name = call.name("QueueName", 80);
-    call.attribute("Arn", format!("arn:test:{name}"));
+    call.attribute(
+        "Arn",
+        format!("arn:aws:sqs:eu-central-1:111122223333:{name}"),
+    );
     call.attribute("QueueName", name.as_str());
     call.identify(name);
     note(call, "create")?;
@@ -177,6 +180,7 @@ impl redb::StorageBackend for Disk {
 struct NoFunctions;
 
 impl FunctionRunner for NoFunctions {
+
     fn invoke(
         &self,
         _function: Arc<FunctionVersion>,
@@ -245,6 +249,7 @@ impl Machine {
             root_key: RootKey::new([3; 32]),
             functions: Arc::new(NoFunctions),
             cache_directory: self.directory.path().into(),
+            metrics: crate::cloudwatch::Metrics::default(),
         });
     }
 

@@ -119,7 +119,10 @@ async fn a_created_stack_tells_its_story_and_has_its_outputs() {
         .await;
     let output = &stacks.expect("described")["Stacks"][0]["Outputs"][0];
     let value = output["OutputValue"].as_str().unwrap_or_default();
-    assert!(value.starts_with("arn:test:app-After-"), "{value}");
+    assert!(
+        value.starts_with("arn:aws:sqs:eu-central-1:111122223333:app-After-"),
+        "{value}"
+    );
     assert_eq!(output["ExportName"], "the-arn");
 }
 
