@@ -580,7 +580,10 @@ pub(super) fn statement_access(
     let target = Target::new(tx, context, name)?;
     let leading = target.hash_name().and_then(find);
     let full_scan = action == "PartiQLSelect" && leading.is_none();
-    let access = with_keys(target.access(action, index), leading.as_ref().and_then(value_text).into_iter().collect());
+    let access = with_keys(
+        target.access(action, index),
+        leading.as_ref().and_then(value_text).into_iter().collect(),
+    );
     Ok(if action == "PartiQLSelect" {
         access.condition("dynamodb:FullTableScan", full_scan.to_string())
     } else {

@@ -42,7 +42,13 @@ pub(super) fn replace(
     record: &mut TableRecord,
     input: Option<&EncryptionInput>,
 ) -> Result<()> {
-    let key = open(tx, context, &record.encryption, &record.name, &record.account)?;
+    let key = open(
+        tx,
+        context,
+        &record.encryption,
+        &record.name,
+        &record.account,
+    )?;
     record.encryption = guard(tx, context, input, &record.name, &key)?;
     Ok(())
 }
@@ -56,9 +62,13 @@ fn guard(
 ) -> Result<Encryption> {
     let Some(input) = input.filter(|input| input.enabled == Some(true)) else {
         if input.is_some_and(|input| input.kms_key_id.is_some()) {
-            return Err(invalid_parameter("KMSMasterKeyId can be specified only if SSE is enabled"));
+            return Err(invalid_parameter(
+                "KMSMasterKeyId can be specified only if SSE is enabled",
+            ));
         }
-        return Ok(Encryption::Owned { key: key.as_bytes().to_vec() });
+        return Ok(Encryption::Owned {
+            key: key.as_bytes().to_vec(),
+        });
     };
     let kms_key = match &input.kms_key_id {
         Some(kms_key) => kms_key.clone(),
@@ -71,7 +81,9 @@ fn guard(
     kms::grant_to_service(tx, &through, &kms_key, SERVICE, &["Decrypt", "GenerateDataKey"])
         .map_err(refusal)?;
     Ok(Encryption::Kms {
-        table_key: data_key.plaintext.seal(&context.ids, PURPOSE, key.as_bytes()),
+        table_key: data_key
+            .plaintext
+            .seal(&context.ids, PURPOSE, key.as_bytes()),
         key_arn: data_key.key_arn,
         data_key: data_key.ciphertext,
     })
@@ -87,14 +99,23 @@ pub(super) fn open(
 ) -> Result<SealKey> {
     let key = match encryption {
         Encryption::Owned { key } => key.clone(),
-        Encryption::Kms { data_key, table_key, .. } => {
+        Encryption::Kms {
+            data_key,
+            table_key,
+            ..
+        } => {
             let through = context.through("dynamodb");
             let bound = encryption_context(table, account);
-            let data_key = kms::decrypt_data_key(tx, &through, data_key, &bound).map_err(refusal)?;
-            data_key.open(PURPOSE, table_key).map_err(|_| Error::internal("a table's key does not open"))?
+            let data_key =
+                kms::decrypt_data_key(tx, &through, data_key, &bound).map_err(refusal)?;
+            data_key
+                .open(PURPOSE, table_key)
+                .map_err(|_| Error::internal("a table's key does not open"))?
         }
     };
-    let key: [u8; 32] = key.try_into().map_err(|_| Error::internal("a table's key has the wrong length"))?;
+    let key: [u8; 32] = key
+        .try_into()
+        .map_err(|_| Error::internal("a table's key has the wrong length"))?;
     Ok(SealKey::new(key))
 }
 

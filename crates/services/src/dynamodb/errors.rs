@@ -47,7 +47,10 @@ pub(super) fn condition_failed(item: Option<Value>) -> Error {
 }
 
 pub(super) fn duplicate_item() -> Error {
-    Error::new("DuplicateItemException", "Duplicate primary key exists in table")
+    Error::new(
+        "DuplicateItemException",
+        "Duplicate primary key exists in table",
+    )
 }
 
 /// One action's part in a cancelled transaction.

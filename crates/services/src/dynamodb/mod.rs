@@ -35,6 +35,8 @@ mod streams;
 mod table;
 mod table_api;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod transact;
 mod ttl;
 mod update_table;
@@ -104,7 +106,11 @@ pub fn operations() -> Vec<Operation> {
             access::describe_table,
             lifecycle::describe_table,
         ),
-        Operation::write("UpdateTable", access::update_table, update_table::update_table),
+        Operation::write(
+            "UpdateTable",
+            access::update_table,
+            update_table::update_table,
+        ),
         Operation::write("DeleteTable", access::delete_table, lifecycle::delete_table),
         Operation::read("ListTables", access::list_tables, lifecycle::list_tables),
         Operation::write(

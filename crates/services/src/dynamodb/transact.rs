@@ -66,7 +66,9 @@ fn write_with_metrics(
     capacity: Option<&str>,
     metrics: Option<&str>,
 ) -> Result<TransactWriteItemsOutput> {
-    let token = token.filter(|token| !token.is_empty()).map(|token| (token, content_hash(content)));
+    let token = token
+        .filter(|token| !token.is_empty())
+        .map(|token| (token, content_hash(content)));
     if let Some((token, hash)) = &token {
         if is_replay(tx, context, token, hash)? {
             return replayed(tx, actions, capacity);

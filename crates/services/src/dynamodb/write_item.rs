@@ -106,7 +106,14 @@ impl Write {
         check_size(kind, &subject)?;
         let update = update.unwrap_or_default();
         let insert = kind == WriteKind::Put;
-        Ok(Self { kind, subject, update, condition, return_on_failure, insert })
+        Ok(Self {
+            kind,
+            subject,
+            update,
+            condition,
+            return_on_failure,
+            insert,
+        })
     }
 
     /// Checks the write against the table's schema; answers the item's store key.
@@ -132,9 +139,8 @@ impl Write {
     pub(super) fn decide(&self, tx: &Tx<'_>, table: &OpenTable, key: Vec<u8>) -> Result<Decided> {
         let old = table.get(tx, &key)?;
         let on_failure = self.return_on_failure.as_deref();
-        check_condition(self.condition.as_ref(), old.as_ref(), on_failure).map_err(|error| {
-            if self.insert { duplicate_item() } else { error }
-        })?;
+        check_condition(self.condition.as_ref(), old.as_ref(), on_failure)
+            .map_err(|error| if self.insert { duplicate_item() } else { error })?;
         let new = match self.kind {
             WriteKind::Put => Some(self.subject.clone()),
             WriteKind::Delete => None,
@@ -178,7 +184,9 @@ impl Write {
 /// The size of a put is known before any table is looked at.
 fn check_size(kind: WriteKind, subject: &Item) -> Result<()> {
     if kind == WriteKind::Put && item_size(subject) > ITEM_MAX_BYTES {
-        return Err(validation("Item size has exceeded the maximum allowed size"));
+        return Err(validation(
+            "Item size has exceeded the maximum allowed size",
+        ));
     }
     Ok(())
 }

@@ -56,7 +56,9 @@ impl StatementInput {
         let parameters = self.parameters.clone().unwrap_or_default();
         let read = |value: Value| {
             let item = read_item(Map::from_iter([(String::new(), value)]))?;
-            item.into_values().next().ok_or_else(|| validation("A parameter is empty"))
+            item.into_values()
+                .next()
+                .ok_or_else(|| validation("A parameter is empty"))
         };
         let parameters: Result<Vec<AttributeValue>> = parameters.into_iter().map(read).collect();
         Statement::parse(&self.statement, parameters?)
@@ -68,12 +70,23 @@ async fn run<F>(engine: Engine, read: bool, work: F) -> Result<Reply>
 where
     F: FnOnce(&mut Tx<'_>) -> Result<Value> + Send + 'static,
 {
-    let output = if read { engine.read(work)? } else { engine.write(work).await? };
-    Ok(Reply { output, ..Reply::default() })
+    let output = if read {
+        engine.read(work)?
+    } else {
+        engine.write(work).await?
+    };
+    Ok(Reply {
+        output,
+        ..Reply::default()
+    })
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteStatement.html>
-pub(in super::super) fn execute_statement(engine: Engine, context: Context, mut request: Request) -> BoxFuture<'static, Result<Reply>> {
+pub(in super::super) fn execute_statement(
+    engine: Engine,
+    context: Context,
+    mut request: Request,
+) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
         let input: StatementInput = request.decode()?;
         let statement = input.parse()?;
@@ -85,9 +98,18 @@ pub(in super::super) fn execute_statement(engine: Engine, context: Context, mut 
     })
 }
 
-fn authorise(tx: &Tx<'_>, context: &Context, statement: &Statement, enclosing: Option<&str>) -> Result<()> {
+fn authorise(
+    tx: &Tx<'_>,
+    context: &Context,
+    statement: &Statement,
+    enclosing: Option<&str>,
+) -> Result<()> {
     let (action, index, condition) = match statement {
-        Statement::Select(select) => ("PartiQLSelect", select.index.as_deref(), select.condition.as_ref()),
+        Statement::Select(select) => (
+            "PartiQLSelect",
+            select.index.as_deref(),
+            select.condition.as_ref(),
+        ),
         Statement::Insert { .. } => ("PartiQLInsert", None, None),
         Statement::Update { condition, .. } => ("PartiQLUpdate", None, condition.as_ref()),
         Statement::Delete { condition, .. } => ("PartiQLDelete", None, condition.as_ref()),
@@ -107,7 +129,12 @@ fn authorise(tx: &Tx<'_>, context: &Context, statement: &Statement, enclosing: O
     iam::authorise(tx, context, &[access])
 }
 
-fn execute(tx: &mut Tx<'_>, context: &Context, statement: Statement, input: &StatementInput) -> Result<Value> {
+fn execute(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    statement: Statement,
+    input: &StatementInput,
+) -> Result<Value> {
     match statement {
         Statement::Select(select) => read(tx, context, &select, input),
         statement => {
@@ -121,7 +148,10 @@ fn execute(tx: &mut Tx<'_>, context: &Context, statement: Statement, input: &Sta
             let returned = action.write.returned(returning, &decided);
             let items: Vec<Item> = returned.into_iter().collect();
             let wanted = input.return_consumed_capacity.as_deref();
-            answer(&items, usage.answer(wanted, &action.table.record, Shown::Plain))
+            answer(
+                &items,
+                usage.answer(wanted, &action.table.record, Shown::Plain),
+            )
         }
     }
 }
@@ -130,7 +160,8 @@ fn answer<C: serde::Serialize>(items: &[Item], consumed: Option<C>) -> Result<Va
     let items: Vec<Value> = items.iter().map(item_value).collect::<Result<_>>()?;
     let mut answer = json!({"Items": items});
     if let Some(consumed) = consumed {
-        answer["ConsumedCapacity"] = serde_json::to_value(consumed).map_err(|error| Error::internal(error.to_string()))?;
+        answer["ConsumedCapacity"] =
+            serde_json::to_value(consumed).map_err(|error| Error::internal(error.to_string()))?;
     }
     Ok(answer)
 }
@@ -146,18 +177,22 @@ fn returning(statement: &Statement) -> Option<&'static str> {
 fn conjuncts(condition: Option<Condition>) -> Vec<Condition> {
     match condition {
         None => Vec::new(),
-        Some(Condition::All(conditions)) => {
-            conditions.into_iter().flat_map(|condition| conjuncts(Some(condition))).collect()
-        }
+        Some(Condition::All(conditions)) => conditions
+            .into_iter()
+            .flat_map(|condition| conjuncts(Some(condition)))
+            .collect(),
         Some(condition) => vec![condition],
     }
 }
 
 /// The value that a conjunct says this attribute equals.
 fn equality<'a>(condition: &'a Condition, name: &str) -> Option<&'a AttributeValue> {
-    let Condition::Compare(Comparator::Equal, left, right) = condition else { return None };
+    let Condition::Compare(Comparator::Equal, left, right) = condition else {
+        return None;
+    };
     match (left, right) {
-        (Operand::Path(path), Operand::Value(value)) | (Operand::Value(value), Operand::Path(path))
+        (Operand::Path(path), Operand::Value(value))
+        | (Operand::Value(value), Operand::Path(path))
             if path.root == name && path.steps.is_empty() =>
         {
             Some(value)
@@ -168,30 +203,56 @@ fn equality<'a>(condition: &'a Condition, name: &str) -> Option<&'a AttributeVal
 
 fn equal_value<'a>(condition: Option<&'a Condition>, name: &str) -> Option<&'a AttributeValue> {
     match condition? {
-        Condition::All(conditions) => conditions.iter().find_map(|condition| equal_value(Some(condition), name)),
+        Condition::All(conditions) => conditions
+            .iter()
+            .find_map(|condition| equal_value(Some(condition), name)),
         condition => equality(condition, name),
     }
 }
 
 /// A write as the item operations know it.
-fn action(tx: &Tx<'_>, context: &Context, statement: Statement, input: &StatementInput) -> Result<Action> {
+fn action(
+    tx: &Tx<'_>,
+    context: &Context,
+    statement: Statement,
+    input: &StatementInput,
+) -> Result<Action> {
     let table = OpenTable::open(tx, context, statement.table())?;
     let keys = table.record.keys.clone();
     let exists = || keys.hash.first().map(|name| Path::attribute(name));
     let write = match statement {
-        Statement::Insert { item, .. } => {
-            Write::statement(WriteKind::Put, item, None, exists().map(Condition::NotExists), None)?
-        }
-        Statement::Update { update, condition, .. } => {
+        Statement::Insert { item, .. } => Write::statement(
+            WriteKind::Put,
+            item,
+            None,
+            exists().map(Condition::NotExists),
+            None,
+        )?,
+        Statement::Update {
+            update, condition, ..
+        } => {
             let (key, rest) = split_key(condition, &keys)?;
-            let mut conditions: Vec<Condition> = exists().map(Condition::Exists).into_iter().collect();
+            let mut conditions: Vec<Condition> =
+                exists().map(Condition::Exists).into_iter().collect();
             conditions.extend(rest);
             let on_failure = input.return_values_on_condition_check_failure.clone();
-            Write::statement(WriteKind::Update, key, Some(update), Some(Condition::All(conditions)), on_failure)?
+            Write::statement(
+                WriteKind::Update,
+                key,
+                Some(update),
+                Some(Condition::All(conditions)),
+                on_failure,
+            )?
         }
-        Statement::Delete { condition, returning, .. } => {
+        Statement::Delete {
+            condition,
+            returning,
+            ..
+        } => {
             if returning.is_some_and(|returning| returning != "ALL_OLD") {
-                return Err(validation("Returning clause can only be ALL OLD * for DELETE statements"));
+                return Err(validation(
+                    "Returning clause can only be ALL OLD * for DELETE statements",
+                ));
             }
             let (key, rest) = split_key(condition, &keys)?;
             let condition = (!rest.is_empty()).then_some(Condition::All(rest));
@@ -208,31 +269,56 @@ fn split_key(condition: Option<Condition>, keys: &KeySchema) -> Result<(Item, Ve
     let mut key = Item::new();
     let mut rest = Vec::new();
     for condition in conjuncts(condition) {
-        let found = keys.names().find_map(|name| Some((name.clone(), equality(&condition, name)?.clone())));
+        let found = keys
+            .names()
+            .find_map(|name| Some((name.clone(), equality(&condition, name)?.clone())));
         match found {
             Some((name, value)) if !key.contains_key(&name) => drop(key.insert(name, value)),
             _ => rest.push(condition),
         }
     }
     if key.len() < keys.names().count() {
-        return Err(validation("Where clause does not contain a mandatory equality on all key attributes"));
+        return Err(validation(
+            "Where clause does not contain a mandatory equality on all key attributes",
+        ));
     }
     Ok((key, rest))
 }
 
 /// SELECT: a query where the partition key is given, a scan otherwise; the whole WHERE clause filters.
-fn read(tx: &mut Tx<'_>, context: &Context, select: &Select, input: &StatementInput) -> Result<Value> {
+fn read(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    select: &Select,
+    input: &StatementInput,
+) -> Result<Value> {
     let table = OpenTable::open(tx, context, &select.table)?;
     let source = Source::new(&table, select.index.as_deref())
         .map_err(|error| unnamed_index(error, select.index.as_deref()))?;
     if source.is_global() && input.consistent_read == Some(true) {
-        return Err(validation("Strongly consistent read is not supported on Global Secondary Indexes"));
+        return Err(validation(
+            "Strongly consistent read is not supported on Global Secondary Indexes",
+        ));
     }
     let prefix = rows_prefix(&table.record, source.number());
     let rows = rows(select.condition.as_ref(), &table, source.keys(), prefix)?;
-    let start = input.next_token.as_deref().map(|token| read_token(token, &source)).transpose()?;
-    let direction = if select.backward { Direction::Backward } else { Direction::Forward };
-    let page = Page { rows, start, direction, filter: select.condition.clone(), projection: None };
+    let start = input
+        .next_token
+        .as_deref()
+        .map(|token| read_token(token, &source))
+        .transpose()?;
+    let direction = if select.backward {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    };
+    let page = Page {
+        rows,
+        start,
+        direction,
+        filter: select.condition.clone(),
+        projection: None,
+    };
     let limits = ReadPageInput {
         limit: input.limit,
         consistent_read: input.consistent_read,
@@ -254,7 +340,10 @@ fn read(tx: &mut Tx<'_>, context: &Context, select: &Select, input: &StatementIn
 
 fn unnamed_index(error: Error, index: Option<&str>) -> Error {
     let suffix = index.map_or(String::new(), |index| format!(": {index}"));
-    Error { message: error.message.trim_end_matches(&suffix).to_owned(), ..error }
+    Error {
+        message: error.message.trim_end_matches(&suffix).to_owned(),
+        ..error
+    }
 }
 
 fn read_token(token: &str, source: &Source<'_>) -> Result<Vec<u8>> {
@@ -265,25 +354,45 @@ fn read_token(token: &str, source: &Source<'_>) -> Result<Vec<u8>> {
 }
 
 /// The rows that can hold: of one partition, narrowed by the sort key, where the clause says so.
-fn rows(condition: Option<&Condition>, table: &OpenTable, keys: &KeySchema, prefix: Vec<u8>) -> Result<Rows> {
+fn rows(
+    condition: Option<&Condition>,
+    table: &OpenTable,
+    keys: &KeySchema,
+    prefix: Vec<u8>,
+) -> Result<Rows> {
     let conjuncts = conjuncts(condition.cloned());
     let of_hash: Vec<Condition> = keys
         .hash
         .iter()
-        .filter_map(|name| conjuncts.iter().find(|condition| equality(condition, name).is_some()).cloned())
+        .filter_map(|name| {
+            conjuncts
+                .iter()
+                .find(|condition| equality(condition, name).is_some())
+                .cloned()
+        })
         .map(path_first)
         .collect();
     if of_hash.len() < keys.hash.len() {
         let (from, to) = segment(&prefix, 0, 1);
-        return Ok(Rows { partition: prefix, from, to });
+        return Ok(Rows {
+            partition: prefix,
+            from,
+            to,
+        });
     }
-    let of_sort = keys.range.first().and_then(|name| conjuncts.iter().find(|condition| tests(condition, name)));
+    let of_sort = keys
+        .range
+        .first()
+        .and_then(|name| conjuncts.iter().find(|condition| tests(condition, name)));
     let whole: Vec<Condition> = of_hash.iter().cloned().chain(of_sort.cloned()).collect();
-    let narrow = KeyCondition::new(Condition::All(whole)).and_then(|all| all.rows(&table.record, keys, prefix.clone()));
+    let narrow = KeyCondition::new(Condition::All(whole))
+        .and_then(|all| all.rows(&table.record, keys, prefix.clone()));
     match narrow {
         Ok(rows) => Ok(rows),
         // A sort condition of another type than the key's matches nothing, which the filter finds out.
-        Err(_) if of_sort.is_some() => KeyCondition::new(Condition::All(of_hash))?.rows(&table.record, keys, prefix),
+        Err(_) if of_sort.is_some() => {
+            KeyCondition::new(Condition::All(of_hash))?.rows(&table.record, keys, prefix)
+        }
         Err(error) => Err(error),
     }
 }
@@ -303,7 +412,9 @@ fn tests(condition: &Condition, name: &str) -> bool {
     let of = |operand: &Operand| matches!(operand, Operand::Path(path) if path.root == name && path.steps.is_empty());
     let constant = |operand: &Operand| matches!(operand, Operand::Value(_));
     match condition {
-        Condition::Compare(comparator, left, right) => *comparator != Comparator::NotEqual && of(left) && constant(right),
+        Condition::Compare(comparator, left, right) => {
+            *comparator != Comparator::NotEqual && of(left) && constant(right)
+        }
         Condition::Between(value, low, high) => of(value) && constant(low) && constant(high),
         Condition::BeginsWith(value, beginning) => of(value) && constant(beginning),
         _ => false,
@@ -319,14 +430,22 @@ fn flattened(paths: &[Path], item: &Item) -> Item {
         });
         named.unwrap_or_else(|| path.root.clone())
     };
-    paths.iter().filter_map(|path| Some((name(path), path.find(item)?.clone()))).collect()
+    paths
+        .iter()
+        .filter_map(|path| Some((name(path), path.find(item)?.clone())))
+        .collect()
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
-pub(in super::super) fn batch_execute_statement(engine: Engine, context: Context, mut request: Request) -> BoxFuture<'static, Result<Reply>> {
+pub(in super::super) fn batch_execute_statement(
+    engine: Engine,
+    context: Context,
+    mut request: Request,
+) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
         let input: StatementsInput = request.decode()?;
-        let parsed: Vec<Result<Statement>> = input.statements.iter().map(StatementInput::parse).collect();
+        let parsed: Vec<Result<Statement>> =
+            input.statements.iter().map(StatementInput::parse).collect();
         let reads = all_alike(parsed.iter().flatten(), "BatchExecuteStatement")?;
         run(engine, reads, move |tx| {
             let mut responses = Vec::with_capacity(parsed.len());
@@ -343,14 +462,24 @@ pub(in super::super) fn batch_execute_statement(engine: Engine, context: Context
 fn all_alike<'a>(statements: impl Iterator<Item = &'a Statement>, operation: &str) -> Result<bool> {
     let kinds: HashSet<bool> = statements.map(Statement::is_read).collect();
     if kinds.len() > 1 {
-        return Err(validation(format!("{operation} must be either all reads or all writes")));
+        return Err(validation(format!(
+            "{operation} must be either all reads or all writes"
+        )));
     }
     Ok(!kinds.contains(&false))
 }
 
 /// One statement's answer in a batch; its refusal is its own.
-fn batch_member(tx: &mut Tx<'_>, context: &Context, statement: Result<Statement>, input: &StatementInput) -> Value {
-    let table = statement.as_ref().ok().map(|statement| statement.table().to_owned());
+fn batch_member(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    statement: Result<Statement>,
+    input: &StatementInput,
+) -> Value {
+    let table = statement
+        .as_ref()
+        .ok()
+        .map(|statement| statement.table().to_owned());
     let outcome = statement.and_then(|statement| {
         authorise(tx, context, &statement, Some("BatchExecuteStatement"))?;
         if let Statement::Select(select) = &statement {
@@ -384,38 +513,73 @@ fn batch_member(tx: &mut Tx<'_>, context: &Context, statement: Result<Statement>
 /// Batches and transactions read single items.
 fn check_whole_key(tx: &Tx<'_>, context: &Context, select: &Select) -> Result<()> {
     let table = OpenTable::open(tx, context, &select.table)?;
-    let whole = table.record.keys.names().all(|name| equal_value(select.condition.as_ref(), name).is_some());
+    let whole = table
+        .record
+        .keys
+        .names()
+        .all(|name| equal_value(select.condition.as_ref(), name).is_some());
     if whole && select.index.is_none() {
         return Ok(());
     }
-    Err(validation("Select statements within BatchExecuteStatement must specify the primary key in the where clause."))
+    Err(validation(
+        "Select statements within BatchExecuteStatement must specify the primary key in the where clause.",
+    ))
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteTransaction.html>
-pub(in super::super) fn execute_transaction(engine: Engine, context: Context, mut request: Request) -> BoxFuture<'static, Result<Reply>> {
+pub(in super::super) fn execute_transaction(
+    engine: Engine,
+    context: Context,
+    mut request: Request,
+) -> BoxFuture<'static, Result<Reply>> {
     Box::pin(async move {
-        let content = request.input.get("TransactStatements").and_then(Value::as_array).cloned().unwrap_or_default();
+        let content = request
+            .input
+            .get("TransactStatements")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let input: StatementsInput = request.decode()?;
-        let parsed: Result<Vec<Statement>> = input.transact_statements.iter().map(StatementInput::parse).collect();
+        let parsed: Result<Vec<Statement>> = input
+            .transact_statements
+            .iter()
+            .map(StatementInput::parse)
+            .collect();
         let parsed = parsed?;
-        if parsed.iter().any(|statement| returning(statement).is_some()) {
-            return Err(validation("RETURNING clause is not supported in ExecuteTransaction"));
+        if parsed
+            .iter()
+            .any(|statement| returning(statement).is_some())
+        {
+            return Err(validation(
+                "RETURNING clause is not supported in ExecuteTransaction",
+            ));
         }
         let reads = all_alike(parsed.iter(), "ExecuteTransaction")?;
         run(engine, reads, move |tx| {
             for statement in &parsed {
                 authorise(tx, &context, statement, Some("ExecuteTransaction"))?;
             }
-            if reads { read_all(tx, &context, parsed, &input) } else { write_all(tx, &context, parsed, &input, &content) }
+            if reads {
+                read_all(tx, &context, parsed, &input)
+            } else {
+                write_all(tx, &context, parsed, &input, &content)
+            }
         })
         .await
     })
 }
 
-fn read_all(tx: &mut Tx<'_>, context: &Context, statements: Vec<Statement>, input: &StatementsInput) -> Result<Value> {
+fn read_all(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    statements: Vec<Statement>,
+    input: &StatementsInput,
+) -> Result<Value> {
     let mut responses = Vec::with_capacity(statements.len());
     for (statement, input) in statements.into_iter().zip(&input.transact_statements) {
-        let Statement::Select(select) = &statement else { continue };
+        let Statement::Select(select) = &statement else {
+            continue;
+        };
         check_whole_key(tx, context, select)?;
         let answer = read(tx, context, select, input)?;
         responses.push(match answer["Items"].get(0) {
@@ -439,11 +603,19 @@ fn write_all(
         actions.push(action(tx, context, statement, input)?);
     }
     let token = input.client_request_token.as_deref();
-    let consumed = transact::write(tx, context, &actions, token, content, input.return_consumed_capacity.as_deref())?;
+    let consumed = transact::write(
+        tx,
+        context,
+        &actions,
+        token,
+        content,
+        input.return_consumed_capacity.as_deref(),
+    )?;
     let responses: Vec<Value> = (0..count).map(|_| json!({})).collect();
     let mut answer = json!({"Responses": responses});
     if let Some(consumed) = consumed {
-        answer["ConsumedCapacity"] = serde_json::to_value(consumed).map_err(|error| Error::internal(error.to_string()))?;
+        answer["ConsumedCapacity"] =
+            serde_json::to_value(consumed).map_err(|error| Error::internal(error.to_string()))?;
     }
     Ok(answer)
 }

@@ -12,7 +12,8 @@ pub(super) enum Token {
 }
 
 const SYMBOLS: [&str; 23] = [
-    "<<", ">>", "<>", "!=", "<=", ">=", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "?", "*", "+", "-", ";",
+    "<<", ">>", "<>", "!=", "<=", ">=", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":",
+    "?", "*", "+", "-", ";",
 ];
 
 /// The tokens, or where the text stops making sense.
@@ -40,10 +41,16 @@ fn token(rest: &str, first: char) -> Option<(Token, usize)> {
             Some((Token::Number(rest[..length].to_owned()), length))
         }
         'a'..='z' | 'A'..='Z' | '_' => {
-            let length = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            let length = rest
+                .bytes()
+                .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                .count();
             Some((Token::Word(rest[..length].to_owned()), length))
         }
-        _ => SYMBOLS.iter().find(|symbol| rest.starts_with(*symbol)).map(|symbol| (Token::Symbol(symbol), symbol.len())),
+        _ => SYMBOLS
+            .iter()
+            .find(|symbol| rest.starts_with(*symbol))
+            .map(|symbol| (Token::Symbol(symbol), symbol.len())),
     }
 }
 
@@ -66,10 +73,16 @@ fn quoted(rest: &str, quote: char) -> Option<(String, usize)> {
 /// Digits, a point among them, an exponent behind them.
 fn number_length(rest: &str) -> usize {
     let bytes = rest.as_bytes();
-    let mut at = bytes.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let mut at = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+        .count();
     if matches!(bytes.get(at), Some(b'e' | b'E')) {
         let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        let digits = bytes[at + 1 + sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = bytes[at + 1 + sign..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if digits > 0 {
             at += 1 + sign + digits;
         }

@@ -18,9 +18,21 @@ use crate::error::Result;
 #[derive(Clone, Debug, PartialEq)]
 enum Statement {
     Select(Select),
-    Insert { table: String, item: Item },
-    Update { table: String, update: Update, condition: Option<Condition>, returning: Option<&'static str> },
-    Delete { table: String, condition: Option<Condition>, returning: Option<&'static str> },
+    Insert {
+        table: String,
+        item: Item,
+    },
+    Update {
+        table: String,
+        update: Update,
+        condition: Option<Condition>,
+        returning: Option<&'static str>,
+    },
+    Delete {
+        table: String,
+        condition: Option<Condition>,
+        returning: Option<&'static str>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +53,9 @@ impl Statement {
     fn table(&self) -> &str {
         match self {
             Self::Select(select) => &select.table,
-            Self::Insert { table, .. } | Self::Update { table, .. } | Self::Delete { table, .. } => table,
+            Self::Insert { table, .. }
+            | Self::Update { table, .. }
+            | Self::Delete { table, .. } => table,
         }
     }
 

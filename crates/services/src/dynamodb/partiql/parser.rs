@@ -18,14 +18,21 @@ pub(super) struct Parser {
 
 pub(super) fn parse(text: &str, parameters: Vec<AttributeValue>) -> Result<Statement> {
     let tokens = tokens(text).map_err(|at| validation(format!("Statement wasn't well formed, can't be processed: Unexpected character at position {at}")))?;
-    let mut parser = Parser { tokens, at: 0, depth: 0, parameters: parameters.into_iter() };
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        depth: 0,
+        parameters: parameters.into_iter(),
+    };
     let statement = parser.statement()?;
     parser.take_symbol(";");
     if parser.peek().is_some() {
         return Err(parser.unexpected());
     }
     if parser.parameters.next().is_some() {
-        return Err(validation("Number of parameters in request and statement don't match."));
+        return Err(validation(
+            "Number of parameters in request and statement don't match.",
+        ));
     }
     Ok(statement)
 }
@@ -46,11 +53,17 @@ impl Parser {
     }
 
     pub(super) fn unexpected(&self) -> Error {
-        let shown = self.peek().map_or("end of statement".to_owned(), |token| match token {
-            Token::Word(text) | Token::Name(text) | Token::Text(text) | Token::Number(text) => text.clone(),
-            Token::Symbol(symbol) => (*symbol).to_owned(),
-        });
-        validation(format!("Statement wasn't well formed, can't be processed: Unexpected token: {shown}"))
+        let shown = self
+            .peek()
+            .map_or("end of statement".to_owned(), |token| match token {
+                Token::Word(text) | Token::Name(text) | Token::Text(text) | Token::Number(text) => {
+                    text.clone()
+                }
+                Token::Symbol(symbol) => (*symbol).to_owned(),
+            });
+        validation(format!(
+            "Statement wasn't well formed, can't be processed: Unexpected token: {shown}"
+        ))
     }
 
     pub(super) fn take_symbol(&mut self, symbol: &str) -> bool {
@@ -60,7 +73,11 @@ impl Parser {
     }
 
     pub(super) fn expect_symbol(&mut self, symbol: &str) -> Result<()> {
-        if self.take_symbol(symbol) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take_symbol(symbol) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn at_word(&self, word: &str) -> bool {
@@ -74,13 +91,19 @@ impl Parser {
     }
 
     fn expect_word(&mut self, word: &str) -> Result<()> {
-        if self.take_word(word) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take_word(word) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(validation("Statement wasn't well formed, can't be processed: nested too deeply"));
+            return Err(validation(
+                "Statement wasn't well formed, can't be processed: nested too deeply",
+            ));
         }
         let parsed = parse(self);
         self.depth -= 1;
@@ -102,21 +125,37 @@ impl Parser {
             self.expect_word("INTO")?;
             let (table, _) = self.source()?;
             self.expect_word("VALUE")?;
-            return Ok(Statement::Insert { table, item: self.map()? });
+            return Ok(Statement::Insert {
+                table,
+                item: self.map()?,
+            });
         }
         if self.take_word("UPDATE") {
             let (table, _) = self.source()?;
             let update = self.changes()?;
-            return Ok(Statement::Update { table, update, condition: self.condition()?, returning: self.returning()? });
+            return Ok(Statement::Update {
+                table,
+                update,
+                condition: self.condition()?,
+                returning: self.returning()?,
+            });
         }
         self.expect_word("DELETE")?;
         self.expect_word("FROM")?;
         let (table, _) = self.source()?;
-        Ok(Statement::Delete { table, condition: self.condition()?, returning: self.returning()? })
+        Ok(Statement::Delete {
+            table,
+            condition: self.condition()?,
+            returning: self.returning()?,
+        })
     }
 
     fn select(&mut self) -> Result<Select> {
-        let paths = if self.take_symbol("*") { None } else { Some(self.paths()?) };
+        let paths = if self.take_symbol("*") {
+            None
+        } else {
+            Some(self.paths()?)
+        };
         self.expect_word("FROM")?;
         let (table, index) = self.source()?;
         let condition = self.condition()?;
@@ -129,7 +168,13 @@ impl Parser {
                 self.take_word("ASC");
             }
         }
-        Ok(Select { table, index, paths, condition, backward })
+        Ok(Select {
+            table,
+            index,
+            paths,
+            condition,
+            backward,
+        })
     }
 
     fn name(&mut self) -> Result<String> {
@@ -145,7 +190,11 @@ impl Parser {
     /// `"table"` or `"table"."index"`
     fn source(&mut self) -> Result<(String, Option<String>)> {
         let table = self.name()?;
-        let index = if self.take_symbol(".") { Some(self.name()?) } else { None };
+        let index = if self.take_symbol(".") {
+            Some(self.name()?)
+        } else {
+            None
+        };
         Ok((table, index))
     }
 
@@ -158,7 +207,10 @@ impl Parser {
     }
 
     fn path(&mut self) -> Result<Path> {
-        let mut path = Path { root: self.name()?, steps: Vec::new() };
+        let mut path = Path {
+            root: self.name()?,
+            steps: Vec::new(),
+        };
         loop {
             if self.take_symbol(".") {
                 path.steps.push(Step::Attribute(self.name()?));
@@ -224,11 +276,16 @@ impl Parser {
     fn assignment(&mut self, update: &mut Update) -> Result<()> {
         let path = self.path()?;
         self.expect_symbol("=")?;
-        for (function, members) in [("set_add", &mut update.adds), ("set_delete", &mut update.deletes)] {
+        for (function, members) in [
+            ("set_add", &mut update.adds),
+            ("set_delete", &mut update.deletes),
+        ] {
             if self.at_word(function) && self.peek_second() == Some(&Token::Symbol("(")) {
                 self.at += 2;
                 if self.path()? != path {
-                    return Err(validation(format!("{function} changes the attribute it is assigned to")));
+                    return Err(validation(format!(
+                        "{function} changes the attribute it is assigned to"
+                    )));
                 }
                 self.expect_symbol(",")?;
                 members.push((path, self.value()?));
@@ -247,7 +304,11 @@ impl Parser {
             return Ok(left);
         }
         let (left, right) = (Box::new(left), Box::new(self.nested(Self::operand)?));
-        Ok(if plus { Operand::Plus(left, right) } else { Operand::Minus(left, right) })
+        Ok(if plus {
+            Operand::Plus(left, right)
+        } else {
+            Operand::Minus(left, right)
+        })
     }
 
     fn operand(&mut self) -> Result<Operand> {
@@ -280,7 +341,11 @@ impl Parser {
     // Conditions.
 
     fn condition(&mut self) -> Result<Option<Condition>> {
-        if self.take_word("WHERE") { self.any().map(Some) } else { Ok(None) }
+        if self.take_word("WHERE") {
+            self.any().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn any(&mut self) -> Result<Condition> {
@@ -348,8 +413,13 @@ impl Parser {
 
     fn membership(&mut self, left: Operand) -> Result<Condition> {
         if let Some(Token::Symbol("[")) = self.peek() {
-            let AttributeValue::L(members) = self.value()? else { return Err(self.unexpected()) };
-            return Ok(Condition::In(left, members.into_iter().map(Operand::Value).collect()));
+            let AttributeValue::L(members) = self.value()? else {
+                return Err(self.unexpected());
+            };
+            return Ok(Condition::In(
+                left,
+                members.into_iter().map(Operand::Value).collect(),
+            ));
         }
         self.expect_symbol("(")?;
         let mut members = vec![self.operand()?];
@@ -364,13 +434,23 @@ impl Parser {
     fn presence(&mut self, left: Operand) -> Result<Condition> {
         let negated = self.take_word("NOT");
         let condition = if self.take_word("MISSING") {
-            let Operand::Path(path) = left else { return Err(self.unexpected()) };
+            let Operand::Path(path) = left else {
+                return Err(self.unexpected());
+            };
             Condition::NotExists(path)
         } else {
             self.expect_word("NULL")?;
-            Condition::Compare(Comparator::Equal, left, Operand::Value(AttributeValue::Null))
+            Condition::Compare(
+                Comparator::Equal,
+                left,
+                Operand::Value(AttributeValue::Null),
+            )
         };
-        Ok(if negated { Condition::Not(Box::new(condition)) } else { condition })
+        Ok(if negated {
+            Condition::Not(Box::new(condition))
+        } else {
+            condition
+        })
     }
 
     fn function_condition(&mut self, function: &str) -> Result<Condition> {
@@ -381,8 +461,14 @@ impl Parser {
         Ok(match (function, first, second) {
             ("begins_with", first, second) => Condition::BeginsWith(first, second),
             ("contains", first, second) => Condition::Contains(first, second),
-            (_, Operand::Path(path), Operand::Value(AttributeValue::S(kind))) => Condition::HasType(path, kind),
-            _ => return Err(validation("attribute_type takes a path and the name of a type")),
+            (_, Operand::Path(path), Operand::Value(AttributeValue::S(kind))) => {
+                Condition::HasType(path, kind)
+            }
+            _ => {
+                return Err(validation(
+                    "attribute_type takes a path and the name of a type",
+                ));
+            }
         })
     }
 }
@@ -411,10 +497,22 @@ mod tests {
             "DELETE FROM t WHERE pk = 'a' AND contains(x, 'y');",
         ];
         for text in good {
-            assert!(parse(text, Vec::new()).is_ok(), "{text}: {:?}", parse(text, Vec::new()));
+            assert!(
+                parse(text, Vec::new()).is_ok(),
+                "{text}: {:?}",
+                parse(text, Vec::new())
+            );
         }
         let deep = format!("SELECT * FROM t WHERE {}", "(".repeat(5000));
-        for text in ["SELECTT * FROMM t", "SELECT * FROM t WHERE", "INSERT INTO t VALUE {'a': <<>>}", "SELECT * FROM t WHERE a = ?", "DELETE t", "'", &deep] {
+        for text in [
+            "SELECTT * FROMM t",
+            "SELECT * FROM t WHERE",
+            "INSERT INTO t VALUE {'a': <<>>}",
+            "SELECT * FROM t WHERE a = ?",
+            "DELETE t",
+            "'",
+            &deep,
+        ] {
             assert!(parse(text, Vec::new()).is_err(), "{text}");
         }
         assert!(parse("DELETE FROM t WHERE a = 1", vec![AttributeValue::Null]).is_err());

@@ -19,12 +19,16 @@ impl Parser {
 
     /// A literal or a parameter, if one comes next.
     pub(super) fn take_value(&mut self) -> Result<Option<AttributeValue>> {
-        let Some(token) = self.peek().cloned() else { return Ok(None) };
+        let Some(token) = self.peek().cloned() else {
+            return Ok(None);
+        };
         let value = match token {
             Token::Text(text) => AttributeValue::S(text),
             Token::Number(text) => number(&text)?,
             Token::Symbol("-") => {
-                let Some(Token::Number(text)) = self.peek_second().cloned() else { return Ok(None) };
+                let Some(Token::Number(text)) = self.peek_second().cloned() else {
+                    return Ok(None);
+                };
                 self.advance();
                 number(&format!("-{text}"))?
             }
@@ -79,20 +83,29 @@ impl Parser {
     fn set(&mut self) -> Result<AttributeValue> {
         let elements = self.elements(">>")?;
         let count = elements.len();
-        let (mut texts, mut numbers, mut bytes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut texts, mut numbers, mut bytes) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for element in elements {
             match element {
                 AttributeValue::S(text) => texts.insert(text),
                 AttributeValue::N(number) => numbers.insert(number),
                 AttributeValue::B(binary) => bytes.insert(binary),
-                _ => return Err(validation("Sets may only contain strings, numbers or binary values")),
+                _ => {
+                    return Err(validation(
+                        "Sets may only contain strings, numbers or binary values",
+                    ));
+                }
             };
         }
         let set = match (texts.len(), numbers.len(), bytes.len()) {
             (1.., 0, 0) => AttributeValue::Ss(texts),
             (0, 1.., 0) => AttributeValue::Ns(numbers),
             (0, 0, 1..) => AttributeValue::Bs(bytes),
-            (0, 0, 0) => return Err(validation("One or more parameter values were invalid: An string set  may not be empty")),
+            (0, 0, 0) => {
+                return Err(validation(
+                    "One or more parameter values were invalid: An string set  may not be empty",
+                ));
+            }
             _ => return Err(validation("Sets may only contain values of one type")),
         };
         let members = match &set {
@@ -109,5 +122,7 @@ impl Parser {
 }
 
 fn number(text: &str) -> Result<AttributeValue> {
-    Number::parse(text).map(AttributeValue::N).map_err(|error| validation(error.to_string()))
+    Number::parse(text)
+        .map(AttributeValue::N)
+        .map_err(|error| validation(error.to_string()))
 }
