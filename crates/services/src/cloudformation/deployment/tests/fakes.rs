@@ -180,7 +180,6 @@ impl redb::StorageBackend for Disk {
 struct NoFunctions;
 
 impl FunctionRunner for NoFunctions {
-
     fn invoke(
         &self,
         _function: Arc<FunctionVersion>,
