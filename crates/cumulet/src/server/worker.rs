@@ -148,10 +148,10 @@ async fn deliver(server: &Server, entry: Entry) {
 async fn put_back(engine: &Engine, context: &Context, entry: Entry) {
     let due = engine.clock.now().plus_ms(retry_delay_ms(entry.attempts));
     let put_back = engine.write(move |tx| {
-        let is_waiting = outbox::holds(tx, entry.id)?;
-        Ok(if is_waiting {
-            outbox::retry(tx, entry, due).map(drop)?
-        })
+        if outbox::holds(tx, entry.id)? {
+            outbox::retry(tx, entry, due)?;
+        }
+        Ok(())
     });
     let put_back = put_back.await;
     if let Err(error) = put_back {
