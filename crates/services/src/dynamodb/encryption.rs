@@ -78,8 +78,14 @@ fn guard(
     let through = context.through("dynamodb");
     let data_key = kms::generate_data_key(tx, &through, &kms_key, &bound).map_err(refusal)?;
     // Expired items and new indexes are worked on when no caller is there to ask the key as.
-    kms::grant_to_service(tx, &through, &kms_key, SERVICE, &["Decrypt", "GenerateDataKey"])
-        .map_err(refusal)?;
+    kms::grant_to_service(
+        tx,
+        &through,
+        &kms_key,
+        SERVICE,
+        &["Decrypt", "GenerateDataKey"],
+    )
+    .map_err(refusal)?;
     Ok(Encryption::Kms {
         table_key: data_key
             .plaintext

@@ -69,10 +69,10 @@ fn write_with_metrics(
     let token = token
         .filter(|token| !token.is_empty())
         .map(|token| (token, content_hash(content)));
-    if let Some((token, hash)) = &token {
-        if is_replay(tx, context, token, hash)? {
-            return replayed(tx, actions, capacity);
-        }
+    if let Some((token, hash)) = &token
+        && is_replay(tx, context, token, hash)?
+    {
+        return replayed(tx, actions, capacity);
     }
     let decided = decide_all(tx, actions)?;
     let mut answer = WriteAnswer::default();

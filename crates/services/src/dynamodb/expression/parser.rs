@@ -403,10 +403,10 @@ impl<'a> Parser<'a> {
     }
 
     fn need_ordered(&mut self, operator: &str, operand: &Operand) {
-        if let Operand::Value(value) = operand {
-            if !value.is_ordered() {
-                self.note_operand_type(operator, value.type_name());
-            }
+        if let Operand::Value(value) = operand
+            && !value.is_ordered()
+        {
+            self.note_operand_type(operator, value.type_name());
         }
     }
 
@@ -418,10 +418,10 @@ impl<'a> Parser<'a> {
     }
 
     fn need_text(&mut self, function: &str, operand: &Operand) {
-        if let Operand::Value(value) = operand {
-            if !matches!(value, AttributeValue::S(_) | AttributeValue::B(_)) {
-                self.note_operand_type(function, value.type_name());
-            }
+        if let Operand::Value(value) = operand
+            && !matches!(value, AttributeValue::S(_) | AttributeValue::B(_))
+        {
+            self.note_operand_type(function, value.type_name());
         }
     }
 

@@ -81,7 +81,10 @@ fn wrong_conditions_are_refused_in_aws_words() {
     let table = [
         ("", "The expression can not be empty;"),
         ("n = ", "Syntax error; token: \"<EOF>\", near: \"= \""),
-        ("n == :five", "Syntax error; token: \"=\", near: \"== :five\""),
+        (
+            "n == :five",
+            "Syntax error; token: \"=\", near: \"== :five\"",
+        ),
         (
             "status = :five",
             "Attribute name is a reserved keyword; reserved keyword: status",
