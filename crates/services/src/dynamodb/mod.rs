@@ -66,6 +66,13 @@ pub(crate) const TABLES: &[Table] = &[
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
+    [item_operations(), table_operations()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn item_operations() -> Vec<Operation> {
     vec![
         Operation::read("GetItem", access::get_item, get_item::get_item),
         Operation::write("PutItem", access::put_item, write_item::put_item),
@@ -96,6 +103,11 @@ pub fn operations() -> Vec<Operation> {
         Operation::edge("ExecuteStatement", partiql::execute_statement),
         Operation::edge("BatchExecuteStatement", partiql::batch_execute_statement),
         Operation::edge("ExecuteTransaction", partiql::execute_transaction),
+    ]
+}
+
+fn table_operations() -> Vec<Operation> {
+    vec![
         Operation::write(
             "CreateTable",
             access::create_table,

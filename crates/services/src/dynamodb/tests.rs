@@ -242,6 +242,23 @@ async fn an_index_made_later_holds_what_was_there_and_skips_what_does_not_fit() 
     );
 }
 
+/// Everything in the stream of the table.
+async fn stream_records(installation: &Installation) -> Value {
+    let table = call(&installation, "DescribeTable", json!({"TableName": "shop"})).await;
+    let arn = &table["Table"]["LatestStreamArn"];
+    let ask = async |operation: &str, input: Value| {
+        installation
+            .call("dynamodbstreams", operation, input)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+    };
+    let described = ask("DescribeStream", json!({"StreamArn": arn})).await;
+    let shard = &described["StreamDescription"]["Shards"][0]["ShardId"];
+    let iterator = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+    let iterator = ask("GetShardIterator", iterator).await["ShardIterator"].clone();
+    ask("GetRecords", json!({"ShardIterator": iterator})).await["Records"].clone()
+}
+
 #[tokio::test]
 async fn what_expires_is_swept_and_says_so_in_the_stream() {
     let stream =
@@ -285,19 +302,7 @@ async fn what_expires_is_swept_and_says_so_in_the_stream() {
             .is_none()
     );
 
-    let table = call(&installation, "DescribeTable", json!({"TableName": "shop"})).await;
-    let arn = &table["Table"]["LatestStreamArn"];
-    let ask = async |operation: &str, input: Value| {
-        installation
-            .call("dynamodbstreams", operation, input)
-            .await
-            .unwrap_or_else(|error| panic!("{error}"))
-    };
-    let described = ask("DescribeStream", json!({"StreamArn": arn})).await;
-    let shard = &described["StreamDescription"]["Shards"][0]["ShardId"];
-    let iterator = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
-    let iterator = ask("GetShardIterator", iterator).await["ShardIterator"].clone();
-    let records = ask("GetRecords", json!({"ShardIterator": iterator})).await["Records"].clone();
+    let records = stream_records(&installation).await;
     let names: Vec<&str> = records
         .as_array()
         .into_iter()
