@@ -15,6 +15,7 @@ use bytes::Bytes;
 use cumulet_kernel::Context;
 use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_services::Error;
+use cumulet_services::cloudformation::custom;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
@@ -97,7 +98,8 @@ pub(super) async fn answer(
 /// Reading the engine's own state is neither traced nor logged: it would hide what it looks at.
 fn is_management(head: &request::Parts) -> bool {
     let path = head.uri.path();
-    path.starts_with("/_cumulet/") && !path.starts_with(api::CANONICAL)
+    let is_call = path.starts_with(api::CANONICAL) || path.starts_with(custom::RESPONSE_PATH);
+    path.starts_with("/_cumulet/") && !is_call
 }
 
 /// The one management request that changes something: from this machine, and signed.
@@ -160,6 +162,9 @@ fn management_answer(
 async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbound {
     if inbound.head.uri.path().starts_with(api::CANONICAL) {
         return api::answer_canonical(server, inbound, body).await;
+    }
+    if inbound.head.uri.path().starts_with(custom::RESPONSE_PATH) {
+        return data_plane::custom_resource(server, inbound, body).await;
     }
     let body = match read_form(&inbound.head, body).await {
         Ok(body) => body,
