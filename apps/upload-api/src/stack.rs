@@ -242,8 +242,8 @@ mod tests {
         synthesis
             .write(folder.path())
             .map_err(|error| error.to_string())?;
-        let text =
-            fs::read_to_string(folder.path().join("UploadApi-dev.template.json")).expect("written");
+        let template = format!("{}.template.json", stack.name());
+        let text = fs::read_to_string(folder.path().join(template)).expect("written");
         Ok(serde_json::from_str(&text).expect("JSON"))
     }
 
