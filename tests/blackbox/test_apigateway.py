@@ -1,13 +1,14 @@
 """API Gateway through its own clients: the exact answers of a deployed API, over raw HTTP."""
 
 import http.client
+import http.server
 import io
 import json
 import re
+import threading
 import time
 import zipfile
 
-import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
@@ -512,29 +513,95 @@ def test_execution_and_access_logs(engine):
     assert f"({good.headers['x-amzn-RequestId']}) Method completed with status: 200" in execution
 
 
-def test_dynamodb_and_sqs_behind_an_api(shared_engine):
+def test_dynamodb_and_s3_behind_an_api(shared_engine):
     engine = shared_engine
-    try:
-        engine.client("sqs").create_queue(QueueName="q")
-        engine.client("dynamodb").create_table(TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
-    except botocore.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in ("NotImplemented", "501"):
-            pytest.skip("these services are not built here")
-        raise
-    writer = role(engine, "integration-role", allow("sqs:SendMessage", "dynamodb:PutItem"))
+    engine.client("dynamodb").create_table(TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
+    engine.client("s3").create_bucket(Bucket="behind-an-api")
+    writer = role(engine, "items-role", allow("dynamodb:PutItem", "s3:PutObject"))
     api = Api(engine)
     api.method("/items", "POST")
     put = '{"TableName": "t", "Item": {"k": {"S": "$input.path(\'$.k\')"}}}'
     api.gateway.put_integration(**api.at, type="AWS", integrationHttpMethod="POST", credentials=writer, uri=f"arn:aws:apigateway:{REGION}:dynamodb:action/PutItem", requestTemplates={"application/json": put})
     api.respond("200")
+    api.method("/files/{name}", "PUT")
+    mapped = {"integration.request.path.name": "method.request.path.name"}
+    api.gateway.put_integration(**api.at, type="AWS", integrationHttpMethod="PUT", credentials=writer, requestParameters=mapped,
+                                uri=f"arn:aws:apigateway:{REGION}:s3:path/behind-an-api/{{name}}")
+    api.respond("200", headers={"x-etag": "integration.response.header.ETag"})
+    api.respond("403", pattern="403")
+    api.method("/files/{name}", "GET")
+    api.gateway.put_integration(**api.at, type="AWS", integrationHttpMethod="GET", credentials=writer, requestParameters=mapped,
+                                uri=f"arn:aws:apigateway:{REGION}:s3:path/behind-an-api/{{name}}")
+    api.respond("200")
+    api.respond("403", pattern="403")
+    api.deploy()
+    assert api.get("/items", "POST", json={"k": "one"}).status_code == 200
+    assert engine.client("dynamodb").scan(TableName="t")["Items"] == [{"k": {"S": "one"}}]
+    put = api.get("/files/a.txt", "PUT", data="hello", headers={"Content-Type": "text/plain"})
+    assert put.status_code == 200 and put.headers["x-etag"].strip('"') == "5d41402abc4b2a76b9719d911017c592"
+    assert engine.client("s3").get_object(Bucket="behind-an-api", Key="a.txt")["Body"].read() == b"hello"
+    assert api.get("/files/a.txt").status_code == 403, "the role may write and not read"
+
+
+def test_sqs_behind_an_api(shared_engine):
+    engine = shared_engine
+    try:
+        url = engine.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    except botocore.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 501:
+            pytest.skip("SQS is not built here")
+        raise
+    api = Api(engine)
     api.method("/queue", "POST")
-    api.gateway.put_integration(**api.at, type="AWS", integrationHttpMethod="POST", credentials=writer, uri=f"arn:aws:apigateway:{REGION}:sqs:path/{ACCOUNT}/q",
+    api.gateway.put_integration(**api.at, type="AWS", integrationHttpMethod="POST", uri=f"arn:aws:apigateway:{REGION}:sqs:path/{ACCOUNT}/q",
+                                credentials=role(engine, "queue-role", allow("sqs:SendMessage")),
                                 requestParameters={"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
                                 requestTemplates={"application/json": "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"})
     api.respond("200")
     api.deploy()
-    assert api.get("/items", "POST", json={"k": "one"}).status_code == 200
-    assert engine.client("dynamodb").scan(TableName="t")["Items"] == [{"k": {"S": "one"}}]
     assert "MessageId" in api.get("/queue", "POST", data='{"a": 1}').text
-    url = engine.client("sqs").get_queue_url(QueueName="q")["QueueUrl"]
     assert engine.client("sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == '{"a": 1}'
+
+
+@pytest.fixture
+def endpoint():
+    """An HTTP server on this machine that says what it was asked."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            said = json.dumps({"path": self.path, "body": body, "agent": self.headers["User-Agent"], "x": self.headers.get("X-Sent")}).encode()
+            self.send_response(503 if "fail" in self.path else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_http_endpoints_of_this_machine_and_no_other(shared_engine, endpoint):
+    api = Api(shared_engine)
+    api.method("/proxy/{all+}", "POST", requestParameters={"method.request.path.all": True})
+    api.gateway.put_integration(**api.at, type="HTTP_PROXY", integrationHttpMethod="ANY", uri=endpoint + "/to/{all}", requestParameters={"integration.request.path.all": "method.request.path.all"})
+    api.method("/mapped", "POST")
+    api.gateway.put_integration(**api.at, type="HTTP", integrationHttpMethod="POST", uri=endpoint + "/${stageVariables.at}",
+                                requestTemplates={"application/json": '{"n": $input.json("$.n")}'}, requestParameters={"integration.request.header.X-Sent": "'yes'"})
+    api.respond("200", template="$input.path('$.body') $input.path('$.x') $input.path('$.agent')")
+    api.respond("502", pattern="5\\d{2}", template="sorry")
+    api.method("/out", "POST")
+    api.gateway.put_integration(**api.at, type="HTTP_PROXY", integrationHttpMethod="POST", uri="http://192.0.2.1/")
+    api.deploy(variables={"at": "well"})
+    passed = api.get("/proxy/a/b?q=1", "POST", data="hey", headers={"X-Sent": "me"})
+    assert passed.status_code == 200 and passed.headers["x-amzn-Remapped-Date"]
+    assert passed.json() == {"path": "/to/a/b?q=1", "body": "hey", "agent": "python-requests/" + requests.__version__, "x": "me"}
+    assert api.get("/mapped", "POST", json={"n": 5, "m": 6}).text == f'{{"n": 5}} yes AmazonAPIGateway_{api.id}'
+    api.deploy(variables={"at": "fail"})
+    assert answer(api.get("/mapped", "POST", json={"n": 5}))[:2] == (502, "sorry")
+    assert api.get("/out", "POST").status_code == 501

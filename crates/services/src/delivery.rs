@@ -7,15 +7,21 @@
 use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::{Context, Event};
 
+use crate::arn::Arn;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, cloudwatch, dynamodb, kms, lambda, logs, s3, secretsmanager, xray};
+use crate::{cloudformation, cloudwatch, dynamodb, kms, lambda, logs, s3, secretsmanager, sqs, xray};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.
 pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     match &entry.event {
-        Event::ObjectChanged { .. } => lambda::deliver_object_change(engine, context, entry).await,
+        Event::ObjectChanged {
+            destination_arn, ..
+        } => match Arn::parse(destination_arn).map(|arn| arn.service) {
+            Some("sqs") => sqs::deliver_object_change(engine, context, entry).await,
+            _ => lambda::deliver_object_change(engine, context, entry).await,
+        },
         Event::FunctionInvocation { .. } => {
             lambda::deliver_invocation(engine, context, entry).await
         }
@@ -32,6 +38,7 @@ pub async fn deliver(engine: &Engine, context: Context, entry: Entry) -> Result<
             "logs" => logs::deliver_timer(engine, context, entry).await,
             "secretsmanager" => secretsmanager::deliver_timer(engine, context, entry).await,
             "s3" => s3::deliver_timer(engine, context, entry).await,
+            "sqs" => sqs::deliver_timer(engine, context, entry).await,
             "xray" => xray::deliver_timer(engine, context, entry).await,
             _ => Err(Error::internal(format!(
                 "nobody handles the timer {service}/{kind}"

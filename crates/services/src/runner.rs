@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::http::{HttpReply, HttpRequest};
+
 /// Runs function versions as processes.
 pub trait FunctionRunner: Send + Sync + std::fmt::Debug {
     /// Runs one invocation, starting an environment if none is free.
@@ -23,6 +25,25 @@ pub trait FunctionRunner: Send + Sync + std::fmt::Debug {
     fn shut_down(&self) -> BoxFuture<'static, ()>;
     /// The isolation in force, for GetFunction and `doctor`.
     fn isolation(&self) -> String;
+    /// Sends an HTTP request to `url` for an integration, where this installation lets it out.
+    fn fetch(
+        &self,
+        url: String,
+        request: HttpRequest,
+    ) -> BoxFuture<'static, Result<HttpReply, FetchError>> {
+        drop((url, request));
+        let refused = FetchError::NotLetOut("this installation sends no requests".to_owned());
+        Box::pin(async move { Err(refused) })
+    }
+}
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("{0}")]
+    NotLetOut(String),
+    #[error("Invalid endpoint address")]
+    Unreachable,
 }
 
 /// Credentials and settings that a new execution environment receives.

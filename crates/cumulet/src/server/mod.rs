@@ -10,6 +10,7 @@ mod front;
 mod housekeeping;
 mod listener;
 mod management;
+mod outbound;
 mod measures;
 mod request_log;
 mod runner;

@@ -119,7 +119,6 @@ pub(super) struct StackInput {
     pub(super) stack_status_filter: Option<Vec<String>>,
     pub(super) export_name: Option<String>,
     pub(super) change_set_name: Option<String>,
-    pub(super) template_stage: Option<String>,
     pub(super) enable_termination_protection: Option<bool>,
     pub(super) stack_policy_body: Option<String>,
     #[serde(rename = "StackPolicyURL")]
@@ -128,7 +127,6 @@ pub(super) struct StackInput {
     pub(super) role_arn: Option<String>,
     pub(super) client_request_token: Option<String>,
     pub(super) resources_to_skip: Option<Vec<String>>,
-    pub(super) retain_except_on_create: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

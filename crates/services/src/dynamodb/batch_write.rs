@@ -87,8 +87,8 @@ fn prepare(requests: BTreeMap<String, Vec<WriteRequest>>) -> Result<Vec<(String,
 
 fn write(request: WriteRequest) -> Result<Write> {
     match (request.put_request, request.delete_request) {
-        (Some(put), None) => Ok(Write::plain(WriteKind::Put, read_item(put.item)?)),
-        (None, Some(delete)) => Ok(Write::plain(WriteKind::Delete, read_item(delete.key)?)),
+        (Some(put), None) => Write::plain(WriteKind::Put, read_item(put.item)?),
+        (None, Some(delete)) => Write::plain(WriteKind::Delete, read_item(delete.key)?),
         (None, None) => Err(validation(
             "Supplied WriteRequest is empty, must contain exactly one of PutRequest or DeleteRequest",
         )),

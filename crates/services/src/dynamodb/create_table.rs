@@ -17,9 +17,12 @@ use super::table_api::{TableInput, ThroughputInput};
 use super::{lifecycle, tags};
 use crate::error::{Error, Result};
 
+const NAME_MIN: usize = 3;
+
 pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput) -> Result<Value> {
     refuse_unbuilt(&input)?;
     let location = Location::new(context, &input.table_name);
+    location.check(NAME_MIN)?;
     let mut record = record(tx, context, &location, &input)?;
     if table::load(tx, &location)?.is_some() {
         return Err(in_use(format!("Table already exists: {}", location.name)));

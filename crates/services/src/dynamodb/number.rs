@@ -318,15 +318,12 @@ impl Number {
         Self::checked(negative, coefficient, exponent + 1 - digits).ok()
     }
 
-    /// Bytes this number counts for: a byte for two digits, aligned to even powers of ten, plus one; a
-    /// sign takes one more.
+    /// Bytes this number counts for: one, one more for each begun pair of digits before and behind the
+    /// point, zeros at either end left out, and one for a minus.
     pub(super) fn size_bytes(self) -> u64 {
-        if self.coefficient == 0 {
-            return 1;
-        }
         let digits = u64::try_from(digit_count(self.coefficient)).unwrap_or(0);
-        let split = u64::from(self.exponent().rem_euclid(2) == 0);
-        (digits + split).div_ceil(2) + 1 + u64::from(self.negative)
+        let behind = u64::try_from(-i32::from(self.scale)).map_or(0, |places| places.min(digits));
+        1 + (digits - behind).div_ceil(2) + behind.div_ceil(2) + u64::from(self.negative)
     }
 }
 
@@ -427,6 +424,14 @@ mod tests {
             Err(NumberError::TooManyDigits)
         );
         assert_eq!(number(&format!("1{}", "0".repeat(100))), number("1E100"));
+    }
+
+    #[test]
+    fn sizes_follow_the_significant_digits() {
+        let table = [("0", 1), ("1", 2), ("-1", 3), ("100", 2), ("1E125", 2), ("123456", 4), ("3.14159", 5), ("0.001", 2), ("100.5", 4)];
+        for (text, size_bytes) in table {
+            assert_eq!(number(text).size_bytes(), size_bytes, "{text}");
+        }
     }
 
     #[test]

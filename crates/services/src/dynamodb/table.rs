@@ -8,7 +8,7 @@ use cumulet_kernel::seal::SealKey;
 use cumulet_kernel::{Context, Key, StoreError, Tx};
 
 use super::encryption;
-use super::errors::{named_table_not_found, table_not_found};
+use super::errors::{named_table_not_found, table_not_found, validation};
 use super::state::{Status, TABLE_RECORDS, TableRecord};
 use crate::arn::Arn;
 use crate::error::{Error, Result};
@@ -38,6 +38,25 @@ impl Location {
         }
     }
 
+    /// Refuses what is no table name, in the framework's words: the model itself lets ARNs pass.
+    pub(super) fn check(&self, length_min: usize) -> Result<()> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        let length = self.name.chars().count();
+        let constraint = if length > NAME_MAX {
+            format!("Member must have length less than or equal to {NAME_MAX}")
+        } else if !self.name.bytes().all(allowed) {
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+".to_owned()
+        } else if length < length_min {
+            format!("Member must have length greater than or equal to {length_min}")
+        } else {
+            return Ok(());
+        };
+        Err(validation(format!(
+            "1 validation error detected: Value '{}' at 'tableName' failed to satisfy constraint: {constraint}",
+            self.name
+        )))
+    }
+
     pub(super) fn key(&self) -> Key {
         Key::new()
             .text(&self.account)
@@ -52,6 +71,8 @@ impl Location {
         )
     }
 }
+
+const NAME_MAX: usize = 255;
 
 type Cached = (Vec<u8>, Arc<TableRecord>);
 const CACHED_MAX: usize = 64;
@@ -101,6 +122,7 @@ pub(super) fn location_of(record: &TableRecord) -> Location {
 /// The record for a call of the control plane.
 pub(super) fn named(tx: &Tx<'_>, context: &Context, name_or_arn: &str) -> Result<TableRecord> {
     let location = Location::new(context, name_or_arn);
+    location.check(1)?;
     let record = load(tx, &location)?.ok_or_else(|| named_table_not_found(&location.name))?;
     Ok(record.as_ref().clone())
 }
@@ -115,7 +137,9 @@ pub(super) struct OpenTable {
 impl OpenTable {
     /// Opens a table for the data plane, as the caller.
     pub(super) fn open(tx: &Tx<'_>, context: &Context, name_or_arn: &str) -> Result<Self> {
-        let record = load(tx, &Location::new(context, name_or_arn))?.ok_or_else(table_not_found)?;
+        let location = Location::new(context, name_or_arn);
+        location.check(1)?;
+        let record = load(tx, &location)?.ok_or_else(table_not_found)?;
         if record.status == Status::Creating {
             return Err(table_not_found());
         }

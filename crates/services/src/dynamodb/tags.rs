@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cumulet_kernel::{Context, Tx};
 use serde_json::{Value, json};
 
-use super::errors::{named_table_not_found, validation};
+use super::errors::validation;
 use super::state::TableRecord;
 use super::table::{self, Location};
 use super::table_api::{Tag, TagsInput};
@@ -55,11 +55,10 @@ fn tagged(tx: &Tx<'_>, context: &Context, arn: &str) -> Result<TableRecord> {
     let location = Location::new(context, arn);
     match table::load(tx, &location)? {
         Some(record) => Ok(record.as_ref().clone()),
-        None if location.account == *context.account => Err(Error::new(
-            "ResourceNotFoundException",
-            format!("Requested resource not found: ResourcArn: {arn} not found"),
-        )),
-        None => Err(named_table_not_found(&location.name)),
+        None => Err(Error::access_denied(format!(
+            "User: {} is not authorized to perform this action on resource: {arn}",
+            context.principal.arn
+        ))),
     }
 }
 

@@ -129,7 +129,7 @@ fn update_billing(context: &Context, record: &mut TableRecord, input: &TableInpu
 fn check_throughput_changes(record: &TableRecord, given: ThroughputInput, input: &TableInput) -> Result<()> {
     let present = &record.throughput;
     let same = (present.read, present.write) == (given.read_capacity_units, given.write_capacity_units);
-    if !same || input.global_secondary_index_updates.is_some() || input.billing_mode.is_some() {
+    if !same || input.global_secondary_index_updates.is_some() {
         return Ok(());
     }
     Err(validation(format!(

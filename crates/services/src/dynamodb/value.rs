@@ -188,12 +188,21 @@ fn read_set(kind: &str, members: Vec<Value>) -> Result<AttributeValue> {
         }
     };
     if distinct < texts.len() {
-        let shown = texts.join(", ");
-        return Err(invalid_parameter(format!(
-            "Input collection [{shown}] contains duplicates."
-        )));
+        return Err(duplicates(kind, &texts));
     }
     Ok(set)
+}
+
+/// AWS names the members of a text set, the type too of a binary one, and neither of a number set.
+fn duplicates(kind: &str, members: &[String]) -> crate::error::Error {
+    let shown = members.join(", ");
+    match kind {
+        "SS" => invalid_parameter(format!("Input collection [{shown}] contains duplicates.")),
+        "BS" => invalid_parameter(format!(
+            "Input collection [{shown}]of type BS contains duplicates."
+        )),
+        _ => validation("Input collection contains duplicates"),
+    }
 }
 
 fn text(value: Value) -> Option<String> {
@@ -277,7 +286,7 @@ mod tests {
             ),
             (
                 json!({"NS": ["1", "1.0"]}),
-                "One or more parameter values were invalid: Input collection [1, 1.0] contains duplicates.",
+                "Input collection contains duplicates",
             ),
             (
                 json!({"NULL": false}),

@@ -55,6 +55,7 @@ impl Write {
             &mut input.key
         };
         let subject = read_item(std::mem::take(subject))?;
+        check_size(kind, &subject)?;
         check_parameters(kind, input)?;
         let names = input.expression_attribute_names.take();
         let mut placeholders = Placeholders::new(names, input.expression_attribute_values.take())?;
@@ -79,25 +80,21 @@ impl Write {
     }
 
     /// A write without conditions, of a batch.
-    pub(super) fn plain(kind: WriteKind, subject: Item) -> Self {
-        Self {
+    pub(super) fn plain(kind: WriteKind, subject: Item) -> Result<Self> {
+        check_size(kind, &subject)?;
+        Ok(Self {
             kind,
             subject,
             update: Update::default(),
             condition: None,
             return_on_failure: None,
-        }
+        })
     }
 
     /// Checks the write against the table's schema; answers the item's store key.
     pub(super) fn check(&self, table: &OpenTable) -> Result<Vec<u8>> {
         if self.kind == WriteKind::Put {
             check_item(&table.record, &self.subject)?;
-            if item_size(&self.subject) > ITEM_MAX_BYTES {
-                return Err(validation(
-                    "Item size has exceeded the maximum allowed size",
-                ));
-            }
         } else {
             check_key(&table.record, &self.subject)?;
         }
@@ -159,6 +156,14 @@ impl Write {
             _ => None,
         }
     }
+}
+
+/// The size of a put is known before any table is looked at.
+fn check_size(kind: WriteKind, subject: &Item) -> Result<()> {
+    if kind == WriteKind::Put && item_size(subject) > ITEM_MAX_BYTES {
+        return Err(validation("Item size has exceeded the maximum allowed size"));
+    }
+    Ok(())
 }
 
 /// UpdateItem words the faults of index keys in its own way.

@@ -99,6 +99,7 @@ pub(super) async fn once(
 }
 
 fn could_not_run(error: RunError) -> Error {
+    tracing::warn!(%error, "a function could not be run");
     match error {
         RunError::RuntimeUnavailable(reason) => errors::runtime_unavailable(reason),
         RunError::Sandbox(_) => errors::service(error.to_string()),

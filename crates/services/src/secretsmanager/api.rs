@@ -47,7 +47,8 @@ impl ValueInput {
             (Some(text), None) => Ok(Some(Value::Text(text))),
             (None, Some(bytes)) => {
                 let decoded = BASE64_STANDARD.decode(bytes);
-                let decoded = decoded.map_err(|_| invalid_request("SecretBinary is not base64."))?;
+                let decoded =
+                    decoded.map_err(|_| invalid_request("SecretBinary is not base64."))?;
                 Ok(Some(Value::Binary(decoded)))
             }
             (None, None) => Ok(None),

@@ -55,9 +55,15 @@ pub(super) fn delete_secret(
         detail: json!({ "account": secret.account, "region": secret.region }),
     };
     let entry = outbox::emit(tx, due, event)?;
-    secret.deleted = Some(Deletion { asked: context.now, entry });
+    secret.deleted = Some(Deletion {
+        asked: context.now,
+        entry,
+    });
     secret::save(tx, &secret)?;
-    Ok(SecretOutput { deletion_date: Some(seconds(due)), ..named(&secret) })
+    Ok(SecretOutput {
+        deletion_date: Some(seconds(due)),
+        ..named(&secret)
+    })
 }
 
 /// A secret that is not there counts as deleted, so that a retry succeeds.
@@ -67,9 +73,16 @@ fn at_once(tx: &mut Tx<'_>, context: &Context, id: &str) -> Result<SecretOutput>
             remove(tx, &secret)?;
             named(&secret)
         }
-        None => SecretOutput { arn: id.to_owned(), name: id.to_owned(), ..SecretOutput::default() },
+        None => SecretOutput {
+            arn: id.to_owned(),
+            name: id.to_owned(),
+            ..SecretOutput::default()
+        },
     };
-    Ok(SecretOutput { deletion_date: Some(seconds(context.now)), ..output })
+    Ok(SecretOutput {
+        deletion_date: Some(seconds(context.now)),
+        ..output
+    })
 }
 
 fn remove(tx: &mut Tx<'_>, secret: &SecretRecord) -> Result<()> {
@@ -106,7 +119,11 @@ pub(super) fn deliver(
 ) -> Result<()> {
     outbox::finish(tx, entry.id)?;
     match secret::lookup(tx, context, subject)? {
-        Some(secret) if secret.deleted.is_some_and(|deletion| deletion.entry == entry.id) => {
+        Some(secret)
+            if secret
+                .deleted
+                .is_some_and(|deletion| deletion.entry == entry.id) =>
+        {
             remove(tx, &secret)
         }
         _ => Ok(()),

@@ -34,7 +34,10 @@ pub(super) fn describe_secret(
 
 fn description(secret: &SecretRecord) -> Description {
     let rotation = secret.rotation.as_ref();
-    let tags = secret.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() });
+    let tags = secret.tags.iter().map(|(key, value)| Tag {
+        key: key.clone(),
+        value: value.clone(),
+    });
     let next = rotation.and_then(|rotation| rotation.next);
     Description {
         arn: secret.arn(),
@@ -67,7 +70,10 @@ fn rules(rotation: &Rotation) -> RotationRules {
 fn versions_to_stages(secret: &SecretRecord) -> Option<BTreeMap<String, Vec<String>>> {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (stage, version) in &secret.stages {
-        versions.entry(version.clone()).or_default().push(stage.clone());
+        versions
+            .entry(version.clone())
+            .or_default()
+            .push(stage.clone());
     }
     (!versions.is_empty()).then_some(versions)
 }
@@ -88,7 +94,12 @@ pub(super) fn list_secrets(
         secrets.reverse();
     }
     let limit = input.max_results.unwrap_or(PAGE);
-    let page = page(secrets, SecretRecord::arn, input.next_token.as_deref(), limit);
+    let page = page(
+        secrets,
+        SecretRecord::arn,
+        input.next_token.as_deref(),
+        limit,
+    );
     let page = page.ok_or_else(invalid_token)?;
     let listed = |secret: SecretRecord| Description {
         secret_versions_to_stages: versions_to_stages(&secret),
@@ -121,10 +132,13 @@ pub(super) fn matching(
 
 /// A value that begins with `!` turns its match around.
 fn lets_through(filter: &Filter, secret: &SecretRecord) -> bool {
-    filter.values.iter().any(|value| match value.strip_prefix('!') {
-        Some(value) => !matches(&filter.key, value, secret),
-        None => matches(&filter.key, value, secret),
-    })
+    filter
+        .values
+        .iter()
+        .any(|value| match value.strip_prefix('!') {
+            Some(value) => !matches(&filter.key, value, secret),
+            None => matches(&filter.key, value, secret),
+        })
 }
 
 fn matches(key: &str, value: &str, secret: &SecretRecord) -> bool {
@@ -134,16 +148,21 @@ fn matches(key: &str, value: &str, secret: &SecretRecord) -> bool {
         "description" => starts_without_case(description, value),
         "tag-key" => secret.tags.keys().any(|key| key.starts_with(value)),
         "tag-value" => secret.tags.values().any(|tag| tag.starts_with(value)),
-        "all" => value.split_whitespace().any(|word| matches_anywhere(word, secret)),
+        "all" => value
+            .split_whitespace()
+            .any(|word| matches_anywhere(word, secret)),
         _ => false,
     }
 }
 
 fn matches_anywhere(word: &str, secret: &SecretRecord) -> bool {
     let description = secret.description.as_deref().unwrap_or_default();
-    let mut texts = [secret.name.as_str()].into_iter().chain(description.split_whitespace());
+    let mut texts = [secret.name.as_str()]
+        .into_iter()
+        .chain(description.split_whitespace());
     let mut tags = secret.tags.iter().flat_map(|(key, value)| [key, value]);
-    texts.any(|text| starts_without_case(text, word)) || tags.any(|text| starts_without_case(text, word))
+    texts.any(|text| starts_without_case(text, word))
+        || tags.any(|text| starts_without_case(text, word))
 }
 
 fn starts_without_case(text: &str, beginning: &str) -> bool {
@@ -158,7 +177,8 @@ pub(super) fn list_secret_version_ids(
 ) -> Result<VersionsOutput> {
     let secret = secret::any(tx, context, &input.secret_id)?;
     let mut versions = version::all(tx, &secret)?;
-    versions.retain(|version| input.include_deprecated || !secret.stages_of(&version.id).is_empty());
+    versions
+        .retain(|version| input.include_deprecated || !secret.stages_of(&version.id).is_empty());
     versions.sort_by_key(|version| version.created);
     let limit = input.max_results.unwrap_or(PAGE);
     let id = |version: &VersionRecord| version.id.clone();
@@ -168,7 +188,9 @@ pub(super) fn list_secret_version_ids(
         version_id: version.id,
         last_accessed_date: version.accessed_day.map(seconds),
         created_date: seconds(version.created),
-        kms_key_ids: [version.kms_key_id.unwrap_or_else(|| "DefaultEncryptionKey".into())],
+        kms_key_ids: [version
+            .kms_key_id
+            .unwrap_or_else(|| "DefaultEncryptionKey".into())],
     };
     Ok(VersionsOutput {
         versions: page.items.into_iter().map(entry).collect(),

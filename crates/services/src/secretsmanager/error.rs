@@ -7,7 +7,9 @@ pub(super) fn no_secret() -> Error {
 }
 
 pub(super) fn no_value(what: impl std::fmt::Display) -> Error {
-    not_found(format!("Secrets Manager can't find the specified secret value for {what}"))
+    not_found(format!(
+        "Secrets Manager can't find the specified secret value for {what}"
+    ))
 }
 
 fn not_found(message: impl Into<String>) -> Error {
@@ -15,7 +17,9 @@ fn not_found(message: impl Into<String>) -> Error {
 }
 
 pub(super) fn marked_for_deletion() -> Error {
-    invalid_request("You can't perform this operation on the secret because it was marked for deletion.")
+    invalid_request(
+        "You can't perform this operation on the secret because it was marked for deletion.",
+    )
 }
 
 pub(super) fn invalid_request(message: impl Into<String>) -> Error {

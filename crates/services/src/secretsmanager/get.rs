@@ -85,7 +85,11 @@ pub(super) fn read(tx: &Tx<'_>, context: &Context, input: &GetInput) -> Result<R
     let version = version.ok_or_else(missing)?;
     let sealed = version.value.as_ref().ok_or_else(missing)?;
     let value = sealing::open(tx, context, &secret, &version.id, sealed)?;
-    Ok(Read { secret, version, value })
+    Ok(Read {
+        secret,
+        version,
+        value,
+    })
 }
 
 fn version_id(secret: &SecretRecord, input: &GetInput) -> Result<Option<String>> {
@@ -151,7 +155,11 @@ fn batch(tx: &Tx<'_>, context: &Context, input: BatchInput) -> Result<(Vec<Read>
     let mut read_values = Vec::new();
     let mut errors = Vec::new();
     for secret_id in ids {
-        let input = GetInput { secret_id, version_id: None, version_stage: None };
+        let input = GetInput {
+            secret_id,
+            version_id: None,
+            version_stage: None,
+        };
         match read(tx, context, &input) {
             Ok(read) => read_values.push(read),
             Err(error) if error.status >= 500 => return Err(error),
@@ -166,7 +174,14 @@ fn batch(tx: &Tx<'_>, context: &Context, input: BatchInput) -> Result<(Vec<Read>
         }
     }
     let secret_values = read_values.iter().map(Read::output).collect();
-    Ok((read_values, BatchOutput { secret_values, next_token, errors }))
+    Ok((
+        read_values,
+        BatchOutput {
+            secret_values,
+            next_token,
+            errors,
+        },
+    ))
 }
 
 fn asked(
@@ -183,11 +198,18 @@ fn asked(
             ));
         }
     }
-    iam::authorise(tx, context, &[Access::new("secretsmanager:ListSecrets", "*")])?;
+    iam::authorise(
+        tx,
+        context,
+        &[Access::new("secretsmanager:ListSecrets", "*")],
+    )?;
     let matching = describe::matching(tx, context, &input.filters, false)?;
     let name = |secret: &SecretRecord| secret.name.clone();
     let limit = input.max_results.unwrap_or(BATCH_PAGE);
     let page = page_by_name(matching, name, input.next_token.as_deref(), limit);
     let page = page.ok_or_else(invalid_token)?;
-    Ok((page.items.iter().map(SecretRecord::arn).collect(), page.next_token))
+    Ok((
+        page.items.iter().map(SecretRecord::arn).collect(),
+        page.next_token,
+    ))
 }

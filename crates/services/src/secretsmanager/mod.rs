@@ -41,7 +41,12 @@ pub(crate) use state::TABLES;
 macro_rules! on_secret {
     ($input:ty, $action:literal) => {{
         let rule: AccessRule<$input> = |tx, context, input| {
-            Ok(vec![secret::access(tx, context, $action, &input.secret_id)?])
+            Ok(vec![secret::access(
+                tx,
+                context,
+                $action,
+                &input.secret_id,
+            )?])
         };
         rule
     }};
@@ -157,8 +162,16 @@ fn policy_and_tag_operations() -> Vec<Operation> {
         Operation::read::<PolicyInput, _>(
             "ValidateResourcePolicy",
             |tx, context, input| match &input.secret_id {
-                Some(id) => Ok(vec![secret::access(tx, context, "ValidateResourcePolicy", id)?]),
-                None => Ok(vec![Access::new("secretsmanager:ValidateResourcePolicy", "*")]),
+                Some(id) => Ok(vec![secret::access(
+                    tx,
+                    context,
+                    "ValidateResourcePolicy",
+                    id,
+                )?]),
+                None => Ok(vec![Access::new(
+                    "secretsmanager:ValidateResourcePolicy",
+                    "*",
+                )]),
             },
             policy::validate_resource_policy,
         ),
@@ -198,7 +211,13 @@ pub fn resolve_secret(
 
 /// What time sets off: the end of deletion windows, and rotations.
 pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
-    let Event::Timer { kind, subject, detail, .. } = entry.event.clone() else {
+    let Event::Timer {
+        kind,
+        subject,
+        detail,
+        ..
+    } = entry.event.clone()
+    else {
         return Err(Error::internal("not a timer"));
     };
     let context = match Arn::parse(&subject) {
@@ -206,11 +225,19 @@ pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> R
         None => context,
     };
     match kind.as_str() {
-        "delete" => engine.write(move |tx| delete::deliver(tx, &context, &entry, &subject)).await,
+        "delete" => {
+            engine
+                .write(move |tx| delete::deliver(tx, &context, &entry, &subject))
+                .await
+        }
         "schedule" => {
-            engine.write(move |tx| rotate::deliver_schedule(tx, &context, &entry, &subject)).await
+            engine
+                .write(move |tx| rotate::deliver_schedule(tx, &context, &entry, &subject))
+                .await
         }
         "rotate" => rotate::deliver(engine, context, entry, subject, detail).await,
-        other => Err(Error::internal(format!("nobody handles the timer secretsmanager/{other}"))),
+        other => Err(Error::internal(format!(
+            "nobody handles the timer secretsmanager/{other}"
+        ))),
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn get_random_password(
     context: &Context,
     input: PasswordInput,
 ) -> Result<PasswordOutput> {
-    Ok(PasswordOutput { random_password: password(&context.ids, &input)? })
+    Ok(PasswordOutput {
+        random_password: password(&context.ids, &input)?,
+    })
 }
 
 fn password(ids: &Ids, rules: &PasswordInput) -> Result<String> {
@@ -27,9 +29,15 @@ fn password(ids: &Ids, rules: &PasswordInput) -> Result<String> {
     let types = types(rules);
     let all = types.concat();
     if all.is_empty() {
-        return Err(invalid_request("No characters are left to make a password of."));
+        return Err(invalid_request(
+            "No characters are left to make a password of.",
+        ));
     }
-    let required = if rules.require_each_included_type.unwrap_or(true) { types } else { Vec::new() };
+    let required = if rules.require_each_included_type.unwrap_or(true) {
+        types
+    } else {
+        Vec::new()
+    };
     if length < required.len() {
         return Err(invalid_parameter(format!(
             "Password length {length} is too short based on the required types."
@@ -55,7 +63,9 @@ fn types(rules: &PasswordInput) -> Vec<Vec<u8>> {
     ];
     let included = types.into_iter().filter(|(_, included)| *included);
     let left = |(characters, _): (&str, bool)| {
-        let left = characters.chars().filter(|&character| !rules.exclude_characters.contains(character));
+        let left = characters
+            .chars()
+            .filter(|&character| !rules.exclude_characters.contains(character));
         left.collect::<String>().into_bytes()
     };
     included.map(left).filter(|left| !left.is_empty()).collect()
@@ -90,7 +100,12 @@ mod tests {
             let drawn = draw(rules).expect("drawn");
             assert_eq!(drawn.len(), length);
             for characters in [LOWERCASE, UPPERCASE, NUMBERS, PUNCTUATION] {
-                assert!(drawn.chars().any(|character| characters.contains(character)), "{drawn}");
+                assert!(
+                    drawn
+                        .chars()
+                        .any(|character| characters.contains(character)),
+                    "{drawn}"
+                );
             }
             assert!(!drawn.contains(['a', 'A', '0', '!', ' ']), "{drawn}");
         }
@@ -98,10 +113,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_is_refused() {
-        let short = PasswordInput { password_length: Some(3), ..PasswordInput::default() };
+        let short = PasswordInput {
+            password_length: Some(3),
+            ..PasswordInput::default()
+        };
         let refused = draw(short.clone()).expect_err("too short");
-        assert_eq!(refused.message, "Password length 3 is too short based on the required types.");
-        let loose = PasswordInput { require_each_included_type: Some(false), ..short };
+        assert_eq!(
+            refused.message,
+            "Password length 3 is too short based on the required types."
+        );
+        let loose = PasswordInput {
+            require_each_included_type: Some(false),
+            ..short
+        };
         assert_eq!(draw(loose).expect("drawn").len(), 3);
         let only = PasswordInput {
             exclude_lowercase: true,

@@ -14,7 +14,9 @@ use crate::iam::{self, PolicyUse};
 
 fn refuse_named(input: &PolicyInput) -> Result<()> {
     match input.policy_name {
-        Some(_) => Err(Error::not_implemented("secretsmanager: named resource policies")),
+        Some(_) => Err(Error::not_implemented(
+            "secretsmanager: named resource policies",
+        )),
         None => Ok(()),
     }
 }
@@ -41,7 +43,10 @@ pub(super) fn put_resource_policy(
 
 fn validate(policy: &str) -> Result<()> {
     iam::validate_policy(policy, PolicyUse::Resource).map_err(|error| {
-        let message = format!("This resource policy contains a syntax error: {}", error.message);
+        let message = format!(
+            "This resource policy contains a syntax error: {}",
+            error.message
+        );
         Error::new("MalformedPolicyDocumentException", message)
     })
 }
@@ -74,7 +79,10 @@ pub(super) fn get_resource_policy(
     refuse_named(&input)?;
     let secret = secret::any(tx, context, input.id())?;
     let policy = secret.policy.as_deref().map(str::to_owned);
-    Ok(SecretOutput { resource_policy: policy, ..named(&secret) })
+    Ok(SecretOutput {
+        resource_policy: policy,
+        ..named(&secret)
+    })
 }
 
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteResourcePolicy.html>
@@ -102,10 +110,16 @@ pub(super) fn validate_resource_policy(
     let policy = input.resource_policy.unwrap_or_default();
     let mut errors = Vec::new();
     if let Err(error) = validate(&policy) {
-        errors.push(ValidationError { check_name: "POLICY_SYNTAX", error_message: error.message });
+        errors.push(ValidationError {
+            check_name: "POLICY_SYNTAX",
+            error_message: error.message,
+        });
     } else if is_public(&policy) {
         let error_message = "The resource policy grants broad access to the secret.".to_owned();
-        errors.push(ValidationError { check_name: "PUBLIC_ACCESS", error_message });
+        errors.push(ValidationError {
+            check_name: "PUBLIC_ACCESS",
+            error_message,
+        });
     }
     Ok(ValidationOutput {
         policy_validation_passed: errors.is_empty(),

@@ -24,7 +24,11 @@ pub(super) fn create_access(
     context: &Context,
     input: &CreateInput,
 ) -> Result<Vec<Access>> {
-    let arn = arn::regional(context, "secretsmanager", format_args!("secret:{}", input.name));
+    let arn = arn::regional(
+        context,
+        "secretsmanager",
+        format_args!("secret:{}", input.name),
+    );
     let mut access = Access::new("secretsmanager:CreateSecret", arn)
         .condition("secretsmanager:Name", &input.name);
     if let Some(key) = &input.kms_key_id {
@@ -39,7 +43,9 @@ pub(super) fn create_secret(
     input: CreateInput,
 ) -> Result<SecretOutput> {
     check(&input)?;
-    let token = input.client_request_token.unwrap_or_else(|| context.ids.uuid());
+    let token = input
+        .client_request_token
+        .unwrap_or_else(|| context.ids.uuid());
     let value = input.value.value()?;
     if let Some(mut existing) = secret::lookup(tx, context, &input.name)? {
         return match value {
@@ -68,8 +74,18 @@ pub(super) fn create_secret(
     let Some(value) = value else {
         return Ok(named(&made));
     };
-    version::add(tx, context, &mut made, &token, &value, &[CURRENT.to_owned()])?;
-    Ok(SecretOutput { version_id: Some(token), ..named(&made) })
+    version::add(
+        tx,
+        context,
+        &mut made,
+        &token,
+        &value,
+        &[CURRENT.to_owned()],
+    )?;
+    Ok(SecretOutput {
+        version_id: Some(token),
+        ..named(&made)
+    })
 }
 
 fn check(input: &CreateInput) -> Result<()> {
@@ -89,7 +105,9 @@ fn check(input: &CreateInput) -> Result<()> {
 fn refuse_type(secret_type: Option<&str>) -> Result<()> {
     match secret_type {
         None | Some("") => Ok(()),
-        Some(_) => Err(Error::not_implemented("secretsmanager: managed external secrets")),
+        Some(_) => Err(Error::not_implemented(
+            "secretsmanager: managed external secrets",
+        )),
     }
 }
 
@@ -111,7 +129,10 @@ fn again(
         return Err(refused(existing));
     }
     version::add(tx, context, existing, token, value, &[])?;
-    Ok(SecretOutput { version_id: Some(token.to_owned()), ..named(existing) })
+    Ok(SecretOutput {
+        version_id: Some(token.to_owned()),
+        ..named(existing)
+    })
 }
 
 fn refused(existing: &SecretRecord) -> Error {
@@ -120,7 +141,10 @@ fn refused(existing: &SecretRecord) -> Error {
             "You can't create this secret because a secret with this name is already scheduled for deletion.",
         );
     }
-    exists(format!("The operation failed because the secret {} already exists.", existing.name))
+    exists(format!(
+        "The operation failed because the secret {} already exists.",
+        existing.name
+    ))
 }
 
 pub(super) fn named(secret: &SecretRecord) -> SecretOutput {
@@ -141,8 +165,12 @@ pub(super) fn put_secret_value(
     let missing = || invalid_request("You must provide either SecretString or SecretBinary.");
     let value = value.ok_or_else(missing)?;
     let mut secret = secret::living(tx, context, &input.secret_id)?;
-    let token = input.client_request_token.unwrap_or_else(|| context.ids.uuid());
-    let stages = input.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
+    let token = input
+        .client_request_token
+        .unwrap_or_else(|| context.ids.uuid());
+    let stages = input
+        .version_stages
+        .unwrap_or_else(|| vec![CURRENT.to_owned()]);
     version::add(tx, context, &mut secret, &token, &value, &stages)?;
     Ok(SecretOutput {
         version_stages: Some(secret.stages_of(&token)),
@@ -171,9 +199,21 @@ pub(super) fn update_secret(
     let Some(value) = value else {
         return Ok(named(&secret));
     };
-    let token = input.client_request_token.unwrap_or_else(|| context.ids.uuid());
-    version::add(tx, context, &mut secret, &token, &value, &[CURRENT.to_owned()])?;
-    Ok(SecretOutput { version_id: Some(token), ..named(&secret) })
+    let token = input
+        .client_request_token
+        .unwrap_or_else(|| context.ids.uuid());
+    version::add(
+        tx,
+        context,
+        &mut secret,
+        &token,
+        &value,
+        &[CURRENT.to_owned()],
+    )?;
+    Ok(SecretOutput {
+        version_id: Some(token),
+        ..named(&secret)
+    })
 }
 
 /// The versions in use are sealed anew under the new key; deprecated ones stay under theirs.
@@ -189,7 +229,9 @@ fn change_key(
     secret.kms_key_id = key;
     for mut version in version::all(tx, secret)? {
         let stages = secret.stages_of(&version.id);
-        let in_use = stages.iter().any(|stage| [CURRENT, PENDING, PREVIOUS].contains(&stage.as_str()));
+        let in_use = stages
+            .iter()
+            .any(|stage| [CURRENT, PENDING, PREVIOUS].contains(&stage.as_str()));
         let Some(sealed) = version.value.as_ref().filter(|_| in_use) else {
             continue;
         };

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use super::api::{RotateInput, RotationRules, SecretInput, SecretOutput};
 use super::error::{invalid_parameter, invalid_request};
 use super::put::named;
+use super::secret;
 use super::state::{Rotation, SecretRecord, VERSIONS, VersionRecord};
 use super::version::{self, CURRENT, PENDING};
-use super::secret;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::iam;
@@ -40,9 +40,16 @@ pub(super) fn rotate_secret(
         let input: RotateInput = request.decode()?;
         let (secret, function) = engine.read(|tx| asked(tx, &context, &input))?;
         let dry = json!({ "FunctionName": function, "InvocationType": "DryRun" });
-        let allowed = engine.call(as_service(&context, &secret), "lambda", "Invoke", Request::new(dry));
+        let allowed = engine.call(
+            as_service(&context, &secret),
+            "lambda",
+            "Invoke",
+            Request::new(dry),
+        );
         allowed.await.map_err(|_| not_invocable())?;
-        let begun = engine.write(move |tx| Ok(begin(tx, &context, &input, function))).await?;
+        let begun = engine
+            .write(move |tx| Ok(begin(tx, &context, &input, function)))
+            .await?;
         Reply::of(&begun?)
     })
 }
@@ -55,12 +62,18 @@ fn asked(tx: &Tx<'_>, context: &Context, input: &RotateInput) -> Result<(SecretR
     };
     iam::authorise(tx, context, &[access])?;
     if input.external_secret_rotation_role_arn.is_some() {
-        return Err(Error::not_implemented("secretsmanager: managed external secrets"));
+        return Err(Error::not_implemented(
+            "secretsmanager: managed external secrets",
+        ));
     }
     let secret = secret::living(tx, context, &input.secret_id)?;
-    let known = secret.rotation.as_ref().map(|rotation| rotation.function_arn.clone());
+    let known = secret
+        .rotation
+        .as_ref()
+        .map(|rotation| rotation.function_arn.clone());
     let function = input.rotation_lambda_arn.clone().or(known);
-    let missing = || invalid_request("No Lambda rotation function ARN is associated with this secret.");
+    let missing =
+        || invalid_request("No Lambda rotation function ARN is associated with this secret.");
     Ok((secret, function.ok_or_else(missing)?))
 }
 
@@ -88,10 +101,14 @@ fn begin(
         let message = "A previous rotation isn't complete. That rotation will be reattempted.";
         return Err(invalid_request(message));
     }
-    let rules = input.rotation_rules.clone().unwrap_or_else(|| rules_of(secret.rotation.as_ref()));
+    let rules = input
+        .rotation_rules
+        .clone()
+        .unwrap_or_else(|| rules_of(secret.rotation.as_ref()));
     let interval_s = interval_s(&rules)?;
     cancel_next(tx, secret.rotation.as_ref())?;
-    let next = interval_s.map(|interval_s| emit_schedule(tx, context.now.plus_s(interval_s), &secret));
+    let next =
+        interval_s.map(|interval_s| emit_schedule(tx, context.now.plus_s(interval_s), &secret));
     secret.rotation = Some(Rotation {
         enabled: true,
         function_arn: function,
@@ -100,10 +117,16 @@ fn begin(
         duration: rules.duration,
         next: next.transpose()?,
     });
-    let token = input.client_request_token.clone().unwrap_or_else(|| context.ids.uuid());
+    let token = input
+        .client_request_token
+        .clone()
+        .unwrap_or_else(|| context.ids.uuid());
     let test_only = input.rotate_immediately == Some(false);
     start(tx, context, &mut secret, &token, test_only)?;
-    Ok(SecretOutput { version_id: Some(token), ..named(&secret) })
+    Ok(SecretOutput {
+        version_id: Some(token),
+        ..named(&secret)
+    })
 }
 
 /// The version of a rotation that has begun and not ended.
@@ -160,8 +183,12 @@ fn rate_s(expression: &str) -> Result<i64> {
         return Err(Error::not_implemented("secretsmanager: cron expressions"));
     }
     let invalid = || invalid_parameter("The schedule expression is not valid.");
-    let rate = expression.strip_prefix("rate(").and_then(|rate| rate.strip_suffix(')'));
-    let (count, unit) = rate.and_then(|rate| rate.split_once(' ')).ok_or_else(invalid)?;
+    let rate = expression
+        .strip_prefix("rate(")
+        .and_then(|rate| rate.strip_suffix(')'));
+    let (count, unit) = rate
+        .and_then(|rate| rate.split_once(' '))
+        .ok_or_else(invalid)?;
     let count: u32 = count.parse().map_err(|_| invalid())?;
     match unit.trim() {
         "hour" | "hours" if count >= 4 => Ok(i64::from(count) * HOUR_S),
@@ -196,7 +223,11 @@ fn emit_schedule(
     due: Timestamp,
     secret: &SecretRecord,
 ) -> Result<outbox::EntryId> {
-    Ok(outbox::emit(tx, due, timer(secret, "schedule", Value::Null))?)
+    Ok(outbox::emit(
+        tx,
+        due,
+        timer(secret, "schedule", Value::Null),
+    )?)
 }
 
 pub(super) fn cancel_next(tx: &mut Tx<'_>, rotation: Option<&Rotation>) -> Result<()> {
@@ -220,7 +251,10 @@ pub(super) fn cancel_rotate_secret(
     }
     secret::save(tx, &secret)?;
     let pending = secret.stages.get(PENDING).cloned();
-    Ok(SecretOutput { version_id: pending, ..named(&secret) })
+    Ok(SecretOutput {
+        version_id: pending,
+        ..named(&secret)
+    })
 }
 
 /// The interval has passed: the next rotation begins, and the one after it is set.
@@ -235,13 +269,20 @@ pub(super) fn deliver_schedule(
         return Ok(());
     };
     let rules = rules_of(secret.rotation.as_ref());
-    let Some(rotation) = secret.rotation.as_mut().filter(|rotation| rotation.next == Some(entry.id)) else {
+    let Some(rotation) = secret
+        .rotation
+        .as_mut()
+        .filter(|rotation| rotation.next == Some(entry.id))
+    else {
         return Ok(());
     };
     rotation.next = None;
     if let Some(interval_s) = interval_s(&rules)? {
         let next = emit_schedule(tx, entry.id.due.plus_s(interval_s), &secret)?;
-        secret.rotation = secret.rotation.map(|rotation| Rotation { next: Some(next), ..rotation });
+        secret.rotation = secret.rotation.map(|rotation| Rotation {
+            next: Some(next),
+            ..rotation
+        });
     }
     let token = unfinished(&secret).unwrap_or_else(|| context.ids.uuid());
     start(tx, context, &mut secret, &token, false)
@@ -262,13 +303,19 @@ pub(super) async fn deliver(
         secret.deleted.is_none() && secret.stages.get(PENDING).is_some_and(|at| *at == token)
     });
     let Some(secret) = meant else {
-        return engine.write(move |tx| Ok(outbox::finish(tx, entry.id)?)).await;
+        return engine
+            .write(move |tx| Ok(outbox::finish(tx, entry.id)?))
+            .await;
     };
     let steps: &[&str] = if test_only { &TEST_ONLY } else { &STEPS };
     let succeeded = run_steps(engine, &context, &secret, &token, steps).await;
     let now = engine.clock.now();
     engine
-        .write(move |tx| settle(tx, &context, entry, &subject, &token, test_only, now, succeeded))
+        .write(move |tx| {
+            settle(
+                tx, &context, entry, &subject, &token, test_only, now, succeeded,
+            )
+        })
         .await
 }
 
@@ -283,27 +330,40 @@ async fn run_steps(
         return false;
     };
     for step in steps {
-        let payload = json!({ "Step": step, "SecretId": secret.arn(), "ClientRequestToken": token });
+        let payload =
+            json!({ "Step": step, "SecretId": secret.arn(), "ClientRequestToken": token });
         let invoke = json!({
             "FunctionName": rotation.function_arn,
             "Payload": BASE64_STANDARD.encode(payload.to_string()),
         });
         let context = as_service(context, secret);
-        let invoked = engine.call(context.clone(), "lambda", "Invoke", Request::new(invoke)).await;
+        let invoked = engine
+            .call(context.clone(), "lambda", "Invoke", Request::new(invoke))
+            .await;
         let failure = match invoked {
             Ok(reply) => reply.output.get("FunctionError").map(Value::to_string),
             Err(error) => Some(error.to_string()),
         };
         if let Some(failure) = failure {
-            tracing::warn!(secret = secret.name, step, failure, "a rotation step failed");
-            context.trace.note("rotation.failed", format!("{step}: {failure}"));
+            tracing::warn!(
+                secret = secret.name,
+                step,
+                failure,
+                "a rotation step failed"
+            );
+            context
+                .trace
+                .note("rotation.failed", format!("{step}: {failure}"));
             return false;
         }
     }
     true
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one delivery, put together once")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one delivery, put together once"
+)]
 fn settle(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -323,7 +383,9 @@ fn settle(
         tx.delete(VERSIONS, secret.version_key(token))?;
     } else if succeeded && is_current {
         secret.rotated = Some(now);
-        secret.stages.retain(|stage, at| stage != PENDING || at != token);
+        secret
+            .stages
+            .retain(|stage, at| stage != PENDING || at != token);
     } else if entry.attempts < ATTEMPTS_MAX {
         let due = now.plus_s(RETRY_S << entry.attempts);
         outbox::retry(tx, entry, due)?;
@@ -343,6 +405,9 @@ mod tests {
         assert_eq!(rate_s("rate(4 hours)"), Ok(4 * HOUR_S));
         assert!(rate_s("rate(3 hours)").is_err());
         assert!(rate_s("rate(ten days)").is_err());
-        assert_eq!(rate_s("cron(0 8 1 * ? *)").map_err(|error| error.status), Err(501));
+        assert_eq!(
+            rate_s("cron(0 8 1 * ? *)").map_err(|error| error.status),
+            Err(501)
+        );
     }
 }

@@ -60,7 +60,9 @@ pub(super) fn seal(
     };
     let bound = bound_to(secret, version);
     let key = kms::generate_data_key(tx, &context, &key, &bound).map_err(not_encrypted)?;
-    let sealed = key.plaintext.seal(&context.ids, &purpose(secret, version), value.bytes());
+    let sealed = key
+        .plaintext
+        .seal(&context.ids, &purpose(secret, version), value.bytes());
     Ok(SealedValue {
         data_key: ByteBuf::from(key.ciphertext),
         sealed: ByteBuf::from(sealed),
@@ -85,5 +87,7 @@ pub(super) fn open(
     if value.binary {
         return Ok(Value::Binary(opened));
     }
-    String::from_utf8(opened).map(Value::Text).map_err(|error| internal(error.to_string()))
+    String::from_utf8(opened)
+        .map(Value::Text)
+        .map_err(|error| internal(error.to_string()))
 }

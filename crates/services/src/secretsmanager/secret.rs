@@ -43,7 +43,11 @@ pub(super) fn any(tx: &Tx<'_>, context: &Context, id: &str) -> Result<SecretReco
 /// A secret that is not on its way to deletion.
 pub(super) fn living(tx: &Tx<'_>, context: &Context, id: &str) -> Result<SecretRecord> {
     let secret = any(tx, context, id)?;
-    if secret.deleted.is_some() { Err(marked_for_deletion()) } else { Ok(secret) }
+    if secret.deleted.is_some() {
+        Err(marked_for_deletion())
+    } else {
+        Ok(secret)
+    }
 }
 
 pub(super) fn save(tx: &mut Tx<'_>, secret: &SecretRecord) -> Result<()> {

@@ -19,13 +19,21 @@ pub(super) fn update_secret_version_stage(
 ) -> Result<SecretOutput> {
     let mut secret = secret::living(tx, context, &input.secret_id)?;
     let stage = input.version_stage;
-    for id in [&input.remove_from_version_id, &input.move_to_version_id].into_iter().flatten() {
+    for id in [&input.remove_from_version_id, &input.move_to_version_id]
+        .into_iter()
+        .flatten()
+    {
         if tx.get(VERSIONS, secret.version_key(id))?.is_none() {
             return Err(no_value(format_args!("VersionId: {id}")));
         }
     }
     let present = secret.stages.get(&stage).cloned();
-    check_removal(&stage, present.as_deref(), &input.remove_from_version_id, &input.move_to_version_id)?;
+    check_removal(
+        &stage,
+        present.as_deref(),
+        &input.remove_from_version_id,
+        &input.move_to_version_id,
+    )?;
     match input.move_to_version_id {
         Some(version) => version::attach(&mut secret, &stage, &version),
         None => drop(secret.stages.remove(&stage)),

@@ -29,9 +29,16 @@ pub(super) fn asked(mut access: Access, tags: &[Tag], keys: &[String]) -> Access
     for tag in tags {
         access = access.condition(format!("aws:RequestTag/{}", tag.key), &tag.value);
     }
-    let named = tags.iter().map(|tag| tag.key.clone()).chain(keys.iter().cloned());
+    let named = tags
+        .iter()
+        .map(|tag| tag.key.clone())
+        .chain(keys.iter().cloned());
     let named: Vec<String> = named.collect();
-    if named.is_empty() { access } else { access.condition_values("aws:TagKeys", named) }
+    if named.is_empty() {
+        access
+    } else {
+        access.condition_values("aws:TagKeys", named)
+    }
 }
 
 /// Tags with new ones among them. Only CloudFormation sets those of AWS's own.
@@ -42,7 +49,9 @@ pub(super) fn added(
 ) -> Result<BTreeMap<String, String>> {
     let reserved = new.iter().any(|tag| tag.key.starts_with("aws:"));
     if reserved && context.via.as_deref() != Some("cloudformation") {
-        return Err(invalid_parameter("Tag keys can't begin with aws:, which is reserved."));
+        return Err(invalid_parameter(
+            "Tag keys can't begin with aws:, which is reserved.",
+        ));
     }
     tags.extend(new.iter().map(|tag| (tag.key.clone(), tag.value.clone())));
     if tags.len() <= TAGS_MAX {

@@ -12,13 +12,18 @@ async fn call(installation: &Installation, operation: &str, input: Value) -> Val
 }
 
 async fn refused(installation: &Installation, operation: &str, input: Value) -> String {
-    installation.refused("secretsmanager", operation, input).await
+    installation
+        .refused("secretsmanager", operation, input)
+        .await
 }
 
 async fn create(installation: &Installation) -> String {
     let input = json!({ "Name": "app/db", "SecretString": "one", "ClientRequestToken": FIRST });
     let created = call(installation, "CreateSecret", input).await;
-    assert_eq!((&created["Name"], &created["VersionId"]), (&json!("app/db"), &json!(FIRST)));
+    assert_eq!(
+        (&created["Name"], &created["VersionId"]),
+        (&json!("app/db"), &json!(FIRST))
+    );
     created["ARN"].as_str().expect("an ARN").to_owned()
 }
 
@@ -50,7 +55,10 @@ async fn labels_follow_the_current_version_and_tokens_are_idempotent() {
         );
     }
     let previous = json!({ "SecretId": "app/db", "VersionStage": "AWSPREVIOUS" });
-    assert_eq!(call(&installation, "GetSecretValue", previous).await["SecretString"], "one");
+    assert_eq!(
+        call(&installation, "GetSecretValue", previous).await["SecretString"],
+        "one"
+    );
     let both = json!({ "SecretId": "app/db", "VersionStage": "AWSCURRENT", "VersionId": FIRST });
     assert_eq!(
         refused(&installation, "GetSecretValue", both).await,
@@ -62,7 +70,12 @@ async fn labels_follow_the_current_version_and_tokens_are_idempotent() {
         "RemoveFromVersionId": SECOND, "MoveToVersionId": FIRST,
     });
     call(&installation, "UpdateSecretVersionStage", back).await;
-    let described = call(&installation, "DescribeSecret", json!({ "SecretId": "app/db" })).await;
+    let described = call(
+        &installation,
+        "DescribeSecret",
+        json!({ "SecretId": "app/db" }),
+    )
+    .await;
     assert_eq!(
         described["VersionIdsToStages"],
         json!({ FIRST: ["AWSCURRENT"], SECOND: ["AWSPREVIOUS"] })
@@ -77,7 +90,11 @@ async fn a_secret_goes_when_its_window_has_passed_unless_it_is_restored() {
     create(&installation).await;
     let id = json!({ "SecretId": "app/db" });
     let short = json!({ "SecretId": "app/db", "RecoveryWindowInDays": 6 });
-    assert!(refused(&installation, "DeleteSecret", short).await.starts_with("400 InvalidParameterException"));
+    assert!(
+        refused(&installation, "DeleteSecret", short)
+            .await
+            .starts_with("400 InvalidParameterException")
+    );
     let window = json!({ "SecretId": "app/db", "RecoveryWindowInDays": 7 });
     call(&installation, "DeleteSecret", window.clone()).await;
     assert_eq!(
@@ -92,7 +109,10 @@ async fn a_secret_goes_when_its_window_has_passed_unless_it_is_restored() {
     );
     call(&installation, "RestoreSecret", id.clone()).await;
     installation.advance_s(8 * DAY_S).await;
-    assert_eq!(call(&installation, "GetSecretValue", id.clone()).await["SecretString"], "one");
+    assert_eq!(
+        call(&installation, "GetSecretValue", id.clone()).await["SecretString"],
+        "one"
+    );
     call(&installation, "DeleteSecret", window).await;
     installation.advance_s(7 * DAY_S).await;
     assert_eq!(
@@ -108,13 +128,24 @@ async fn a_secret_goes_when_its_window_has_passed_unless_it_is_restored() {
 #[tokio::test]
 async fn a_disabled_key_closes_the_secret_and_its_lists_stay_open() {
     let installation = Installation::new();
-    let key = installation.call("kms", "CreateKey", json!({})).await.expect("a key");
+    let key = installation
+        .call("kms", "CreateKey", json!({}))
+        .await
+        .expect("a key");
     let key = key["KeyMetadata"]["Arn"].clone();
     let input = json!({ "Name": "locked", "SecretString": "s", "KmsKeyId": key, "Description": "The Lock" });
     call(&installation, "CreateSecret", input).await;
     create(&installation).await;
-    installation.call("kms", "DisableKey", json!({ "KeyId": key })).await.expect("disabled");
-    let read = refused(&installation, "GetSecretValue", json!({ "SecretId": "locked" })).await;
+    installation
+        .call("kms", "DisableKey", json!({ "KeyId": key }))
+        .await
+        .expect("disabled");
+    let read = refused(
+        &installation,
+        "GetSecretValue",
+        json!({ "SecretId": "locked" }),
+    )
+    .await;
     assert!(read.starts_with("400 DecryptionFailure"), "{read}");
     let filter = json!({ "Filters": [{ "Key": "description", "Values": ["the l"] }] });
     let listed = call(&installation, "ListSecrets", filter).await;
@@ -122,10 +153,23 @@ async fn a_disabled_key_closes_the_secret_and_its_lists_stay_open() {
     let batch = json!({ "SecretIdList": ["app/db", "locked", "absent"] });
     let batch = call(&installation, "BatchGetSecretValue", batch).await;
     assert_eq!(batch["SecretValues"][0]["SecretString"], "one");
-    let codes: Vec<&Value> = batch["Errors"].as_array().unwrap().iter().map(|e| &e["ErrorCode"]).collect();
+    let codes: Vec<&Value> = batch["Errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| &e["ErrorCode"])
+        .collect();
     assert_eq!(codes, ["DecryptionFailure", "ResourceNotFoundException"]);
-    let versions = call(&installation, "ListSecretVersionIds", json!({ "SecretId": "app/db" })).await;
-    assert_eq!(versions["Versions"][0]["KmsKeyIds"], json!(["DefaultEncryptionKey"]));
+    let versions = call(
+        &installation,
+        "ListSecretVersionIds",
+        json!({ "SecretId": "app/db" }),
+    )
+    .await;
+    assert_eq!(
+        versions["Versions"][0]["KmsKeyIds"],
+        json!(["DefaultEncryptionKey"])
+    );
 }
 
 #[tokio::test]
@@ -140,7 +184,10 @@ async fn rotation_needs_a_function_that_may_be_invoked() {
     let function = "arn:aws:lambda:eu-west-1:111122223333:function:rotate";
     let absent = json!({ "SecretId": "app/db", "RotationLambdaARN": function });
     let answer = refused(&installation, "RotateSecret", absent).await;
-    assert!(answer.starts_with("400 AccessDeniedException Secrets Manager cannot invoke"), "{answer}");
+    assert!(
+        answer.starts_with("400 AccessDeniedException Secrets Manager cannot invoke"),
+        "{answer}"
+    );
     let described = call(&installation, "DescribeSecret", id).await;
     assert_eq!(described.get("RotationEnabled"), None);
 }

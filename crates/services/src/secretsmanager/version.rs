@@ -71,7 +71,9 @@ fn label(secret: &mut SecretRecord, version: &str, stages: &[String]) -> Result<
         attach(secret, CURRENT, version);
     }
     if secret.stages_of(version).len() > STAGES_MAX {
-        return Err(invalid_parameter("A version can have at most 20 staging labels."));
+        return Err(invalid_parameter(
+            "A version can have at most 20 staging labels.",
+        ));
     }
     Ok(())
 }

@@ -16,7 +16,11 @@ pub(super) fn delete_parameter(
     context: &Context,
     input: NameInput,
 ) -> Result<Nothing> {
-    if remove(tx, context, &input.name)? { Ok(Nothing {}) } else { Err(not_found()) }
+    if remove(tx, context, &input.name)? {
+        Ok(Nothing {})
+    } else {
+        Err(not_found())
+    }
 }
 
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameters.html>

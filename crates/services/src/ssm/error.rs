@@ -12,7 +12,9 @@ pub(super) fn not_found() -> Error {
 pub(super) fn version_not_found(name: &str, what: impl std::fmt::Display) -> Error {
     Error::new(
         "ParameterVersionNotFound",
-        format!("Systems Manager could not find {what} of {name}. Verify the version and try again."),
+        format!(
+            "Systems Manager could not find {what} of {name}. Verify the version and try again."
+        ),
     )
 }
 

@@ -24,7 +24,10 @@ pub(super) fn of_either_kind(older: Vec<Filter>, newer: Vec<Filter>) -> Vec<Filt
 
 pub(super) fn check(filters: &[Filter], asking: Asking) -> Result<()> {
     for (position, filter) in filters.iter().enumerate() {
-        if filters[..position].iter().any(|other| other.key == filter.key) {
+        if filters[..position]
+            .iter()
+            .any(|other| other.key == filter.key)
+        {
             return Err(invalid(format!(
                 "The following filter is duplicated in the request: {}. A request can contain only one \
                  occurrence of a specific filter.",
@@ -78,7 +81,10 @@ fn check_option(filter: &Filter) -> Result<()> {
 fn check_values(filter: &Filter) -> Result<()> {
     if filter.values.is_empty() && !filter.key.starts_with("tag:") {
         let message = "The following filter values are missing : null for filter key ";
-        return Err(Error::new("InvalidFilterValue", format!("{message}{}", filter.key)));
+        return Err(Error::new(
+            "InvalidFilterValue",
+            format!("{message}{}", filter.key),
+        ));
     }
     if filter.key == "Path" && filter.values.iter().any(|path| !path.starts_with('/')) {
         return Err(Error::validation(
@@ -92,7 +98,10 @@ fn check_values(filter: &Filter) -> Result<()> {
 /// The version that a label filter means.
 pub(super) fn by_label(parameter: &ParameterRecord, filters: &[Filter]) -> Option<u64> {
     let filter = filters.iter().find(|filter| filter.key == "Label")?;
-    filter.values.iter().find_map(|label| parameter.labels.get(label).copied())
+    filter
+        .values
+        .iter()
+        .find_map(|label| parameter.labels.get(label).copied())
 }
 
 pub(super) fn matches(
@@ -100,22 +109,37 @@ pub(super) fn matches(
     parameter: &ParameterRecord,
     version: &VersionRecord,
 ) -> bool {
-    filters.iter().all(|filter| matches_one(filter, parameter, version))
+    filters
+        .iter()
+        .all(|filter| matches_one(filter, parameter, version))
 }
 
 fn matches_one(filter: &Filter, parameter: &ParameterRecord, version: &VersionRecord) -> bool {
     let option = filter.option.as_deref();
-    let any = |text: &str| filter.values.iter().any(|value| compares(option, text, value));
+    let any = |text: &str| {
+        filter
+            .values
+            .iter()
+            .any(|value| compares(option, text, value))
+    };
     match filter.key.as_str() {
         "Name" => any(&parameter.name) || any(parameter.name.trim_start_matches('/')),
         "Type" => any(parameter.parameter_type.wire_name()),
         "KeyId" => version.key_id.as_deref().is_some_and(any),
         "Tier" => any(version.tier.wire_name()),
         "DataType" => any(&version.data_type),
-        "Label" => filter.values.iter().any(|label| parameter.labels.contains_key(label)),
-        "Path" => filter.values.iter().any(|path| lies_below(option, &parameter.name, path)),
+        "Label" => filter
+            .values
+            .iter()
+            .any(|label| parameter.labels.contains_key(label)),
+        "Path" => filter
+            .values
+            .iter()
+            .any(|path| lies_below(option, &parameter.name, path)),
         key => {
-            let value = key.strip_prefix("tag:").and_then(|key| parameter.tags.get(key));
+            let value = key
+                .strip_prefix("tag:")
+                .and_then(|key| parameter.tags.get(key));
             value.is_some_and(|value| filter.values.is_empty() || any(value))
         }
     }

@@ -70,12 +70,7 @@ pub(super) fn get_parameter(
     })
 }
 
-fn shown(
-    tx: &Tx<'_>,
-    context: &Context,
-    found: Found,
-    with_decryption: bool,
-) -> Result<Parameter> {
+fn shown(tx: &Tx<'_>, context: &Context, found: Found, with_decryption: bool) -> Result<Parameter> {
     let arn = found.arn(context);
     let value = sealing::open(tx, context, &arn, &found.version, with_decryption)?;
     Ok(Parameter {
@@ -115,11 +110,7 @@ pub(super) fn get_parameters(
     Ok(output)
 }
 
-pub(super) fn path_access(
-    _: &Tx<'_>,
-    context: &Context,
-    input: &PathInput,
-) -> Result<Vec<Access>> {
+pub(super) fn path_access(_: &Tx<'_>, context: &Context, input: &PathInput) -> Result<Vec<Access>> {
     refuse_public(&input.path)?;
     let arn = arn::regional(context, "ssm", format_args!("parameter{}", input.path));
     let recursive = if input.recursive { "true" } else { "false" };
@@ -144,7 +135,11 @@ pub(super) fn get_parameters_by_path(
             continue;
         };
         if filter::matches(&input.parameter_filters, &parameter, &version) {
-            matching.push(Found { parameter, version, selector: None });
+            matching.push(Found {
+                parameter,
+                version,
+                selector: None,
+            });
         }
     }
     let name = |found: &Found| found.parameter.name.clone();
@@ -180,7 +175,11 @@ pub(super) fn below(
     recursive: bool,
 ) -> Result<Vec<ParameterRecord>> {
     let path = path.trim_end_matches('/');
-    let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+    let prefix = if path.is_empty() {
+        String::new()
+    } else {
+        format!("{path}/")
+    };
     let beginning = parameters_of(context).beginning(prefix.as_bytes());
     let mut found = Vec::new();
     for pair in tx.prefix(PARAMETERS, beginning, Direction::Forward)? {

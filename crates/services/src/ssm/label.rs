@@ -26,7 +26,13 @@ pub(super) fn label_parameter_version(
     for label in valid {
         parameter.labels.insert(label, version);
     }
-    if parameter.labels.values().filter(|&&at| at == version).count() > LABELS_MAX {
+    if parameter
+        .labels
+        .values()
+        .filter(|&&at| at == version)
+        .count()
+        > LABELS_MAX
+    {
         return Err(Error::new(
             "ParameterVersionLabelLimitExceeded",
             "A parameter version can have maximum 10 labels.Move one or more labels to another version and try \

@@ -113,13 +113,10 @@ fn label_and_tag_operations() -> Vec<Operation> {
     ]
 }
 
-fn on_each(
-    tx: &Tx<'_>,
-    context: &Context,
-    action: &str,
-    names: &[String],
-) -> Result<Vec<Access>> {
-    let each = names.iter().map(|named| name::access(tx, context, action, named));
+fn on_each(tx: &Tx<'_>, context: &Context, action: &str, names: &[String]) -> Result<Vec<Access>> {
+    let each = names
+        .iter()
+        .map(|named| name::access(tx, context, action, named));
     Ok(each.collect::<Result<Vec<_>>>()?.concat())
 }
 
@@ -140,10 +137,20 @@ pub fn resolve_parameter(
     name: &str,
     with_decryption: bool,
 ) -> Result<ResolvedParameter> {
-    iam::authorise(tx, context, &name::access(tx, context, "ssm:GetParameters", name)?)?;
+    iam::authorise(
+        tx,
+        context,
+        &name::access(tx, context, "ssm:GetParameters", name)?,
+    )?;
     let found = get::find(tx, context, name)?;
     Ok(ResolvedParameter {
-        value: sealing::open(tx, context, &found.arn(context), &found.version, with_decryption)?,
+        value: sealing::open(
+            tx,
+            context,
+            &found.arn(context),
+            &found.version,
+            with_decryption,
+        )?,
         version: found.version.number,
         parameter_type: found.parameter.parameter_type.wire_name().into(),
     })

@@ -57,13 +57,19 @@ pub(super) fn parse(tx: &Tx<'_>, context: &Context, text: &str) -> Result<Named>
 
 fn split_selector(text: &str) -> Named {
     let Some((name, selector)) = text.split_once(':') else {
-        return Named { name: text.to_owned(), selector: None };
+        return Named {
+            name: text.to_owned(),
+            selector: None,
+        };
     };
     let selector = match selector.parse() {
         Ok(version) => Selector::Version(version),
         Err(_) => Selector::Label(selector.to_owned()),
     };
-    Named { name: name.to_owned(), selector: Some(selector) }
+    Named {
+        name: name.to_owned(),
+        selector: Some(selector),
+    }
 }
 
 pub(super) fn arn_of(context: &Context, name: &str) -> String {
@@ -102,23 +108,25 @@ pub(super) fn access_to(
 /// them absent would be a lie.
 pub(super) fn refuse_public(name: &str) -> Result<()> {
     if name.starts_with("/aws/") {
-        return Err(Error::not_implemented(format!("ssm: the public parameter {name}")));
+        return Err(Error::not_implemented(format!(
+            "ssm: the public parameter {name}"
+        )));
     }
     Ok(())
 }
 
-pub(super) fn load(
-    tx: &Tx<'_>,
-    context: &Context,
-    name: &str,
-) -> Result<Option<ParameterRecord>> {
+pub(super) fn load(tx: &Tx<'_>, context: &Context, name: &str) -> Result<Option<ParameterRecord>> {
     Ok(tx.load(PARAMETERS, parameter_key(context, name))?)
 }
 
 /// Refuses a name that a new parameter cannot have.
 pub(super) fn check_new(name: &str) -> Result<()> {
     let lower = name.to_ascii_lowercase();
-    if lower == "/aws" || lower == "/ssm" || lower.starts_with("/aws/") || lower.starts_with("/ssm/") {
+    if lower == "/aws"
+        || lower == "/ssm"
+        || lower.starts_with("/aws/")
+        || lower.starts_with("/ssm/")
+    {
         let message = format!("No access to reserved parameter name: {name}.");
         return Err(Error::access_denied(message));
     }
@@ -176,6 +184,9 @@ mod tests {
             assert_eq!(code(bad).as_deref(), Some("ValidationException"), "{bad}");
         }
         let deep = "/a".repeat(16);
-        assert_eq!(code(&deep).as_deref(), Some("HierarchyLevelLimitExceededException"));
+        assert_eq!(
+            code(&deep).as_deref(),
+            Some("HierarchyLevelLimitExceededException")
+        );
     }
 }

@@ -30,7 +30,12 @@ pub(super) fn access(tx: &Tx<'_>, context: &Context, input: &PutInput) -> Result
     let access = access.condition("ssm:Overwrite", overwrite);
     let tagged = tags::asked(access.clone(), &input.tags, &[]);
     let tagging = (!input.tags.is_empty()).then(|| {
-        let access = access_to(context, "ssm:AddTagsToResource", &input.name, parameter.as_ref());
+        let access = access_to(
+            context,
+            "ssm:AddTagsToResource",
+            &input.name,
+            parameter.as_ref(),
+        );
         tags::asked(access, &input.tags, &[])
     });
     Ok(std::iter::once(tagged).chain(tagging).collect())
@@ -46,9 +51,16 @@ pub(super) fn put_parameter(
         Some(parameter) => next(tx, context, &input, parameter)?,
         None => first(&input)?,
     };
-    let before = tx.load(VERSIONS, version_key(context, &input.name, parameter.latest - 1))?;
+    let before = tx.load(
+        VERSIONS,
+        version_key(context, &input.name, parameter.latest - 1),
+    )?;
     let version = version(tx, context, input, &parameter, before.as_ref())?;
-    tx.save(PARAMETERS, parameter_key(context, &parameter.name), &parameter)?;
+    tx.save(
+        PARAMETERS,
+        parameter_key(context, &parameter.name),
+        &parameter,
+    )?;
     let at = version_key(context, &parameter.name, version.number);
     tx.save(VERSIONS, at, &version)?;
     Ok(PutOutput {
@@ -94,7 +106,8 @@ fn check_pattern(pattern: Option<&str>, value: &str) -> Result<()> {
         return Ok(());
     };
     let expression = regex::Regex::new(&format!("^(?:{pattern})$")).map_err(|_| {
-        let message = format!("The request does not meet the regular expression requirement: {pattern}");
+        let message =
+            format!("The request does not meet the regular expression requirement: {pattern}");
         Error::new("InvalidAllowedPatternException", message)
     })?;
     if expression.is_match(value) {
@@ -149,7 +162,11 @@ fn next(
         ));
     }
     parameter.latest += 1;
-    if let Some(oldest) = parameter.latest.checked_sub(VERSIONS_MAX).filter(|&oldest| oldest > 0) {
+    if let Some(oldest) = parameter
+        .latest
+        .checked_sub(VERSIONS_MAX)
+        .filter(|&oldest| oldest > 0)
+    {
         refuse_labelled(&parameter, oldest)?;
         delete::version(tx, context, &parameter.name, oldest)?;
     }
@@ -181,7 +198,10 @@ fn version(
     let is_secure = parameter.parameter_type == ParameterType::SecureString;
     let key_id = is_secure.then(|| {
         let before = before.and_then(|before| before.key_id.clone());
-        input.key_id.or(before).unwrap_or_else(|| DEFAULT_KEY.into())
+        input
+            .key_id
+            .or(before)
+            .unwrap_or_else(|| DEFAULT_KEY.into())
     });
     let value = match &key_id {
         Some(key_id) => {
@@ -245,7 +265,10 @@ mod tests {
         let of = |asked, before, size| tier(asked, before, size).ok();
         assert_eq!(of(None, None, 4096), Some(Tier::Standard));
         assert_eq!(of(None, None, 4097), None);
-        assert_eq!(of(Some("Intelligent-Tiering"), None, 4097), Some(Tier::Advanced));
+        assert_eq!(
+            of(Some("Intelligent-Tiering"), None, 4097),
+            Some(Tier::Advanced)
+        );
         assert_eq!(of(None, Some(Tier::Advanced), 1), Some(Tier::Advanced));
         assert_eq!(of(Some("Standard"), Some(Tier::Advanced), 1), None);
         assert_eq!(of(Some("Advanced"), None, 8193), None);

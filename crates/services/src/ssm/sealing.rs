@@ -32,11 +32,14 @@ pub(super) fn seal(
     if key_id == DEFAULT_KEY {
         kms::aws_managed_key(tx, &context, "ssm")?;
     }
-    let sealed = match tier {
-        Tier::Standard => kms::encrypt(tx, &context, key_id, &bound_to(arn), value.as_bytes())
-            .map(|ciphertext| StoredValue::Encrypted { ciphertext: ByteBuf::from(ciphertext) }),
-        Tier::Advanced => envelop(tx, &context, arn, key_id, value),
-    };
+    let sealed =
+        match tier {
+            Tier::Standard => kms::encrypt(tx, &context, key_id, &bound_to(arn), value.as_bytes())
+                .map(|ciphertext| StoredValue::Encrypted {
+                    ciphertext: ByteBuf::from(ciphertext),
+                }),
+            Tier::Advanced => envelop(tx, &context, arn, key_id, value),
+        };
     sealed.map_err(|error| of_key(&context, error))
 }
 
@@ -48,7 +51,9 @@ fn envelop(
     value: &str,
 ) -> Result<StoredValue> {
     let key = kms::generate_data_key(tx, context, key_id, &bound_to(arn))?;
-    let sealed = key.plaintext.seal(&context.ids, arn.as_bytes(), value.as_bytes());
+    let sealed = key
+        .plaintext
+        .seal(&context.ids, arn.as_bytes(), value.as_bytes());
     Ok(StoredValue::Enveloped {
         data_key: ByteBuf::from(key.ciphertext),
         sealed: ByteBuf::from(sealed),

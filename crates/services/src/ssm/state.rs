@@ -57,9 +57,14 @@ pub(crate) struct VersionRecord {
 pub(crate) enum StoredValue {
     Plain(String),
     /// Encrypted by KMS itself, as standard parameters are.
-    Encrypted { ciphertext: ByteBuf },
+    Encrypted {
+        ciphertext: ByteBuf,
+    },
     /// Sealed under a data key, as advanced parameters are: they may exceed what KMS encrypts.
-    Enveloped { data_key: ByteBuf, sealed: ByteBuf },
+    Enveloped {
+        data_key: ByteBuf,
+        sealed: ByteBuf,
+    },
 }
 
 impl ParameterType {

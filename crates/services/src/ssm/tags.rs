@@ -34,9 +34,16 @@ pub(super) fn asked(mut access: Access, tags: &[Tag], keys: &[String]) -> Access
     for tag in tags {
         access = access.condition(format!("aws:RequestTag/{}", tag.key), &tag.value);
     }
-    let named = tags.iter().map(|tag| tag.key.clone()).chain(keys.iter().cloned());
+    let named = tags
+        .iter()
+        .map(|tag| tag.key.clone())
+        .chain(keys.iter().cloned());
     let named: Vec<String> = named.collect();
-    if named.is_empty() { access } else { access.condition_values("aws:TagKeys", named) }
+    if named.is_empty() {
+        access
+    } else {
+        access.condition_values("aws:TagKeys", named)
+    }
 }
 
 pub(super) fn added(
@@ -53,7 +60,14 @@ pub(super) fn added(
 
 fn existing(tx: &Tx<'_>, context: &Context, named: &str) -> Result<ParameterRecord> {
     let name = parse(tx, context, named)?.name;
-    let missing = || Error::new("InvalidResourceId", format!("The resource ID \"{name}\" is not valid. Verify that the ID exists and try again."));
+    let missing = || {
+        Error::new(
+            "InvalidResourceId",
+            format!(
+                "The resource ID \"{name}\" is not valid. Verify that the ID exists and try again."
+            ),
+        )
+    };
     load(tx, context, &name)?.ok_or_else(missing)
 }
 
@@ -64,7 +78,11 @@ pub(super) fn add_tags_to_resource(
 ) -> Result<Nothing> {
     let mut parameter = existing(tx, context, &input.resource_id)?;
     parameter.tags = added(parameter.tags, &input.tags)?;
-    tx.save(PARAMETERS, parameter_key(context, &parameter.name), &parameter)?;
+    tx.save(
+        PARAMETERS,
+        parameter_key(context, &parameter.name),
+        &parameter,
+    )?;
     Ok(Nothing {})
 }
 
@@ -74,8 +92,14 @@ pub(super) fn remove_tags_from_resource(
     input: TagsInput,
 ) -> Result<Nothing> {
     let mut parameter = existing(tx, context, &input.resource_id)?;
-    parameter.tags.retain(|key, _| !input.tag_keys.contains(key));
-    tx.save(PARAMETERS, parameter_key(context, &parameter.name), &parameter)?;
+    parameter
+        .tags
+        .retain(|key, _| !input.tag_keys.contains(key));
+    tx.save(
+        PARAMETERS,
+        parameter_key(context, &parameter.name),
+        &parameter,
+    )?;
     Ok(Nothing {})
 }
 
@@ -85,6 +109,11 @@ pub(super) fn list_tags_for_resource(
     input: TagsInput,
 ) -> Result<TagListOutput> {
     let parameter = existing(tx, context, &input.resource_id)?;
-    let tags = parameter.tags.into_iter().map(|(key, value)| Tag { key, value });
-    Ok(TagListOutput { tag_list: tags.collect() })
+    let tags = parameter
+        .tags
+        .into_iter()
+        .map(|(key, value)| Tag { key, value });
+    Ok(TagListOutput {
+        tag_list: tags.collect(),
+    })
 }

@@ -163,7 +163,6 @@ fn check_built(input: &PutIntegrationInput) -> Result<()> {
         (streamed, "responseTransferMode STREAM"),
         (input.tls_config.is_some(), "tlsConfig"),
         (!input.cache_key_parameters.is_empty(), "cacheKeyParameters"),
-        (input.kind.starts_with("HTTP"), "type HTTP and HTTP_PROXY"),
     ];
     match missing.iter().find(|(asked, _)| *asked) {
         Some((_, what)) => Err(Error::not_implemented(format!(

@@ -4,7 +4,7 @@ use super::super::state::Integration;
 use super::integrate::Outgoing;
 use super::log::ExecutionLog;
 use super::mapping::Answered;
-use super::{Call, Failure, lambda_backend, service_backend};
+use super::{Call, Failure, http_backend, lambda_backend, service_backend};
 
 pub(super) async fn send(
     call: &Call<'_>,
@@ -14,6 +14,7 @@ pub(super) async fn send(
 ) -> Result<Answered, Failure> {
     match integration.kind.as_str() {
         "MOCK" => mock(&outgoing),
+        "HTTP" => http_backend::send(call, integration, outgoing, log).await,
         "AWS" => {
             let uri = with_stage_variables(call, integration.uri.as_deref().unwrap_or_default());
             match lambda_backend::function_of(&uri) {

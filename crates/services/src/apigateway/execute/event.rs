@@ -82,7 +82,7 @@ pub(super) fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn headers(call: &Call<'_>) -> Vec<(String, String)> {
+pub(super) fn headers(call: &Call<'_>) -> Vec<(String, String)> {
     let request = &call.request;
     let mut headers: Vec<(String, String)> = request
         .headers

@@ -8,7 +8,7 @@ use crate::http::HttpReply;
 use super::super::state::{Integration, IntegrationResponse};
 use super::log::ExecutionLog;
 use super::mapping::{self, Answered};
-use super::{Call, Failure, backend, content, variables, vtl};
+use super::{Call, Failure, backend, content, http_backend, variables, vtl};
 
 /// A request as the integration gets it.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,9 @@ pub(super) async fn answer(
 ) -> Result<HttpReply, Failure> {
     let mut context = variables::of(call);
     let outgoing = request(call, integration, &mut context, log)?;
+    if integration.kind == "HTTP_PROXY" {
+        return http_backend::pass(call, integration, outgoing, log).await;
+    }
     let answered = backend::send(call, integration, outgoing, log).await?;
     let selected = select(integration, &answered).ok_or_else(|| {
         log.line("Execution failed due to configuration error: No match for output mapping and no default endpoint response mapping configured. Endpoint Response Status Code: ".to_owned() + &answered.status.to_string());

@@ -10,6 +10,7 @@ mod backend;
 mod content;
 mod event;
 mod failure;
+mod http_backend;
 mod integrate;
 mod keys;
 mod lambda_backend;

@@ -166,7 +166,7 @@ const REMAPPED: [&str; 15] = [
     "www-authenticate",
 ];
 
-fn shown_name(name: &str) -> String {
+pub(super) fn shown_name(name: &str) -> String {
     let remapped = REMAPPED
         .iter()
         .any(|known| known.eq_ignore_ascii_case(name));

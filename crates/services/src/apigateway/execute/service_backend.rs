@@ -177,7 +177,7 @@ fn query(target: &Target<'_>, outgoing: &Outgoing) -> String {
     format!("{joint}{}", encoded.join("&"))
 }
 
-fn encode_part(text: &str) -> String {
+pub(super) fn encode_part(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

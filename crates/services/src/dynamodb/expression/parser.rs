@@ -13,7 +13,8 @@ use super::{Comparator, Condition, Kind, Operand};
 use crate::error::{Error, Result};
 
 const SIZE_MAX_BYTES: usize = 4096;
-const DEPTH_MAX: usize = 200;
+/// Half a megabyte of stack carries this, unoptimised.
+const DEPTH_MAX: usize = 64;
 const OPERATORS_MAX: usize = 300;
 const IN_OPERANDS_MAX: usize = 100;
 const PATH_DEPTH_MAX: usize = 32;
@@ -92,10 +93,12 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn note(&mut self, fault: Fault, text: String) {
+        // Key conditions report what comes first; elsewhere the graver fault wins.
+        let in_order = self.kind == Kind::KeyCondition;
         if self
             .fault
             .as_ref()
-            .is_none_or(|(present, _)| fault < *present)
+            .is_none_or(|(present, _)| !in_order && fault < *present)
         {
             self.fault = Some((fault, text));
         }

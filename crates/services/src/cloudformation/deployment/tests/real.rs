@@ -265,3 +265,34 @@ async fn a_custom_resource_is_asked_answered_replaced_and_deleted() {
     let reasons = failures(&installation, &stack).await;
     assert!(reasons[0].contains("Message returned: no"), "{reasons:?}");
 }
+
+#[tokio::test]
+async fn a_deployment_may_do_what_its_role_may_and_no_more() {
+    let installation = Installation::new();
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "cloudformation.amazonaws.com" } }] });
+    let role = json!({ "RoleName": "deployer", "AssumeRolePolicyDocument": trust.to_string() });
+    installation.call("iam", "CreateRole", role).await.expect("a role");
+    let allowed = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:TagResource", "logs:DeleteLogGroup"], "Resource": "*" }] });
+    let policy = json!({ "RoleName": "deployer", "PolicyName": "logs", "PolicyDocument": allowed.to_string() });
+    installation.call("iam", "PutRolePolicy", policy).await.expect("a policy");
+    let template = json!({ "Resources": {
+        "Group": { "Type": "AWS::Logs::LogGroup", "Properties": {} },
+        "Kept": { "Type": "AWS::Logs::LogGroup", "Properties": { "RetentionInDays": 1 } },
+    } });
+    let order = json!({
+        "StackName": "narrow",
+        "TemplateBody": template.to_string(),
+        "RoleARN": "arn:aws:iam::111122223333:role/deployer",
+    });
+    installation.call("cloudformation", "CreateStack", order).await.expect("taken");
+    let stack = settle(&installation).await;
+    assert_eq!(stack["StackStatus"], "ROLLBACK_COMPLETE");
+    let failures = failures(&installation, &stack).await;
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0].contains("is not authorized to perform: logs:PutRetentionPolicy"), "{failures:?}");
+    assert!(failures[0].contains("HandlerErrorCode: AccessDenied"), "{failures:?}");
+    let groups = installation.call("logs", "DescribeLogGroups", json!({})).await.expect("the list");
+    assert_eq!(groups["logGroups"], json!([]));
+}

@@ -1,0 +1,85 @@
+//! Requests that leave the engine: HTTP integrations, to this machine and nowhere else.
+//!
+//! A name is resolved once and the connection goes to the very address that was checked, so no name can
+//! mean this machine at first and another one afterwards.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use cumulet_services::http::{HttpReply, HttpRequest};
+use cumulet_services::runner::FetchError;
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+const ANSWER_BYTES_MAX: usize = 10 << 20;
+
+pub(super) async fn fetch(url: String, request: HttpRequest) -> Result<HttpReply, FetchError> {
+    let uri: Uri = url.parse().map_err(|_| FetchError::Unreachable)?;
+    if uri.scheme_str() != Some("http") {
+        return Err(not_let_out(&url));
+    }
+    let address = address(&uri, &url).await?;
+    let outgoing = outgoing(&uri, request).ok_or(FetchError::Unreachable)?;
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.map_err(|_| FetchError::Unreachable)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|_| FetchError::Unreachable)?;
+    let connection = tokio::spawn(connection);
+    let answered = sender.send_request(outgoing).await;
+    let reply = match answered {
+        Ok(response) => reply(response).await,
+        Err(_) => Err(FetchError::Unreachable),
+    };
+    connection.abort();
+    reply
+}
+
+fn not_let_out(url: &str) -> FetchError {
+    FetchError::NotLetOut(format!(
+        "requests to {url}: only http endpoints on this machine are let out"
+    ))
+}
+
+async fn address(uri: &Uri, url: &str) -> Result<SocketAddr, FetchError> {
+    let host = uri.host().ok_or(FetchError::Unreachable)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = uri.port_u16().unwrap_or(80);
+    let found = tokio::net::lookup_host((host, port)).await;
+    let mut found = found.map_err(|_| not_let_out(url))?;
+    let local = found.find(|address| address.ip().is_loopback());
+    local.ok_or_else(|| not_let_out(url))
+}
+
+fn outgoing(uri: &Uri, request: HttpRequest) -> Option<Request<Full<Bytes>>> {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let mut outgoing = Request::builder()
+        .method(request.method.as_str())
+        .uri(target)
+        .header(http::header::HOST, uri.authority()?.as_str());
+    for (name, value) in &request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        if name != http::header::HOST && name != http::header::CONTENT_LENGTH {
+            outgoing = outgoing.header(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+        }
+    }
+    outgoing.body(Full::new(request.body)).ok()
+}
+
+async fn reply(response: Response<Incoming>) -> Result<HttpReply, FetchError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = head.headers.iter();
+    Ok(HttpReply {
+        status: head.status.as_u16(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
+        body: body.map_err(|_| FetchError::Unreachable)?.to_bytes(),
+    })
+}
