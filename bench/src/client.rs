@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use cumulet_wire::sigv4::{Credentials, Signer};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::header::{CONNECTION, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -44,8 +45,11 @@ impl Answer {
     }
 }
 
+/// A connection that is opened again only after a server that closes (moto does, after every answer).
 pub(crate) struct Connection {
+    address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
+    closing: bool,
 }
 
 impl Connection {
@@ -54,12 +58,19 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender })
+        let closing = false;
+        Ok(Self { address, sender, closing })
     }
 
     pub(crate) async fn send(&mut self, request: &Prepared) -> Outcome<Answer> {
-        self.sender.ready().await?;
-        let (head, body) = self.sender.send_request(request.clone()).await?.into_parts();
+        if self.closing || self.sender.ready().await.is_err() {
+            *self = Self::open(self.address).await?;
+        }
+        let response = self.sender.send_request(request.clone()).await?;
+        let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+        let old = response.version() < Version::HTTP_11;
+        self.closing = old || response.headers().get(CONNECTION).is_some_and(close);
+        let (head, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Answer {
             status: head.status,
@@ -106,7 +117,7 @@ fn unsigned(address: SocketAddr, call: &Call<'_>) -> Outcome<http::request::Part
     let mut request = Request::builder()
         .method(call.method.clone())
         .uri(call.path)
-        .header(http::header::HOST, address.to_string());
+        .header(HOST, address.to_string());
     for (name, value) in call.headers {
         request = request.header(*name, *value);
     }

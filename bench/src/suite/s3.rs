@@ -47,7 +47,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     let mut figures = Vec::new();
     for (size_name, size_bytes) in SIZES {
         let raw = bench.folder("raw-")?;
-        // Gets come after the puts that they read.
+        seed(&programs, &raw, size_name, size_bytes).await?;
         for method in [Method::PUT, Method::GET] {
             for connections in CONNECTIONS {
                 let method = method.clone();
@@ -62,6 +62,33 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         }
     }
     Ok(figures)
+}
+
+/// Every object once, uncounted: a slow program may not get round to all of them before they are read.
+async fn seed(
+    programs: &Programs,
+    raw: &Path,
+    size_name: &'static str,
+    size_bytes: usize,
+) -> Outcome<()> {
+    let case = Case {
+        method: Method::PUT,
+        size_name,
+        size_bytes,
+        connections: 1,
+    };
+    let bare = &programs.bare;
+    let mut requests = vec![(bare, case.unsigned(bare.address)?)];
+    for server in std::iter::once(&programs.engine).chain(&programs.moto) {
+        requests.push((server, case.signed(server.address)?));
+    }
+    for (server, requests) in &requests {
+        for request in requests {
+            once(server.address, request).await?.ok()?;
+        }
+    }
+    (0..OBJECTS).try_for_each(|number| write_file(&raw.join(number.to_string()), &case.body()))?;
+    Ok(())
 }
 
 impl Case {

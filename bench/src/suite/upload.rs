@@ -167,7 +167,8 @@ async fn outputs(address: SocketAddr) -> Outcome<Vec<Value>> {
     while asked.elapsed() < DEPLOY_LIMIT {
         let input = json!({ "StackName": STACK }).to_string();
         let answer = once(address, &signed(address, &call, input.into())?).await?;
-        let stack = answer.json().unwrap_or_default()["Stacks"][0].take();
+        // Until the deployment begins there is no such stack.
+        let stack = answer.json().unwrap_or_default()["Stacks"].get(0).cloned().unwrap_or_default();
         status = stack["StackStatus"].as_str().map_or(status, str::to_owned);
         match status.as_str() {
             "CREATE_COMPLETE" => return Ok(stack["Outputs"].as_array().cloned().unwrap_or_default()),
@@ -219,7 +220,7 @@ async fn chill(address: SocketAddr, turn: usize) -> Outcome<()> {
         headers: &[],
     };
     let get = signed(address, &call(Method::GET), Bytes::new())?;
-    let mut environment = once(address, &get).await?.ok()?.json()?["Environment"].take();
+    let mut environment = once(address, &get).await?.ok()?.json()?["Environment"].clone();
     environment["Variables"]["BENCH_TURN"] = turn.to_string().into();
     let change = json!({ "Environment": environment }).to_string();
     once(address, &signed(address, &call(Method::PUT), change.into())?).await?.ok()?;
