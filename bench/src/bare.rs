@@ -50,7 +50,12 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let answered = bare.respond(request).await;
     let (status, body) = answered.map_or_else(
-        |error| (StatusCode::INTERNAL_SERVER_ERROR, Bytes::from(error.to_string())),
+        |error| {
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Bytes::from(error.to_string()),
+            )
+        },
         |body| (StatusCode::OK, body),
     );
     let mut response = Response::new(Full::new(body));
@@ -61,7 +66,11 @@ async fn answer(
 impl Bare {
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Outcome<Bytes> {
         let (head, body) = request.into_parts();
-        let file = head.uri.path().strip_prefix("/files/").map(|name| self.directory.join(name));
+        let file = head
+            .uri
+            .path()
+            .strip_prefix("/files/")
+            .map(|name| self.directory.join(name));
         match (head.method, file) {
             (Method::PUT, Some(file)) => {
                 let bytes = body.collect().await?.to_bytes();
@@ -69,7 +78,9 @@ impl Bare {
                 Ok(Bytes::new())
             }
             (Method::GET, Some(file)) => {
-                Ok(tokio::task::spawn_blocking(move || std::fs::read(file)).await??.into())
+                Ok(tokio::task::spawn_blocking(move || std::fs::read(file))
+                    .await??
+                    .into())
             }
             (Method::POST, None) => self.item(&body.collect().await?.to_bytes()),
             _ => Ok(Bytes::from_static(b"{}")),
@@ -83,7 +94,10 @@ impl Bare {
         if input.get("Item").is_some() {
             let item = input["Item"].take();
             let key = item["pk"]["S"].as_str().unwrap_or_default().to_owned();
-            self.items.write().map_err(|_| poisoned(()))?.insert(key, item);
+            self.items
+                .write()
+                .map_err(|_| poisoned(()))?
+                .insert(key, item);
             return Ok(Bytes::from_static(b"{}"));
         }
         let key = input["Key"]["pk"]["S"].as_str().unwrap_or_default();

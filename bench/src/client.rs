@@ -59,7 +59,11 @@ impl Connection {
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let closing = false;
-        Ok(Self { address, sender, closing })
+        Ok(Self {
+            address,
+            sender,
+            closing,
+        })
     }
 
     pub(crate) async fn send(&mut self, request: &Prepared) -> Outcome<Answer> {
@@ -126,7 +130,10 @@ fn unsigned(address: SocketAddr, call: &Call<'_>) -> Outcome<http::request::Part
 
 /// For what takes no signature: health, and an API without authorizer.
 pub(crate) fn anonymous(address: SocketAddr, call: &Call<'_>, body: Bytes) -> Outcome<Prepared> {
-    Ok(Request::from_parts(unsigned(address, call)?, Full::new(body)))
+    Ok(Request::from_parts(
+        unsigned(address, call)?,
+        Full::new(body),
+    ))
 }
 
 /// An operation of DynamoDB.
@@ -145,7 +152,12 @@ pub(crate) fn dynamodb(address: SocketAddr, operation: &str, input: &Value) -> O
 }
 
 /// An operation of S3 on a bucket or an object.
-pub(crate) fn s3(address: SocketAddr, method: Method, path: &str, body: Bytes) -> Outcome<Prepared> {
+pub(crate) fn s3(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Outcome<Prepared> {
     let call = Call {
         service: "s3",
         method,

@@ -38,7 +38,11 @@ struct Beside {
 
 impl Figure {
     pub(crate) fn new(suite: &'static str, name: &str, unit: &'static str, ours: f64) -> Self {
-        let better = if unit.ends_with("/s") { Better::Higher } else { Better::Lower };
+        let better = if unit.ends_with("/s") {
+            Better::Higher
+        } else {
+            Better::Lower
+        };
         Self {
             suite,
             name: name.to_owned(),
@@ -61,7 +65,11 @@ impl Figure {
 
     pub(crate) fn beside_with(mut self, name: &str, value: f64, detail: &str) -> Self {
         let (name, detail) = (name.to_owned(), detail.to_owned());
-        self.beside.push(Beside { name, value, detail });
+        self.beside.push(Beside {
+            name,
+            value,
+            detail,
+        });
         self
     }
 
@@ -119,8 +127,9 @@ pub(crate) fn print_json(figures: &[Figure]) {
 
 pub(crate) fn print_table(figures: &[Figure]) {
     let heading = ["figure", "cumulet", "", "beside", "", "", "ratio (better)"].map(str::to_owned);
-    let rows: Vec<[String; 7]> =
-        std::iter::once(heading).chain(figures.iter().flat_map(Figure::rows)).collect();
+    let rows: Vec<[String; 7]> = std::iter::once(heading)
+        .chain(figures.iter().flat_map(Figure::rows))
+        .collect();
     let mut widths = [0; 7];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -128,7 +137,10 @@ pub(crate) fn print_table(figures: &[Figure]) {
         }
     }
     for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }

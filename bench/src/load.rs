@@ -27,7 +27,10 @@ impl Measured {
         times_ms.sort_by(f64::total_cmp);
         let at = |share: usize| {
             let last = times_ms.len().saturating_sub(1);
-            times_ms.get(last * share / 100).copied().unwrap_or(f64::NAN)
+            times_ms
+                .get(last * share / 100)
+                .copied()
+                .unwrap_or(f64::NAN)
         };
         Self {
             operations_per_s: count(&times_ms) / elapsed.as_secs_f64(),
@@ -51,7 +54,10 @@ impl Measured {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of seconds of work, far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of seconds of work, far below 2^52"
+)]
 fn count(times: &[f64]) -> f64 {
     times.len() as f64
 }
@@ -118,10 +124,15 @@ pub(crate) fn drive_threads(
     };
     let mut times_ms = Vec::new();
     std::thread::scope(|scope| -> Outcome<()> {
-        let threads: Vec<_> =
-            (0..load.connections).map(|thread| scope.spawn(move || one(thread))).collect();
+        let threads: Vec<_> = (0..load.connections)
+            .map(|thread| scope.spawn(move || one(thread)))
+            .collect();
         for thread in threads {
-            times_ms.extend(thread.join().map_err(|_| "a thread of the load panicked")??);
+            times_ms.extend(
+                thread
+                    .join()
+                    .map_err(|_| "a thread of the load panicked")??,
+            );
         }
         Ok(())
     })?;

@@ -35,8 +35,13 @@ impl Server {
         path: &str,
     ) -> Outcome<Self> {
         let begun = Instant::now();
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = quiet.spawn().map_err(|error| format!("{name} cannot start: {error}"))?;
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = quiet
+            .spawn()
+            .map_err(|error| format!("{name} cannot start: {error}"))?;
         let mut server = Self {
             name: name.to_owned(),
             address,
@@ -59,7 +64,9 @@ impl Server {
     /// Resident memory in MiB, as `/proc` tells it under `field`.
     pub(crate) fn memory_mib(&self, field: &str) -> Outcome<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let text = line.ok_or_else(|| format!("/proc does not tell {field}"))?;
         let kib: f64 = text.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib / 1024.0)
@@ -70,7 +77,10 @@ fn answers(address: SocketAddr, path: &str) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(START_LIMIT))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
         let mut first = [0; 5];
         stream.read_exact(&mut first)?;
         Ok(&first == b"HTTP/")
@@ -81,7 +91,9 @@ fn answers(address: SocketAddr, path: &str) -> bool {
 impl Drop for Server {
     /// Politely first: the engine ends its functions.
     fn drop(&mut self) {
-        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let id = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
         if let Some(id) = id {
             let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         }

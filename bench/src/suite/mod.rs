@@ -61,7 +61,9 @@ impl Bench {
         let own = std::env::current_exe()?;
         let beside = own.parent().ok_or("this program has no folder")?;
         let programs = programs.unwrap_or_else(|| beside.to_owned());
-        let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(&programs)?;
+        let scratch = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(&programs)?;
         Ok(Self {
             programs,
             quick,
@@ -72,12 +74,17 @@ impl Bench {
     pub(crate) fn program(&self, package: &str) -> Outcome<PathBuf> {
         let program = self.programs.join(package);
         let missing = || format!("no {package} there; cargo build --release -p {package}");
-        program.is_file().then_some(program).ok_or_else(|| missing().into())
+        program
+            .is_file()
+            .then_some(program)
+            .ok_or_else(|| missing().into())
     }
 
     /// A fresh folder.
     pub(crate) fn folder(&self, name: &str) -> Outcome<PathBuf> {
-        let folder = tempfile::Builder::new().prefix(name).tempdir_in(self.scratch.path())?;
+        let folder = tempfile::Builder::new()
+            .prefix(name)
+            .tempdir_in(self.scratch.path())?;
         Ok(folder.keep())
     }
 
@@ -98,7 +105,9 @@ impl Bench {
         let address = free_address()?;
         let mut command = Command::new(self.program("cumulet")?);
         command.arg("up").args(app);
-        command.args(["--listen", &address.to_string(), "--data-dir"]).arg(data);
+        command
+            .args(["--listen", &address.to_string(), "--data-dir"])
+            .arg(data);
         Server::start("cumulet", command, address, "/_cumulet/health")
     }
 

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use crate::Outcome;
-use crate::client::{Answer, Call, Connection, Prepared, REGION, anonymous, dynamodb, once, s3, signed};
+use crate::client::{
+    Answer, Call, Connection, Prepared, REGION, anonymous, dynamodb, once, s3, signed,
+};
 use crate::figure::{Figure, median};
 use crate::process::Server;
 
@@ -49,7 +51,9 @@ impl App {
         let output = |name: &str| -> Outcome<String> {
             let found = outputs.iter().find(|output| output["OutputKey"] == name);
             let value = found.and_then(|output| output["OutputValue"].as_str());
-            Ok(value.ok_or_else(|| format!("the stack has no output {name}"))?.to_owned())
+            Ok(value
+                .ok_or_else(|| format!("the stack has no output {name}"))?
+                .to_owned())
         };
         Ok(Self {
             upload_path: local_path(&output("ApiGatewayUrl")?)?,
@@ -62,7 +66,12 @@ impl App {
     /// Whole and parts in turn over one connection each, so that both see the same minute.
     async fn warm(&self, bench: &Bench) -> Outcome<Figure> {
         let address = self.engine.address;
-        let requests = [self.post()?, self.put_object()?, self.put_item()?, invoke(address)?];
+        let requests = [
+            self.post()?,
+            self.put_object()?,
+            self.put_item()?,
+            invoke(address)?,
+        ];
         let mut connections = Vec::new();
         for _ in &requests {
             connections.push(Connection::open(address).await?);
@@ -81,8 +90,13 @@ impl App {
         }
         let [whole, object, item, function] = times_ms.map(median);
         let parts = format!("PutObject {object:.2}, PutItem {item:.2}, Invoke {function:.2}");
-        Ok(Figure::new(SUITE, "warm POST /upload of 1 KB, median", "ms", whole)
-            .beside_with("sum of its parts", object + item + function, &parts))
+        Ok(
+            Figure::new(SUITE, "warm POST /upload of 1 KB, median", "ms", whole).beside_with(
+                "sum of its parts",
+                object + item + function,
+                &parts,
+            ),
+        )
     }
 
     fn post(&self) -> Outcome<Prepared> {
@@ -101,7 +115,12 @@ impl App {
 
     fn put_object(&self) -> Outcome<Prepared> {
         let path = format!("/{}/uploads/bench/a.bin", self.bucket);
-        s3(self.engine.address, Method::PUT, &path, Bytes::from_static(&[7; FILE_BYTES]))
+        s3(
+            self.engine.address,
+            Method::PUT,
+            &path,
+            Bytes::from_static(&[7; FILE_BYTES]),
+        )
     }
 
     fn put_item(&self) -> Outcome<Prepared> {
@@ -137,7 +156,12 @@ impl App {
             figure.beside("fork+exec of a dynamic no-op", median(dynamic_ms.clone()))
         };
         let init = Figure::new(SUITE, "cold start, Init Duration", "ms", median(init));
-        let wall = Figure::new(SUITE, "cold Invoke as its caller sees it", "ms", median(wall));
+        let wall = Figure::new(
+            SUITE,
+            "cold Invoke as its caller sees it",
+            "ms",
+            median(wall),
+        );
         Ok(vec![beside(init), beside(wall)])
     }
 }
@@ -145,13 +169,21 @@ impl App {
 fn synthesise(bench: &Bench) -> Outcome<PathBuf> {
     let out = bench.folder("assembly-")?;
     let mut command = Command::new(bench.program("upload-api")?);
-    command.args(["synth", "--suffix", "dev", "--out"]).arg(&out);
-    command.env("CDK_DEFAULT_ACCOUNT", ACCOUNT).env("CDK_DEFAULT_REGION", REGION);
+    command
+        .args(["synth", "--suffix", "dev", "--out"])
+        .arg(&out);
+    command
+        .env("CDK_DEFAULT_ACCOUNT", ACCOUNT)
+        .env("CDK_DEFAULT_REGION", REGION);
     let synthesis = command.stdin(Stdio::null()).output()?;
     if synthesis.status.success() {
         return Ok(out);
     }
-    Err(format!("no synthesis: {}", String::from_utf8_lossy(&synthesis.stderr)).into())
+    Err(format!(
+        "no synthesis: {}",
+        String::from_utf8_lossy(&synthesis.stderr)
+    )
+    .into())
 }
 
 /// Waits for the stack, then gives its outputs.
@@ -168,10 +200,15 @@ async fn outputs(address: SocketAddr) -> Outcome<Vec<Value>> {
         let input = json!({ "StackName": STACK }).to_string();
         let answer = once(address, &signed(address, &call, input.into())?).await?;
         // Until the deployment begins there is no such stack.
-        let stack = answer.json().unwrap_or_default()["Stacks"].get(0).cloned().unwrap_or_default();
+        let stack = answer.json().unwrap_or_default()["Stacks"]
+            .get(0)
+            .cloned()
+            .unwrap_or_default();
         status = stack["StackStatus"].as_str().map_or(status, str::to_owned);
         match status.as_str() {
-            "CREATE_COMPLETE" => return Ok(stack["Outputs"].as_array().cloned().unwrap_or_default()),
+            "CREATE_COMPLETE" => {
+                return Ok(stack["Outputs"].as_array().cloned().unwrap_or_default());
+            }
             failed if failed.contains("ROLLBACK") || failed.contains("FAILED") => break,
             _ => tokio::time::sleep(POLL).await,
         }
@@ -223,7 +260,12 @@ async fn chill(address: SocketAddr, turn: usize) -> Outcome<()> {
     let mut environment = once(address, &get).await?.ok()?.json()?["Environment"].clone();
     environment["Variables"]["BENCH_TURN"] = turn.to_string().into();
     let change = json!({ "Environment": environment }).to_string();
-    once(address, &signed(address, &call(Method::PUT), change.into())?).await?.ok()?;
+    once(
+        address,
+        &signed(address, &call(Method::PUT), change.into())?,
+    )
+    .await?
+    .ok()?;
     let asked = Instant::now();
     while asked.elapsed() < DEPLOY_LIMIT {
         let configuration = once(address, &get).await?.ok()?.json()?;
@@ -237,11 +279,16 @@ async fn chill(address: SocketAddr, turn: usize) -> Outcome<()> {
 
 /// `Init Duration: 12.34 ms` of the REPORT line.
 fn init_duration_ms(answer: &Answer) -> Outcome<f64> {
-    let tail = answer.headers.get("x-amz-log-result").ok_or("an answer without its log")?;
+    let tail = answer
+        .headers
+        .get("x-amz-log-result")
+        .ok_or("an answer without its log")?;
     let tail = String::from_utf8(STANDARD.decode(tail)?)?;
     let after = tail.split("Init Duration: ").nth(1);
     let number = after.and_then(|rest| rest.split(' ').next());
-    Ok(number.ok_or_else(|| format!("the invocation was not cold: {tail}"))?.parse()?)
+    Ok(number
+        .ok_or_else(|| format!("the invocation was not cold: {tail}"))?
+        .parse()?)
 }
 
 /// A program that does nothing and links nothing; none if this machine cannot build one.
@@ -250,7 +297,9 @@ fn static_no_op(bench: &Bench) -> Option<PathBuf> {
     let source = folder.join("no_op.rs");
     std::fs::write(&source, "fn main() {}").ok()?;
     let mut compiler = Command::new("rustc");
-    compiler.args(["-O", "-C", "target-feature=+crt-static", "--out-dir"]).arg(&folder);
+    compiler
+        .args(["-O", "-C", "target-feature=+crt-static", "--out-dir"])
+        .arg(&folder);
     let built = compiler.arg(&source).stderr(Stdio::null()).status().ok()?;
     built.success().then(|| folder.join("no_op"))
 }
