@@ -23,14 +23,44 @@ pub(crate) struct Selection {
 pub(crate) fn run(selection: &Selection) -> Outcome {
     if !selection.black_box_only {
         step("format", cargo(&["fmt", "--all", "--check"]))?;
-        step("lints", cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
-        step("unit and integration tests", cargo(&["test", "--workspace", "--quiet"]))?;
+        step(
+            "lints",
+            cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "--deny",
+                "warnings",
+            ]),
+        )?;
+        step(
+            "unit and integration tests",
+            cargo(&["test", "--workspace", "--quiet"]),
+        )?;
     }
-    let build = ["build", "--release", "--package", "cumulet", "--package", "upload-api"];
+    let build = [
+        "build",
+        "--release",
+        "--package",
+        "cumulet",
+        "--package",
+        "upload-api",
+    ];
     step("release build", cargo(&build))?;
     let python = python()?;
     let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/blackbox"]).args(&selection.pytest);
+    pytest
+        .args([
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/blackbox",
+        ])
+        .args(&selection.pytest);
     step("black-box suites", pytest)
 }
 
@@ -44,7 +74,9 @@ fn cargo(arguments: &[&str]) -> Command {
 fn step(name: &str, mut command: Command) -> Outcome {
     eprintln!("==> {name}");
     let started = Instant::now();
-    let status = command.status().map_err(|error| format!("{name}: {command:?} cannot run: {error}"))?;
+    let status = command
+        .status()
+        .map_err(|error| format!("{name}: {command:?} cannot run: {error}"))?;
     if !status.success() {
         return Err(format!("{name} failed ({status}); run it alone with: {command:?}").into());
     }
@@ -66,7 +98,16 @@ fn python() -> Result<PathBuf, Box<dyn std::error::Error>> {
     create.args(["-m", "venv"]).arg(environment);
     step("Python environment", create)?;
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+    install
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+        ])
+        .arg(requirements);
     step("Python clients", install)?;
     std::fs::write(&installed, wanted)?;
     Ok(python)

@@ -1,6 +1,9 @@
 //! The house rules that a compiler does not know. Each test says which wall it keeps.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read the tree has failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read the tree has failed"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,7 +37,10 @@ const ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -60,12 +66,19 @@ fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn all_rust_files() -> Vec<(PathBuf, String)> {
-    ["crates", "apps", "xtask", "bench"].into_iter().flat_map(rust_files).collect()
+    ["crates", "apps", "xtask", "bench"]
+        .into_iter()
+        .flat_map(rust_files)
+        .collect()
 }
 
 fn manifests() -> BTreeMap<String, String> {
-    let folders = ["crates", "apps"].into_iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
-    let folders = folders.map(|entry| entry.unwrap().path()).chain([root().join("xtask"), root().join("bench")]);
+    let folders = ["crates", "apps"]
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let folders = folders
+        .map(|entry| entry.unwrap().path())
+        .chain([root().join("xtask"), root().join("bench")]);
     folders
         .map(|folder| {
             let name = folder.file_name().unwrap().to_string_lossy().into_owned();
@@ -76,7 +89,14 @@ fn manifests() -> BTreeMap<String, String> {
 
 /// Tests may use a sibling's fixtures and be longer than code.
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests") || path.file_name().is_some_and(|name| name == "tests.rs")
+    path.components().any(|part| part.as_os_str() == "tests")
+        || path.file_name().is_some_and(|name| name == "tests.rs")
+}
+
+/// A service's CloudFormation types are CloudFormation's part of that service: they answer to the layer above.
+fn is_resource_types(path: &Path) -> bool {
+    let under = path.components().any(|part| part.as_os_str() == "resource");
+    under || path.file_name().is_some_and(|name| name == "resource.rs")
 }
 
 fn assert_none(violations: &[String]) {
@@ -93,8 +113,14 @@ fn files_and_functions_stay_short_enough_to_read() {
         }
         // A table of operations is as long as the service has operations; a test may tell a long story.
         let is_table = path.file_name().is_some_and(|name| name == "operations.rs");
-        let length_max = if is_test(&path) { TEST_LINES_MAX } else { FUNCTION_LINES_MAX };
-        let long = long_functions(&lines, length_max).into_iter().filter(|_| !is_table);
+        let length_max = if is_test(&path) {
+            TEST_LINES_MAX
+        } else {
+            FUNCTION_LINES_MAX
+        };
+        let long = long_functions(&lines, length_max)
+            .into_iter()
+            .filter(|_| !is_table);
         violations.extend(long.map(|(line, length)| {
             format!("{}:{line}: a function of {length} lines", path.display())
         }));
@@ -108,7 +134,13 @@ fn long_functions(lines: &[&str], length_max: usize) -> Vec<(usize, usize)> {
     for (start, line) in lines.iter().enumerate() {
         let indentation = line.len() - line.trim_start().len();
         let head = line.trim_start();
-        let is_function = head.split('(').next().unwrap().split(' ').any(|word| word == "fn") && !head.starts_with("//");
+        let is_function = head
+            .split('(')
+            .next()
+            .unwrap()
+            .split(' ')
+            .any(|word| word == "fn")
+            && !head.starts_with("//");
         if !is_function {
             continue;
         }
@@ -127,13 +159,27 @@ fn long_functions(lines: &[&str], length_max: usize) -> Vec<(usize, usize)> {
 #[test]
 fn nothing_is_left_for_later_in_the_code() {
     // Written apart so that this file does not find itself.
-    let words = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "#[ign".to_owned() + "ore"];
+    let words = [
+        "TO".to_owned() + "DO",
+        "FIX".to_owned() + "ME",
+        "XX".to_owned() + "X",
+        "#[ign".to_owned() + "ore",
+    ];
     let allow = "#[al".to_owned() + "low(";
     let mut violations = Vec::new();
     for (path, text) in all_rust_files() {
         for (number, line) in text.lines().enumerate() {
-            if words.iter().chain([&allow]).any(|word| line.contains(word.as_str())) {
-                violations.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            if words
+                .iter()
+                .chain([&allow])
+                .any(|word| line.contains(word.as_str()))
+            {
+                violations.push(format!(
+                    "{}:{}: {}",
+                    path.display(),
+                    number + 1,
+                    line.trim()
+                ));
             }
         }
     }
@@ -147,8 +193,11 @@ fn every_crate_takes_the_workspaces_lints_and_dependencies() {
         if !manifest.contains("[lints]\nworkspace = true") {
             violations.push(format!("{name}: no [lints] workspace = true"));
         }
-        let own = manifest.lines().filter(|line| line.contains("version = \"") && !line.starts_with("version"));
-        violations.extend(own.map(|line| format!("{name}: {line} belongs into the workspace's table")));
+        let own = manifest
+            .lines()
+            .filter(|line| line.contains("version = \"") && !line.starts_with("version"));
+        violations
+            .extend(own.map(|line| format!("{name}: {line} belongs into the workspace's table")));
     }
     assert_none(&violations);
 }
@@ -159,7 +208,9 @@ fn crates_know_only_those_they_may() {
     let manifests = manifests();
     for (name, allowed) in ARROWS {
         let manifest = &manifests[name];
-        let known = manifest.lines().filter_map(|line| line.strip_prefix("cumulet-")?.split(['.', ' ']).next());
+        let known = manifest
+            .lines()
+            .filter_map(|line| line.strip_prefix("cumulet-")?.split(['.', ' ']).next());
         let wrong = known.filter(|known| !allowed.contains(known));
         violations.extend(wrong.map(|known| format!("{name} must not know {known}")));
     }
@@ -173,9 +224,16 @@ fn level(service: &str) -> Option<usize> {
 #[test]
 fn services_call_only_downward_and_only_through_the_front() {
     let mut violations = Vec::new();
-    let files = rust_files("crates/services/src").into_iter().filter(|(path, _)| !is_test(path));
+    let files = rust_files("crates/services/src");
+    let files = files
+        .into_iter()
+        .filter(|(path, _)| !is_test(path) && !is_resource_types(path));
     for (path, text) in files {
-        let Some(service) = path.components().nth(3).map(|part| part.as_os_str().to_string_lossy().into_owned()) else {
+        let Some(service) = path
+            .components()
+            .nth(3)
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        else {
             continue;
         };
         let Some(own) = level(&service) else { continue };
@@ -199,12 +257,18 @@ fn references(line: &str) -> Vec<(&str, bool)> {
     let mut found = Vec::new();
     for (at, _) in line.match_indices("crate::") {
         let path = &line[at + "crate::".len()..];
-        let service = path.split(|byte: char| !byte.is_alphanumeric()).next().unwrap();
+        let service = path
+            .split(|byte: char| !byte.is_alphanumeric())
+            .next()
+            .unwrap();
         if level(service).is_none() {
             continue;
         }
         let rest = path[service.len()..].strip_prefix("::").unwrap_or_default();
-        let next = rest.split(|byte: char| !byte.is_alphanumeric() && byte != '_').next().unwrap_or_default();
+        let next = rest
+            .split(|byte: char| !byte.is_alphanumeric() && byte != '_')
+            .next()
+            .unwrap_or_default();
         let is_module = next.starts_with(|first: char| first.is_lowercase())
             && rest[next.len()..].starts_with("::")
             && next != "self";
@@ -216,31 +280,61 @@ fn references(line: &str) -> Vec<(&str, bool)> {
 #[test]
 fn the_map_names_every_crate_and_service() {
     let map = read("ARCHITECTURE.md");
-    let services = SERVICES.iter().flat_map(|row| row.iter()).filter(|service| {
-        root().join("crates/services/src").join(service).is_dir()
-    });
+    let services = SERVICES
+        .iter()
+        .flat_map(|row| row.iter())
+        .filter(|service| root().join("crates/services/src").join(service).is_dir());
     let crates = manifests().into_keys();
-    let missing = crates.chain(services.map(ToString::to_string)).filter(|name| !map.contains(&format!("`{name}`")));
-    assert_none(&missing.map(|name| format!("ARCHITECTURE.md does not say what `{name}` is")).collect::<Vec<_>>());
+    let missing = crates
+        .chain(services.map(ToString::to_string))
+        .filter(|name| !map.contains(&format!("`{name}`")));
+    assert_none(
+        &missing
+            .map(|name| format!("ARCHITECTURE.md does not say what `{name}` is"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn every_dependency_is_argued_for() {
     let argued = read("docs/dependencies.md");
     let manifest = read("Cargo.toml");
-    let table = manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-    let names = table.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim());
-    let missing = names.filter(|name| !name.starts_with("cumulet-") && !argued.contains(&format!("| {name} |")));
-    assert_none(&missing.map(|name| format!("docs/dependencies.md does not argue for {name}")).collect::<Vec<_>>());
+    let table = manifest
+        .split("[workspace.dependencies]")
+        .nth(1)
+        .unwrap()
+        .split("\n[")
+        .next()
+        .unwrap();
+    let names = table
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name.trim());
+    let missing = names
+        .filter(|name| !name.starts_with("cumulet-") && !argued.contains(&format!("| {name} |")));
+    assert_none(
+        &missing
+            .map(|name| format!("docs/dependencies.md does not argue for {name}"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn the_tree_names_no_machine() {
     let mut violations = Vec::new();
-    let folders = ["/wo".to_owned() + "rk/", "/ro".to_owned() + "ot/", "/fa".to_owned() + "rm/"];
+    let folders = [
+        "/wo".to_owned() + "rk/",
+        "/ro".to_owned() + "ot/",
+        "/fa".to_owned() + "rm/",
+    ];
     for (path, text) in all_rust_files() {
-        let named = text.lines().enumerate().filter(|(_, line)| folders.iter().any(|folder| line.contains(folder)));
-        violations.extend(named.map(|(number, line)| format!("{}:{}: {line}", path.display(), number + 1)));
+        let named = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| folders.iter().any(|folder| line.contains(folder)));
+        violations.extend(
+            named.map(|(number, line)| format!("{}:{}: {line}", path.display(), number + 1)),
+        );
     }
     assert_none(&violations);
 }

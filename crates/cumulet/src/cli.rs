@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Say what this machine can enforce
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// List every operation: built, or missing
+    #[command(after_help = COVERAGE_EXAMPLES)]
+    Coverage(Coverage),
     /// Start a function's sandbox; the engine calls this itself
     #[command(hide = true)]
     SandboxInit,
@@ -64,6 +67,10 @@ const CLOCK_EXAMPLES: &str = "Examples:
   cumulet clock advance 31d              a month passes: retention, alarms, deletion windows
   cumulet clock set 2027-01-01T00:00:00Z go to that time
   cumulet clock freeze                   let it stand still, until: cumulet clock resume";
+const COVERAGE_EXAMPLES: &str = "Examples:
+  cumulet coverage                       what is built, by service
+  cumulet coverage s3                    every operation of one service
+  cumulet coverage --json                the same for programs";
 const DOCTOR_EXAMPLES: &str = "Examples:
   cumulet doctor                         what is enforced here, and what is not
   cumulet doctor --json                  the same for programs
@@ -248,6 +255,17 @@ fn time(text: &str) -> Result<PointInTime, String> {
 pub(crate) struct Doctor {
     #[arg(long, value_name = "DIR", default_value = ".cumulet")]
     pub(crate) data_dir: PathBuf,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Coverage {
+    /// One service, with all its operations
+    pub(crate) service: Option<String>,
+    /// The page docs/coverage.md
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -10,7 +10,9 @@ use cumulet_kernel::{Context, Event};
 use crate::arn::Arn;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::{cloudformation, cloudwatch, dynamodb, kms, lambda, logs, s3, secretsmanager, sqs, xray};
+use crate::{
+    cloudformation, cloudwatch, dynamodb, kms, lambda, logs, s3, secretsmanager, sqs, xray,
+};
 
 /// Delivers one entry. The handler itself takes it out of the outbox or puts it back with a later due
 /// time; on `Err` the worker puts it back.

@@ -130,10 +130,6 @@ impl FunctionRunner for Shared {
         locked(&self.0.missing_runtime).clone().map_or(Ok(()), Err)
     }
 
-    fn shut_down(&self) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
-
     fn isolation(&self) -> String {
         "none".into()
     }

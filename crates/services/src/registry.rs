@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Run};
-use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts, xray};
+use crate::{
+    apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager,
+    sqs, ssm, sts, xray,
+};
 
 /// A service as dispatch knows it.
 #[derive(Debug)]

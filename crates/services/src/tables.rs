@@ -7,7 +7,10 @@
 
 use cumulet_kernel::Table;
 
-use crate::{apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager, sqs, ssm, sts, xray};
+use crate::{
+    apigateway, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, s3, secretsmanager,
+    sqs, ssm, sts, xray,
+};
 
 const BLOCK: u16 = 100;
 
@@ -33,8 +36,14 @@ pub fn all() -> Vec<(u16, &'static [Table])> {
 
 /// The name of a stored key's table, for those who look at a store from outside.
 pub fn name_of(number: u16) -> Option<&'static str> {
-    let block = all().into_iter().find(|(first, _)| (*first..first + BLOCK).contains(&number));
-    block?.1.iter().find(|table| table.number == number).map(|table| table.name)
+    let block = all()
+        .into_iter()
+        .find(|(first, _)| (*first..first + BLOCK).contains(&number));
+    block?
+        .1
+        .iter()
+        .find(|table| table.number == number)
+        .map(|table| table.name)
 }
 
 #[cfg(test)]
@@ -46,7 +55,10 @@ mod tests {
         let mut seen = Vec::new();
         for (first, tables) in all() {
             for table in tables {
-                assert!((first..first + BLOCK).contains(&table.number), "{table:?} lies outside its block");
+                assert!(
+                    (first..first + BLOCK).contains(&table.number),
+                    "{table:?} lies outside its block"
+                );
                 assert!(!seen.contains(&table.number), "{table:?} is there twice");
                 assert_eq!(name_of(table.number), Some(table.name));
                 seen.push(table.number);

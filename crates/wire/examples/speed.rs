@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::print_stdout,
+    clippy::disallowed_methods,
     clippy::expect_used,
     reason = "a measurement reports, or stops"
 )]

@@ -18,15 +18,6 @@
 //! This crate does no I/O, has no clock and knows no service's behaviour: who a caller is, what a resource is, and whether it
 //! exists are other people's business.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "an error is as large as the map of its members, and rare"
-)]
-#![cfg_attr(
-    test,
-    expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
-)]
-
 pub mod checksum;
 mod dialect;
 mod error;

@@ -141,7 +141,7 @@ pub fn encode_error(
 fn encode_for(refusal: &Refusal<'_>, protocol: Protocol, request_id: &str) -> Response<Bytes> {
     let mut response = encode_body_for(refusal, protocol, request_id);
     for (name, value) in &refusal.error.headers {
-        if let Ok(value) = http::HeaderValue::from_str(value) {
+        if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(*name, value);
         }
     }

@@ -51,7 +51,7 @@ fn show(answer: &Value) {
     let ahead_s = answer["aheadMs"].as_i64().unwrap_or_default() / 1000;
     let ahead = match ahead_s {
         -1..=1 => "wall time".to_owned(),
-        ..0 => format!("{} behind wall time", spelled(-ahead_s)),
+        ..-1 => format!("{} behind wall time", spelled(-ahead_s)),
         _ => format!("{} ahead of wall time", spelled(ahead_s)),
     };
     let frozen = if answer["frozen"] == json!(true) {

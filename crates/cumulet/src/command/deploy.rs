@@ -145,7 +145,7 @@ async fn cargo_build(path: &Path) -> Result<PathBuf, Failure> {
             path.display()
         )));
     }
-    let executables = build
+    let mut executables = build
         .stdout
         .split(|&byte| byte == b'\n')
         .filter_map(|line| {
@@ -153,7 +153,7 @@ async fn cargo_build(path: &Path) -> Result<PathBuf, Failure> {
             message["executable"].as_str().map(PathBuf::from)
         });
     executables
-        .last()
+        .next_back()
         .ok_or_else(|| Failure::Failed(format!("{} builds no binary", path.display())))
 }
 

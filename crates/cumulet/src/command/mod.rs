@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod clock;
+mod coverage;
 mod deploy;
 mod doctor;
 mod env;
@@ -52,6 +53,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Clock(arguments) => clock::run(&arguments).await,
         Command::Trace(arguments) => trace::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
+        Command::Coverage(arguments) => coverage::run(&arguments),
         Command::SandboxInit => Err(Failure::Usage("the engine calls this itself".to_owned())),
     }
 }

@@ -18,9 +18,16 @@ pub(super) fn decode(
         AwsChunkedDecoder::new(head, payload, verified).map_err(|fault| fault.to_error())?;
     let length = head.headers.get("x-amz-decoded-content-length");
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let announced = head.headers.get("x-amz-trailer").and_then(|names| names.to_str().ok());
+    let announced = head
+        .headers
+        .get("x-amz-trailer")
+        .and_then(|names| names.to_str().ok());
     let trailers = Trailers::announced(announced.unwrap_or_default());
-    let state = Decoding { decoder: Some(decoder), chunks, trailers: trailers.clone() };
+    let state = Decoding {
+        decoder: Some(decoder),
+        chunks,
+        trailers: trailers.clone(),
+    };
     let decoded = stream::unfold(state, |mut state| async move {
         let next = state.next().await?;
         Some((next, state))

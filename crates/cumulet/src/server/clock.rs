@@ -17,11 +17,9 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::sync::broadcast::error::TryRecvError;
 
-use super::front::identity::{self, Caller, Unproven};
-use super::front::{Inbound, api};
+use super::front::{self, Inbound};
 use super::management::reply;
 use super::{Server, bodies};
 
@@ -91,8 +89,7 @@ async fn try_change(server: &Server, inbound: &Inbound, body: Incoming) -> Resul
     let body = bodies::collect(body, BODY_BYTES_MAX)
         .await?
         .ok_or_else(too_large)?;
-    let caller = caller(server, inbound, &body)?;
-    let context = api::context(server, inbound, &caller);
+    let context = front::signer(server, inbound, SIGNING_NAME, &body)?;
     server
         .engine
         .read(|tx| iam::authorise(tx, &context, &[Access::new("cumulet:MoveClock", "*")]))?;
@@ -123,22 +120,6 @@ async fn try_change(server: &Server, inbound: &Inbound, body: Incoming) -> Resul
     let mut document = shown(server);
     document["fired"] = json!(fired);
     Ok(document)
-}
-
-fn caller(server: &Server, inbound: &Inbound, body: &[u8]) -> Result<Caller, Error> {
-    let denied = |unproven: Unproven| match unproven {
-        Unproven::Internal(error) => error,
-        Unproven::Fault(fault) => {
-            Error::from(fault.to_error(SIGNING_NAME, cumulet_wire::Protocol::RestJson))
-        }
-    };
-    let claim = identity::claim(server, inbound).map_err(denied)?;
-    let claim =
-        claim.ok_or_else(|| Error::access_denied("moving the clock needs a signed request"))?;
-    let hash = hex::encode(Sha256::digest(body));
-    claim
-        .prove(server, inbound, SIGNING_NAME, Some(&hash))
-        .map_err(denied)
 }
 
 async fn keep(server: &Server, state: ClockState) -> Result<(), Error> {

@@ -6,19 +6,24 @@
 //!
 //! The front knows protocols and identities, and no service's behaviour.
 
-pub(super) mod api;
+mod api;
 mod data_plane;
 mod header_names;
-pub(super) mod identity;
+mod identity;
 
 use bytes::Bytes;
+use cumulet_kernel::Context;
 use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_services::Error;
+use cumulet_services::cloudformation::custom;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
 use http::{HeaderMap, Response, request};
 use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+
+use identity::Unproven;
 
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
@@ -93,7 +98,8 @@ pub(super) async fn answer(
 /// Reading the engine's own state is neither traced nor logged: it would hide what it looks at.
 fn is_management(head: &request::Parts) -> bool {
     let path = head.uri.path();
-    path.starts_with("/_cumulet/") && !path.starts_with(api::CANONICAL)
+    let is_call = path.starts_with(api::CANONICAL) || path.starts_with(custom::RESPONSE_PATH);
+    path.starts_with("/_cumulet/") && !is_call
 }
 
 /// The one management request that changes something: from this machine, and signed.
@@ -122,6 +128,26 @@ async fn move_clock(
     answer.map(bodies::bytes)
 }
 
+/// Who signed a management request, for `service`; its body is at hand.
+pub(super) fn signer(
+    server: &Server,
+    inbound: &Inbound,
+    service: &str,
+    body: &[u8],
+) -> Result<Context, Error> {
+    let denied = |unproven: Unproven| match unproven {
+        Unproven::Internal(error) => error,
+        Unproven::Fault(fault) => fault.to_error(service, Protocol::RestJson).into(),
+    };
+    let claim = identity::claim(server, inbound).map_err(denied)?;
+    let claim = claim.ok_or_else(|| Error::access_denied("this needs a signed request"))?;
+    let hash = hex::encode(Sha256::digest(body));
+    let caller = claim
+        .prove(server, inbound, service, Some(&hash))
+        .map_err(denied)?;
+    Ok(api::context(server, inbound, &caller))
+}
+
 fn management_answer(
     server: &Server,
     origin: &Origin,
@@ -136,6 +162,9 @@ fn management_answer(
 async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbound {
     if inbound.head.uri.path().starts_with(api::CANONICAL) {
         return api::answer_canonical(server, inbound, body).await;
+    }
+    if inbound.head.uri.path().starts_with(custom::RESPONSE_PATH) {
+        return data_plane::custom_resource(server, inbound, body).await;
     }
     let body = match read_form(&inbound.head, body).await {
         Ok(body) => body,

@@ -26,7 +26,11 @@ pub(super) async fn run(server: Server) {
 /// Removes old traces in steps, so that no group of commits waits long for it.
 async fn prune_traces(server: &Server) -> Result<(), StoreError> {
     loop {
-        let removed = server.engine.store.write(|tx| trace::prune(tx, TRACED_REQUESTS_MAX)).await?;
+        let removed = server
+            .engine
+            .store
+            .write(|tx| trace::prune(tx, TRACED_REQUESTS_MAX))
+            .await?;
         if removed == 0 {
             return Ok(());
         }

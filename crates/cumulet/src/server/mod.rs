@@ -10,8 +10,8 @@ mod front;
 mod housekeeping;
 mod listener;
 mod management;
-mod outbound;
 mod measures;
+mod outbound;
 mod request_log;
 mod runner;
 mod traces;
@@ -107,13 +107,18 @@ impl Server {
 
     /// A context for what the engine does before it serves.
     pub(crate) fn start_context(&self) -> Context {
-        self.internal_context("start").0
+        self.internal_context("start", None).0
     }
 
     /// A context for the engine's own work; handlers act as whoever the work is for.
-    fn internal_context(&self, span: &str) -> (Context, SpanGuard) {
+    fn internal_context(&self, span: &str, trace_id: Option<&str>) -> (Context, SpanGuard) {
         let request_id = self.ids.uuid();
-        let (trace, guard) = Trace::begin(span, &request_id, &self.ids, None);
+        let (trace, guard) = Trace::begin(
+            span,
+            &request_id,
+            &self.ids,
+            trace_id.map(|trace_id| (trace_id, "")),
+        );
         (
             self.context(Principal::service("cumulet.internal"), &request_id, trace),
             guard,

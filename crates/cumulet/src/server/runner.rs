@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cumulet_functions::{Functions, InvokeError};
 use cumulet_services::http::{HttpReply, HttpRequest};
-use cumulet_services::runner::{FetchError, FunctionRunner, FunctionVersion, Invocation, Outcome, RunError};
+use cumulet_services::runner::{
+    FetchError, FunctionRunner, FunctionVersion, Invocation, Outcome, RunError,
+};
 use futures_util::future::BoxFuture;
 
 /// Functions as processes in sandboxes.

@@ -1,8 +1,9 @@
 //! The worker: takes due events out of the outbox and has them delivered.
 //!
 //! One loop, woken by a commit that left an event or by the next due time. Events with the same order
-//! key go one at a time; all others side by side, bounded. An event whose delivery fails goes back with
-//! a growing delay: it is never dropped here.
+//! key go one at a time; all others side by side, bounded. Invocations have places of their own: they may
+//! run for minutes, and nothing else shall wait for them. An event whose delivery fails goes back with a
+//! growing delay: it is never dropped here.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -10,15 +11,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cumulet_kernel::outbox::{self, Entry, EntryId};
-use cumulet_kernel::{Context, StoreError};
+use cumulet_kernel::{Context, Event, StoreError};
 use cumulet_services::Engine;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Server;
 use super::clock::Delivered;
 
 const DELIVERIES_MAX: usize = 64;
-const BATCH: usize = 256;
+const INVOCATIONS_MAX: usize = 256;
+const BATCH: usize = 1_024;
 const RETRY_FIRST_MS: i64 = 200;
 const RETRY_MAX_MS: i64 = 60_000;
 /// A clock that stands still is looked at again this often: it may have been advanced.
@@ -31,11 +33,37 @@ struct InFlight {
     keys: HashSet<String>,
 }
 
+/// How many deliveries run side by side.
+#[derive(Clone, Debug)]
+struct Places {
+    invocations: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            invocations: Arc::new(Semaphore::new(INVOCATIONS_MAX)),
+            others: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+        }
+    }
+}
+
+impl Places {
+    fn take(&self, entry: &Entry) -> Option<OwnedSemaphorePermit> {
+        let places = match entry.event {
+            Event::FunctionInvocation { .. } => &self.invocations,
+            _ => &self.others,
+        };
+        places.clone().try_acquire_owned().ok()
+    }
+}
+
 /// Delivers for ever.
 pub(super) async fn run(server: Server) {
     let in_flight = Arc::new(Mutex::new(InFlight::default()));
     let finished = Arc::new(Notify::new());
-    let places = Arc::new(Semaphore::new(DELIVERIES_MAX));
+    let places = Places::default();
     loop {
         let filled = server.engine.store.outbox_filled();
         let started = start_due(&server, &in_flight, &finished, &places).await;
@@ -60,7 +88,7 @@ async fn start_due(
     server: &Server,
     in_flight: &Arc<Mutex<InFlight>>,
     finished: &Arc<Notify>,
-    places: &Arc<Semaphore>,
+    places: &Places,
 ) -> Result<Duration, StoreError> {
     let now = server.engine.clock.now();
     let (due, next) = server.engine.store.read(|tx| {
@@ -71,8 +99,9 @@ async fn start_due(
         let Some(claim) = Claim::take(in_flight, finished, &entry) else {
             continue;
         };
-        let Ok(place) = places.clone().acquire_owned().await else {
-            break;
+        // Where none is free the entry stays; a finished delivery wakes the loop again.
+        let Some(place) = places.take(&entry) else {
+            continue;
         };
         let server = server.clone();
         server.delivering.fetch_add(1, Ordering::SeqCst);
@@ -90,7 +119,12 @@ async fn start_due(
 
 async fn deliver(server: &Server, entry: Entry) {
     let name = entry.event.name();
-    let (context, span) = server.internal_context(&format!("deliver {name}"));
+    // An invocation goes on with the trace of the call that left it.
+    let trace_id = match &entry.event {
+        Event::FunctionInvocation { trace_id, .. } => trace_id.as_deref(),
+        _ => None,
+    };
+    let (context, span) = server.internal_context(&format!("deliver {name}"), trace_id);
     let outcome =
         cumulet_services::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
     let delivered = Delivered {
@@ -114,10 +148,10 @@ async fn deliver(server: &Server, entry: Entry) {
 async fn put_back(engine: &Engine, context: &Context, entry: Entry) {
     let due = engine.clock.now().plus_ms(retry_delay_ms(entry.attempts));
     let put_back = engine.write(move |tx| {
-        let is_waiting = outbox::holds(tx, entry.id)?;
-        Ok(if is_waiting {
-            outbox::retry(tx, entry, due).map(drop)?
-        })
+        if outbox::holds(tx, entry.id)? {
+            outbox::retry(tx, entry, due)?;
+        }
+        Ok(())
     });
     let put_back = put_back.await;
     if let Err(error) = put_back {

@@ -196,8 +196,11 @@ pub(crate) fn platform_line<'a>(outcome: &'a InvocationOutcome, word: &str) -> &
 }
 
 /// A helper program: an example of this crate, which cargo builds beside its tests.
-fn helper(name: &str) -> std::path::PathBuf {
+fn helper(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
-    let profile = test.parent().and_then(std::path::Path::parent).expect("target/<profile>/deps");
+    let profile = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/deps");
     profile.join("examples").join(name)
 }

@@ -9,7 +9,10 @@ mod store;
 
 pub(crate) use store::TABLES;
 pub(super) use store::{
-    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, delete_api, delete_api_key, delete_deployment, delete_stage, delete_usage_plan, deployment, deployments, owner, save_account, save_api, save_api_key, save_deployment, save_stage, save_usage_plan, stage, stages, usage_plan, usage_plans
+    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, delete_api,
+    delete_api_key, delete_deployment, delete_stage, delete_usage_plan, deployment, deployments,
+    owner, save_account, save_api, save_api_key, save_deployment, save_stage, save_usage_plan,
+    stage, stages, usage_plan, usage_plans,
 };
 
 /// Text by text: parameters, templates, variables, tags.
@@ -362,4 +365,3 @@ pub(super) struct ApiKey {
 pub(super) struct Account {
     pub(super) cloudwatch_role_arn: Option<String>,
 }
-

@@ -96,7 +96,7 @@ fn range(input: &GetMetricStatisticsInput) -> Result<Range> {
 }
 
 pub(super) fn check_period(parameter: &str, period_s: u32) -> Result<()> {
-    if matches!(period_s, 1 | 5 | 10 | 20 | 30) || (period_s > 0 && period_s % 60 == 0) {
+    if matches!(period_s, 1 | 5 | 10 | 20 | 30) || (period_s > 0 && period_s.is_multiple_of(60)) {
         return Ok(());
     }
     Err(invalid_value(format!(

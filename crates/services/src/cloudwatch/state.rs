@@ -100,7 +100,6 @@ pub(super) enum StateValue {
 
 /// What an alarm looks at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "alarms are loaded one at a time")]
 pub(super) enum Watch {
     Metric(MetricWatch),
     /// The rule as it was given.
@@ -134,6 +133,7 @@ pub(super) enum Target {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::enum_variant_names, reason = "these are AWS's names")]
 pub(super) enum Comparison {
     GreaterThanOrEqualToThreshold,
     GreaterThanThreshold,

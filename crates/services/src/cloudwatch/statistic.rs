@@ -235,6 +235,11 @@ mod tests {
         })
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank lies between 1 and the length"
+    )]
     fn nearest_rank(sorted: &[f64], p: f64) -> f64 {
         let rank = (p / 100.0 * sorted.len() as f64).ceil().max(1.0);
         sorted[rank as usize - 1]

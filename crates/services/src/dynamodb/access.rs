@@ -567,3 +567,26 @@ pub(super) fn describe_limits<I>(
 ) -> Result<Vec<Access>> {
     Ok(vec![Access::new("dynamodb:DescribeLimits", "*")])
 }
+
+/// What a PartiQL statement needs; `find` gives the value of a key attribute that the statement names.
+pub(super) fn statement_access(
+    tx: &Tx<'_>,
+    context: &Context,
+    action: &str,
+    name: &str,
+    index: Option<&str>,
+    find: impl Fn(&str) -> Option<AttributeValue>,
+) -> Result<Access> {
+    let target = Target::new(tx, context, name)?;
+    let leading = target.hash_name().and_then(find);
+    let full_scan = action == "PartiQLSelect" && leading.is_none();
+    let access = with_keys(
+        target.access(action, index),
+        leading.as_ref().and_then(value_text).into_iter().collect(),
+    );
+    Ok(if action == "PartiQLSelect" {
+        access.condition("dynamodb:FullTableScan", full_scan.to_string())
+    } else {
+        access
+    })
+}

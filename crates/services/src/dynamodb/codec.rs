@@ -32,12 +32,17 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Item> {
     reader.0.is_empty().then_some(item)
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
 fn write_length(mut length: usize, out: &mut Vec<u8>) {
     while length >= 0x80 {
-        out.push((length & 0x7F) as u8 | 0x80);
+        out.push(low_bits(length) | 0x80);
         length >>= 7;
     }
-    out.push((length & 0x7F) as u8);
+    out.push(low_bits(length));
+}
+
+fn low_bits(length: usize) -> u8 {
+    u8::try_from(length & 0x7F).unwrap_or(0)
 }
 
 fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {

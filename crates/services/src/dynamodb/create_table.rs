@@ -27,8 +27,7 @@ pub(super) fn create_table(tx: &mut Tx<'_>, context: &Context, input: TableInput
     if table::load(tx, &location)?.is_some() {
         return Err(in_use(format!("Table already exists: {}", location.name)));
     }
-    record.encryption = encryption::new(
-        tx, context, input.encryption.as_ref(), &location.name)?;
+    record.encryption = encryption::new(tx, context, input.encryption.as_ref(), &location.name)?;
     if let Some(stream) = input.stream_specification.as_ref() {
         streams::configure(tx, context, &mut record, stream)?;
     }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::items::tally;
 use super::state::{
-    Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput, WarmThroughput};
+    Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput,
+    WarmThroughput,
+};
 use crate::error::Result;
 
 /// What on-demand tables bear from the start.
@@ -66,8 +68,12 @@ fn warm_throughput(
     } else {
         (throughput.read, throughput.write)
     };
-    let read = asked.and_then(|asked| asked.read_units_per_second).unwrap_or(read);
-    let write = asked.and_then(|asked| asked.write_units_per_second).unwrap_or(write);
+    let read = asked
+        .and_then(|asked| asked.read_units_per_second)
+        .unwrap_or(read);
+    let write = asked
+        .and_then(|asked| asked.write_units_per_second)
+        .unwrap_or(write);
     json!({"ReadUnitsPerSecond": read, "WriteUnitsPerSecond": write, "Status": "ACTIVE"})
 }
 

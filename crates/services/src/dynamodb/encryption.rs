@@ -15,6 +15,7 @@ use super::table_api::EncryptionInput;
 use crate::error::{Error, Result};
 use crate::kms;
 
+const SERVICE: &str = "dynamodb.amazonaws.com";
 const PURPOSE: &[u8] = b"dynamodb table key";
 
 fn encryption_context(table: &str, account: &str) -> kms::EncryptionContext {
@@ -41,7 +42,13 @@ pub(super) fn replace(
     record: &mut TableRecord,
     input: Option<&EncryptionInput>,
 ) -> Result<()> {
-    let key = open(tx, context, &record.encryption, &record.name, &record.account)?;
+    let key = open(
+        tx,
+        context,
+        &record.encryption,
+        &record.name,
+        &record.account,
+    )?;
     record.encryption = guard(tx, context, input, &record.name, &key)?;
     Ok(())
 }
@@ -55,9 +62,13 @@ fn guard(
 ) -> Result<Encryption> {
     let Some(input) = input.filter(|input| input.enabled == Some(true)) else {
         if input.is_some_and(|input| input.kms_key_id.is_some()) {
-            return Err(invalid_parameter("KMSMasterKeyId can be specified only if SSE is enabled"));
+            return Err(invalid_parameter(
+                "KMSMasterKeyId can be specified only if SSE is enabled",
+            ));
         }
-        return Ok(Encryption::Owned { key: key.as_bytes().to_vec() });
+        return Ok(Encryption::Owned {
+            key: key.as_bytes().to_vec(),
+        });
     };
     let kms_key = match &input.kms_key_id {
         Some(kms_key) => kms_key.clone(),
@@ -66,8 +77,19 @@ fn guard(
     let bound = encryption_context(table, &context.account);
     let through = context.through("dynamodb");
     let data_key = kms::generate_data_key(tx, &through, &kms_key, &bound).map_err(refusal)?;
+    // Expired items and new indexes are worked on when no caller is there to ask the key as.
+    kms::grant_to_service(
+        tx,
+        &through,
+        &kms_key,
+        SERVICE,
+        &["Decrypt", "GenerateDataKey"],
+    )
+    .map_err(refusal)?;
     Ok(Encryption::Kms {
-        table_key: data_key.plaintext.seal(&context.ids, PURPOSE, key.as_bytes()),
+        table_key: data_key
+            .plaintext
+            .seal(&context.ids, PURPOSE, key.as_bytes()),
         key_arn: data_key.key_arn,
         data_key: data_key.ciphertext,
     })
@@ -83,14 +105,23 @@ pub(super) fn open(
 ) -> Result<SealKey> {
     let key = match encryption {
         Encryption::Owned { key } => key.clone(),
-        Encryption::Kms { data_key, table_key, .. } => {
+        Encryption::Kms {
+            data_key,
+            table_key,
+            ..
+        } => {
             let through = context.through("dynamodb");
             let bound = encryption_context(table, account);
-            let data_key = kms::decrypt_data_key(tx, &through, data_key, &bound).map_err(refusal)?;
-            data_key.open(PURPOSE, table_key).map_err(|_| Error::internal("a table's key does not open"))?
+            let data_key =
+                kms::decrypt_data_key(tx, &through, data_key, &bound).map_err(refusal)?;
+            data_key
+                .open(PURPOSE, table_key)
+                .map_err(|_| Error::internal("a table's key does not open"))?
         }
     };
-    let key: [u8; 32] = key.try_into().map_err(|_| Error::internal("a table's key has the wrong length"))?;
+    let key: [u8; 32] = key
+        .try_into()
+        .map_err(|_| Error::internal("a table's key has the wrong length"))?;
     Ok(SealKey::new(key))
 }
 

@@ -46,6 +46,13 @@ pub(super) fn condition_failed(item: Option<Value>) -> Error {
     }
 }
 
+pub(super) fn duplicate_item() -> Error {
+    Error::new(
+        "DuplicateItemException",
+        "Duplicate primary key exists in table",
+    )
+}
+
 /// One action's part in a cancelled transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CancellationReason {
@@ -67,6 +74,7 @@ impl CancellationReason {
     pub(super) fn of(error: &Error) -> Option<Self> {
         let code = match error.code.as_ref() {
             "ConditionalCheckFailedException" => "ConditionalCheckFailed",
+            "DuplicateItemException" => "DuplicateItem",
             "ValidationException" => "ValidationError",
             "ItemCollectionSizeLimitExceededException" => "ItemCollectionSizeLimitExceeded",
             "ProvisionedThroughputExceededException" => "ProvisionedThroughputExceeded",

@@ -24,6 +24,7 @@ mod legacy;
 mod lifecycle;
 mod number;
 mod page;
+mod partiql;
 mod query;
 mod request;
 mod schema;
@@ -34,6 +35,8 @@ mod streams;
 mod table;
 mod table_api;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod transact;
 mod ttl;
 mod update_table;
@@ -63,6 +66,13 @@ pub(crate) const TABLES: &[Table] = &[
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
+    [item_operations(), table_operations()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn item_operations() -> Vec<Operation> {
     vec![
         Operation::read("GetItem", access::get_item, get_item::get_item),
         Operation::write("PutItem", access::put_item, write_item::put_item),
@@ -90,6 +100,14 @@ pub fn operations() -> Vec<Operation> {
             access::transact_write_items,
             transact::transact_write_items,
         ),
+        Operation::edge("ExecuteStatement", partiql::execute_statement),
+        Operation::edge("BatchExecuteStatement", partiql::batch_execute_statement),
+        Operation::edge("ExecuteTransaction", partiql::execute_transaction),
+    ]
+}
+
+fn table_operations() -> Vec<Operation> {
+    vec![
         Operation::write(
             "CreateTable",
             access::create_table,
@@ -100,7 +118,11 @@ pub fn operations() -> Vec<Operation> {
             access::describe_table,
             lifecycle::describe_table,
         ),
-        Operation::write("UpdateTable", access::update_table, update_table::update_table),
+        Operation::write(
+            "UpdateTable",
+            access::update_table,
+            update_table::update_table,
+        ),
         Operation::write("DeleteTable", access::delete_table, lifecycle::delete_table),
         Operation::read("ListTables", access::list_tables, lifecycle::list_tables),
         Operation::write(

@@ -428,7 +428,17 @@ mod tests {
 
     #[test]
     fn sizes_follow_the_significant_digits() {
-        let table = [("0", 1), ("1", 2), ("-1", 3), ("100", 2), ("1E125", 2), ("123456", 4), ("3.14159", 5), ("0.001", 2), ("100.5", 4)];
+        let table = [
+            ("0", 1),
+            ("1", 2),
+            ("-1", 3),
+            ("100", 2),
+            ("1E125", 2),
+            ("123456", 4),
+            ("3.14159", 5),
+            ("0.001", 2),
+            ("100.5", 4),
+        ];
         for (text, size_bytes) in table {
             assert_eq!(number(text).size_bytes(), size_bytes, "{text}");
         }

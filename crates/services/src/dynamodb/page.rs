@@ -59,7 +59,7 @@ impl<'a> Source<'a> {
         self.index.map_or(0, |index| index.number)
     }
 
-    fn is_global(&self) -> bool {
+    pub(super) fn is_global(&self) -> bool {
         self.index.is_some_and(|index| !index.local)
     }
 

@@ -42,6 +42,7 @@ pub(super) fn attributes(definitions: &[AttributeDefinition]) -> Result<Attribut
 /// The key schema of a table or a local index: one partition attribute, at most one sort attribute.
 pub(super) fn simple_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
     match elements {
+        [_, _, _, ..] => Err(too_many_keys(elements)),
         [] => Err(invalid_parameter("No key schema given")),
         [first, ..] if first.key_type != "HASH" => Err(validation(
             "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
@@ -57,6 +58,22 @@ pub(super) fn simple_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
                 .collect(),
         }),
     }
+}
+
+fn too_many_keys(elements: &[KeySchemaElement]) -> crate::error::Error {
+    let shown: Vec<String> = elements
+        .iter()
+        .map(|element| {
+            format!(
+                "KeySchemaElement(attributeName={}, keyType={})",
+                element.attribute_name, element.key_type
+            )
+        })
+        .collect();
+    validation(format!(
+        "1 validation error detected: Value '[{}]' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2",
+        shown.join(", ")
+    ))
 }
 
 /// The key schema of a global index: up to four attributes each.

@@ -52,15 +52,24 @@ struct StreamsInput {
 }
 
 fn describe_access(_tx: &Tx<'_>, _context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
-    Ok(vec![Access::new("dynamodb:DescribeStream", &*input.stream_arn)])
+    Ok(vec![Access::new(
+        "dynamodb:DescribeStream",
+        &*input.stream_arn,
+    )])
 }
 
 fn iterator_access(_tx: &Tx<'_>, _context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
-    Ok(vec![Access::new("dynamodb:GetShardIterator", &*input.stream_arn)])
+    Ok(vec![Access::new(
+        "dynamodb:GetShardIterator",
+        &*input.stream_arn,
+    )])
 }
 
 fn records_access(_tx: &Tx<'_>, _context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
-    Ok(vec![Access::new("dynamodb:GetRecords", Iterator::parse(&input.shard_iterator)?.stream_arn)])
+    Ok(vec![Access::new(
+        "dynamodb:GetRecords",
+        Iterator::parse(&input.shard_iterator)?.stream_arn,
+    )])
 }
 
 fn list_access(_tx: &Tx<'_>, _context: &Context, _input: &StreamsInput) -> Result<Vec<Access>> {
@@ -68,20 +77,33 @@ fn list_access(_tx: &Tx<'_>, _context: &Context, _input: &StreamsInput) -> Resul
 }
 
 fn not_found(what: &str, name: &str) -> Error {
-    Error::new("ResourceNotFoundException", format!("Requested resource not found: {what}: {name} not found"))
+    Error::new(
+        "ResourceNotFoundException",
+        format!("Requested resource not found: {what}: {name} not found"),
+    )
 }
 
 fn load(tx: &Tx<'_>, context: &Context, arn: &str) -> Result<StreamRecord> {
     let missing = || not_found("Stream", arn);
-    let parsed = Arn::parse(arn).filter(|parsed| parsed.resource.contains("/stream/")).ok_or_else(missing)?;
-    let stream: StreamRecord = tx.load(STREAMS, stream_key(parsed.account, parsed.region, arn))?.ok_or_else(missing)?;
-    let gone = stream.closed.is_some_and(|closed| closed.plus_s(RETENTION_S) <= context.now);
+    let parsed = Arn::parse(arn)
+        .filter(|parsed| parsed.resource.contains("/stream/"))
+        .ok_or_else(missing)?;
+    let stream: StreamRecord = tx
+        .load(STREAMS, stream_key(parsed.account, parsed.region, arn))?
+        .ok_or_else(missing)?;
+    let gone = stream
+        .closed
+        .is_some_and(|closed| closed.plus_s(RETENTION_S) <= context.now);
     if gone { Err(missing()) } else { Ok(stream) }
 }
 
 /// `shardId-`, the time of its beginning, and the stream's number.
 fn shard_id(stream: &StreamRecord) -> String {
-    format!("shardId-{:020}-{:08x}", stream.created.milliseconds(), stream.number & 0xFFFF_FFFF)
+    format!(
+        "shardId-{:020}-{:08x}",
+        stream.created.milliseconds(),
+        stream.number & 0xFFFF_FFFF
+    )
 }
 
 /// At least 21 digits, and none of them leading zeros.
@@ -96,7 +118,10 @@ fn parse_sequence(text: &str) -> Option<u64> {
 fn describe_stream(tx: &mut Tx<'_>, context: &Context, input: StreamsInput) -> Result<Value> {
     let stream = load(tx, context, &input.stream_arn)?;
     let mut range = Map::new();
-    range.insert("StartingSequenceNumber".into(), sequence_text(stream.first_sequence).into());
+    range.insert(
+        "StartingSequenceNumber".into(),
+        sequence_text(stream.first_sequence).into(),
+    );
     if let Some(last) = stream.last_sequence {
         range.insert("EndingSequenceNumber".into(), sequence_text(last).into());
     }
@@ -119,16 +144,27 @@ fn list_streams(tx: &mut Tx<'_>, context: &Context, input: StreamsInput) -> Resu
     let limit = input.limit.unwrap_or(LIST_MAX).min(LIST_MAX);
     let prefix = Key::new().text(&context.account).text(&context.region);
     let from = match &input.exclusive_start_stream_arn {
-        Some(arn) => [stream_key(&context.account, &context.region, arn).as_slice(), &[0]].concat(),
+        Some(arn) => [
+            stream_key(&context.account, &context.region, arn).as_slice(),
+            &[0],
+        ]
+        .concat(),
         None => prefix.as_slice().to_vec(),
     };
-    let table = input.table_name.as_deref().map(|name| Location::new(context, name).name);
+    let table = input
+        .table_name
+        .as_deref()
+        .map(|name| Location::new(context, name).name);
     let mut streams = Vec::new();
     let end = end_of_prefix(prefix.as_slice());
     for pair in tx.range(STREAMS, &from, end.as_deref(), Direction::Forward)? {
         let (key, _) = pair?;
-        let Some(stream) = tx.load::<StreamRecord>(STREAMS, key)? else { continue };
-        let gone = stream.closed.is_some_and(|closed| closed.plus_s(RETENTION_S) <= context.now);
+        let Some(stream) = tx.load::<StreamRecord>(STREAMS, key)? else {
+            continue;
+        };
+        let gone = stream
+            .closed
+            .is_some_and(|closed| closed.plus_s(RETENTION_S) <= context.now);
         if !gone && table.as_ref().is_none_or(|table| *table == stream.table) {
             streams.push(stream);
         }
@@ -138,7 +174,10 @@ fn list_streams(tx: &mut Tx<'_>, context: &Context, input: StreamsInput) -> Resu
     }
     let more = streams.len() > limit;
     streams.truncate(limit);
-    let last = streams.last().filter(|_| more).map(|stream| stream.arn.clone());
+    let last = streams
+        .last()
+        .filter(|_| more)
+        .map(|stream| stream.arn.clone());
     let streams: Value = streams
         .iter()
         .map(|stream| json!({"StreamArn": stream.arn, "TableName": stream.table, "StreamLabel": stream.label}))
@@ -160,7 +199,13 @@ struct Iterator {
 
 impl Iterator {
     fn text(&self) -> String {
-        let place = STANDARD.encode([self.next.to_be_bytes(), self.issued.milliseconds().to_be_bytes()].concat());
+        let place = STANDARD.encode(
+            [
+                self.next.to_be_bytes(),
+                self.issued.milliseconds().to_be_bytes(),
+            ]
+            .concat(),
+        );
         format!("{}|1|{place}", self.stream_arn)
     }
 
@@ -169,7 +214,11 @@ impl Iterator {
             let place = STANDARD.decode(place).ok()?;
             let (next, issued) = place.split_first_chunk::<8>()?;
             let issued = Timestamp(i64::from_be_bytes(issued.try_into().ok()?));
-            Some(Self { stream_arn: arn.to_owned(), next: u64::from_be_bytes(*next), issued })
+            Some(Self {
+                stream_arn: arn.to_owned(),
+                next: u64::from_be_bytes(*next),
+                issued,
+            })
         });
         parsed.ok_or_else(|| validation("Invalid ShardIterator"))
     }
@@ -180,7 +229,10 @@ fn get_shard_iterator(tx: &mut Tx<'_>, context: &Context, input: StreamsInput) -
     if input.shard_id != shard_id(&stream) {
         return Err(Error::new(
             "ResourceNotFoundException",
-            format!("Requested resource not found: Shard does not exist: {}", input.shard_id),
+            format!(
+                "Requested resource not found: Shard does not exist: {}",
+                input.shard_id
+            ),
         ));
     }
     let next = match input.shard_iterator_type.as_str() {
@@ -188,29 +240,53 @@ fn get_shard_iterator(tx: &mut Tx<'_>, context: &Context, input: StreamsInput) -
         "LATEST" => last_sequence(tx, &stream)?.map_or(0, |last| last + 1),
         at => {
             let sequence = input.sequence_number.as_deref().ok_or_else(|| {
-                validation(format!("SequenceNumber must be specified for shard iterator type {at}"))
+                validation(format!(
+                    "SequenceNumber must be specified for shard iterator type {at}"
+                ))
             })?;
-            let sequence = parse_sequence(sequence).ok_or_else(|| validation(format!("Invalid SequenceNumber: {sequence}")))?;
+            let sequence = parse_sequence(sequence)
+                .ok_or_else(|| validation(format!("Invalid SequenceNumber: {sequence}")))?;
             check_not_trimmed(tx, context, &stream, sequence)?;
             sequence + u64::from(at == "AFTER_SEQUENCE_NUMBER")
         }
     };
-    let iterator = Iterator { stream_arn: stream.arn, next, issued: context.now };
+    let iterator = Iterator {
+        stream_arn: stream.arn,
+        next,
+        issued: context.now,
+    };
     Ok(json!({"ShardIterator": iterator.text()}))
 }
 
 fn sequence_of(key: &[u8]) -> Option<u64> {
-    key.last_chunk::<8>().map(|sequence| u64::from_be_bytes(*sequence))
+    key.last_chunk::<8>()
+        .map(|sequence| u64::from_be_bytes(*sequence))
 }
 
 fn last_sequence(tx: &Tx<'_>, stream: &StreamRecord) -> Result<Option<u64>> {
-    let last = tx.prefix(CHANGES, Key::new().number(stream.number), Direction::Backward)?.next().transpose()?;
+    let last = tx
+        .prefix(
+            CHANGES,
+            Key::new().number(stream.number),
+            Direction::Backward,
+        )?
+        .next()
+        .transpose()?;
     Ok(last.and_then(|(key, _)| sequence_of(&key)))
 }
 
-fn check_not_trimmed(tx: &Tx<'_>, context: &Context, stream: &StreamRecord, sequence: u64) -> Result<()> {
+fn check_not_trimmed(
+    tx: &Tx<'_>,
+    context: &Context,
+    stream: &StreamRecord,
+    sequence: u64,
+) -> Result<()> {
     let first = first_kept(tx, context, stream)?;
-    let trimmed = sequence < first.unwrap_or(0) && sequence > stream.first_sequence && tx.get(CHANGES, change_key(stream.number, sequence))?.is_none();
+    let trimmed = sequence < first.unwrap_or(0)
+        && sequence > stream.first_sequence
+        && tx
+            .get(CHANGES, change_key(stream.number, sequence))?
+            .is_none();
     if trimmed {
         return Err(Error::new(
             "TrimmedDataAccessException",
@@ -223,7 +299,11 @@ fn check_not_trimmed(tx: &Tx<'_>, context: &Context, stream: &StreamRecord, sequ
 /// The first record younger than a day.
 fn first_kept(tx: &Tx<'_>, context: &Context, stream: &StreamRecord) -> Result<Option<u64>> {
     let horizon = context.now.plus_s(-RETENTION_S);
-    for pair in tx.prefix(CHANGES, Key::new().number(stream.number), Direction::Forward)? {
+    for pair in tx.prefix(
+        CHANGES,
+        Key::new().number(stream.number),
+        Direction::Forward,
+    )? {
         let (key, value) = pair?;
         if change_time(&value).is_some_and(|time| time >= horizon) {
             return Ok(sequence_of(&key));
@@ -245,10 +325,15 @@ fn get_records(tx: &mut Tx<'_>, context: &Context, input: StreamsInput) -> Resul
     let key = encryption::open(tx, context, &stream.encryption, &stream.table, account)?;
     let limit = input.limit.unwrap_or(RECORDS_MAX).min(RECORDS_MAX);
     let (records, next) = read(tx, context, &stream, &key, iterator.next, limit)?;
-    let ended = stream.closed.is_some() && last_sequence(tx, &stream)?.is_none_or(|last| next > last);
+    let ended =
+        stream.closed.is_some() && last_sequence(tx, &stream)?.is_none_or(|last| next > last);
     let mut answer = json!({"Records": records});
     if !ended {
-        let next = Iterator { stream_arn: stream.arn, next, issued: context.now };
+        let next = Iterator {
+            stream_arn: stream.arn,
+            next,
+            issued: context.now,
+        };
         answer["NextShardIterator"] = next.text().into();
     }
     Ok(answer)
@@ -288,13 +373,22 @@ fn read(
 }
 
 /// A record as it is answered.
-fn record(context: &Context, stream: &StreamRecord, change: &StoredChange, sequence: u64) -> Result<Value> {
+fn record(
+    context: &Context,
+    stream: &StreamRecord,
+    change: &StoredChange,
+    sequence: u64,
+) -> Result<Value> {
     let image = |bytes: &[u8]| -> Result<Value> {
-        let item = codec::decode(bytes).ok_or_else(|| Error::internal("a stream record cannot be read"))?;
+        let item = codec::decode(bytes)
+            .ok_or_else(|| Error::internal("a stream record cannot be read"))?;
         super::request::item_value(&item)
     };
     let mut content = Map::new();
-    content.insert("ApproximateCreationDateTime".into(), change.created.seconds().into());
+    content.insert(
+        "ApproximateCreationDateTime".into(),
+        change.created.seconds().into(),
+    );
     content.insert("Keys".into(), image(&change.keys)?);
     if let Some(new) = &change.new {
         content.insert("NewImage".into(), image(new)?);
@@ -311,7 +405,8 @@ fn record(context: &Context, stream: &StreamRecord, change: &StoredChange, seque
         "eventSource": "aws:dynamodb", "awsRegion": region, "dynamodb": content,
     });
     if change.expired {
-        record["userIdentity"] = json!({"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"});
+        record["userIdentity"] =
+            json!({"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"});
     }
     Ok(record)
 }

@@ -24,9 +24,9 @@ use crate::error::{Error, Result};
 const TOKEN_LIFE_S: i64 = 600;
 const TOTAL_MAX_BYTES: u64 = 4 << 20;
 
-struct Action {
-    table: OpenTable,
-    write: Write,
+pub(super) struct Action {
+    pub(super) table: OpenTable,
+    pub(super) write: Write,
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
@@ -35,37 +35,55 @@ pub(super) fn transact_write_items(
     context: &Context,
     input: TransactWriteItemsInput,
 ) -> Result<TransactWriteItemsOutput> {
-    let token = input
-        .client_request_token
-        .as_deref()
-        .filter(|token| !token.is_empty());
-    let content_hash = token.map(|_| content_hash(&input.transact_items));
-    let replay = match (token, &content_hash) {
-        (Some(token), Some(hash)) => is_replay(tx, context, token, hash)?,
-        _ => false,
-    };
+    let content = input.transact_items.clone();
+    let token = input.client_request_token.as_deref();
     let actions = prepare(tx, context, input.transact_items)?;
-    if replay {
-        return replayed(tx, &actions, input.return_consumed_capacity.as_deref());
+    let capacity = input.return_consumed_capacity.as_deref();
+    let metrics = input.return_item_collection_metrics.as_deref();
+    write_with_metrics(tx, context, &actions, token, &content, capacity, metrics)
+}
+
+/// Writes the actions of a transaction of statements; answers what they consumed.
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    actions: &[Action],
+    token: Option<&str>,
+    content: &[Value],
+    capacity: Option<&str>,
+) -> Result<Option<Vec<ConsumedCapacity>>> {
+    let answer = write_with_metrics(tx, context, actions, token, content, capacity, None)?;
+    Ok(answer.consumed_capacity)
+}
+
+/// Decides and writes all actions, once for each token.
+fn write_with_metrics(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    actions: &[Action],
+    token: Option<&str>,
+    content: &[Value],
+    capacity: Option<&str>,
+    metrics: Option<&str>,
+) -> Result<TransactWriteItemsOutput> {
+    let token = token
+        .filter(|token| !token.is_empty())
+        .map(|token| (token, content_hash(content)));
+    if let Some((token, hash)) = &token
+        && is_replay(tx, context, token, hash)?
+    {
+        return replayed(tx, actions, capacity);
     }
-    let decided = decide_all(tx, &actions)?;
+    let decided = decide_all(tx, actions)?;
     let mut answer = WriteAnswer::default();
     for (action, decided) in actions.iter().zip(&decided) {
-        answer.carry_out(
-            tx,
-            context,
-            action,
-            decided,
-            input.return_item_collection_metrics.as_deref(),
-        )?;
+        answer.carry_out(tx, context, action, decided, metrics)?;
     }
-    if let (Some(token), Some(hash)) = (token, content_hash) {
+    if let Some((token, hash)) = token {
         remember(tx, context, token, hash)?;
     }
     Ok(TransactWriteItemsOutput {
-        consumed_capacity: answer
-            .usages
-            .consumed(input.return_consumed_capacity.as_deref(), Shown::Write),
+        consumed_capacity: answer.usages.consumed(capacity, Shown::Write),
         item_collection_metrics: Some(answer.metrics).filter(|metrics| !metrics.is_empty()),
     })
 }

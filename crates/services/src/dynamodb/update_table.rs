@@ -8,7 +8,7 @@ use super::create_table::refuse_unbuilt;
 use super::describe::description;
 use super::errors::{in_use, invalid_parameter, table_not_found, validation};
 use super::schema;
-use super::state::{Backfill, StreamRecord, STREAMS, Status, TableRecord, Throughput};
+use super::state::{Backfill, STREAMS, Status, StreamRecord, TableRecord, Throughput};
 use super::streams::{self, stream_arn, stream_key};
 use super::table;
 use super::table_api::{IndexInput, IndexUpdate, TableInput, ThroughputInput};
@@ -33,7 +33,14 @@ pub(super) fn update_table(tx: &mut Tx<'_>, context: &Context, input: TableInput
     }
     merge_attributes(&mut record, &input)?;
     update_billing(context, &mut record, &input)?;
-    update_indexes(context, &mut record, input.global_secondary_index_updates.as_deref().unwrap_or_default())?;
+    update_indexes(
+        context,
+        &mut record,
+        input
+            .global_secondary_index_updates
+            .as_deref()
+            .unwrap_or_default(),
+    )?;
     if let Some(stream) = &input.stream_specification {
         streams::configure(tx, context, &mut record, stream)?;
     }
@@ -70,11 +77,17 @@ fn check_something_given(input: &TableInput) -> Result<()> {
 
 /// New definitions join those that are there and may not contradict them.
 fn merge_attributes(record: &mut TableRecord, input: &TableInput) -> Result<()> {
-    let creates = input.global_secondary_index_updates.iter().flatten().any(|update| update.create.is_some());
+    let creates = input
+        .global_secondary_index_updates
+        .iter()
+        .flatten()
+        .any(|update| update.create.is_some());
     if !creates {
         return Ok(());
     }
-    for (name, kind) in schema::attributes(input.attribute_definitions.as_deref().unwrap_or_default())? {
+    for (name, kind) in
+        schema::attributes(input.attribute_definitions.as_deref().unwrap_or_default())?
+    {
         match record.attribute_type(&name) {
             Some(known) if known == kind => {}
             Some(known) => {
@@ -105,7 +118,10 @@ fn update_billing(context: &Context, record: &mut TableRecord, input: &TableInpu
         (false, true) => {
             record.last_to_on_demand = Some(context.now);
             record.throughput = Throughput::default();
-            record.indexes.iter_mut().for_each(|index| index.throughput = Throughput::default());
+            record
+                .indexes
+                .iter_mut()
+                .for_each(|index| index.throughput = Throughput::default());
         }
         (true, false) => {
             let Some(given) = input.provisioned_throughput else {
@@ -126,9 +142,14 @@ fn update_billing(context: &Context, record: &mut TableRecord, input: &TableInpu
     Ok(())
 }
 
-fn check_throughput_changes(record: &TableRecord, given: ThroughputInput, input: &TableInput) -> Result<()> {
+fn check_throughput_changes(
+    record: &TableRecord,
+    given: ThroughputInput,
+    input: &TableInput,
+) -> Result<()> {
     let present = &record.throughput;
-    let same = (present.read, present.write) == (given.read_capacity_units, given.write_capacity_units);
+    let same =
+        (present.read, present.write) == (given.read_capacity_units, given.write_capacity_units);
     if !same || input.global_secondary_index_updates.is_some() {
         return Ok(());
     }
@@ -151,8 +172,15 @@ fn set_throughput(context: &Context, throughput: &mut Throughput, given: Through
     (throughput.read, throughput.write) = (read, write);
 }
 
-fn update_indexes(context: &Context, record: &mut TableRecord, updates: &[IndexUpdate]) -> Result<()> {
-    let online = updates.iter().filter(|update| update.create.is_some() || update.delete.is_some()).count();
+fn update_indexes(
+    context: &Context,
+    record: &mut TableRecord,
+    updates: &[IndexUpdate],
+) -> Result<()> {
+    let online = updates
+        .iter()
+        .filter(|update| update.create.is_some() || update.delete.is_some())
+        .count();
     if online > 1 {
         return Err(Error::new(
             "LimitExceededException",
@@ -161,9 +189,18 @@ fn update_indexes(context: &Context, record: &mut TableRecord, updates: &[IndexU
     }
     for update in updates {
         match update {
-            IndexUpdate { create: Some(index), .. } => create_index(record, index)?,
-            IndexUpdate { delete: Some(index), .. } => existing(record, &index.index_name)?.status = Status::Deleting,
-            IndexUpdate { update: Some(index), .. } => {
+            IndexUpdate {
+                create: Some(index),
+                ..
+            } => create_index(record, index)?,
+            IndexUpdate {
+                delete: Some(index),
+                ..
+            } => existing(record, &index.index_name)?.status = Status::Deleting,
+            IndexUpdate {
+                update: Some(index),
+                ..
+            } => {
                 let given = index.provisioned_throughput;
                 let found = existing(record, &index.index_name)?;
                 if let Some(given) = given {
@@ -184,14 +221,22 @@ fn update_indexes(context: &Context, record: &mut TableRecord, updates: &[IndexU
     Ok(())
 }
 
-fn existing<'a>(record: &'a mut TableRecord, name: &str) -> Result<&'a mut super::state::IndexRecord> {
-    let found = record.indexes.iter_mut().find(|index| !index.local && index.name == name);
+fn existing<'a>(
+    record: &'a mut TableRecord,
+    name: &str,
+) -> Result<&'a mut super::state::IndexRecord> {
+    let found = record
+        .indexes
+        .iter_mut()
+        .find(|index| !index.local && index.name == name);
     found.ok_or_else(table_not_found)
 }
 
 fn create_index(record: &mut TableRecord, input: &IndexInput) -> Result<()> {
     if record.index(&input.index_name).is_some() {
-        return Err(validation("Attempting to create an index which already exists"));
+        return Err(validation(
+            "Attempting to create an index which already exists",
+        ));
     }
     if record.on_demand == input.provisioned_throughput.is_some() {
         let table = (!record.on_demand).then(ThroughputInput::default);
@@ -206,8 +251,14 @@ fn create_index(record: &mut TableRecord, input: &IndexInput) -> Result<()> {
 
 /// The table's stream is opened with the table's key.
 fn follow_encryption(tx: &mut Tx<'_>, record: &TableRecord) -> Result<()> {
-    let Some(stream) = &record.stream else { return Ok(()) };
-    let key = stream_key(&record.account, &record.region, &stream_arn(record, &stream.label));
+    let Some(stream) = &record.stream else {
+        return Ok(());
+    };
+    let key = stream_key(
+        &record.account,
+        &record.region,
+        &stream_arn(record, &stream.label),
+    );
     if let Some(mut stored) = tx.load::<StreamRecord>(STREAMS, &key)? {
         stored.encryption = record.encryption.clone();
         tx.save(STREAMS, key, &stored)?;

@@ -7,7 +7,7 @@ use cumulet_kernel::{Context, Tx};
 
 use super::api::{ItemCollectionMetrics, WriteItemInput, WriteItemOutput};
 use super::capacity::{Shown, Usage};
-use super::errors::{invalid_parameter, validation};
+use super::errors::{duplicate_item, invalid_parameter, validation};
 use super::expression::{self, Condition, Placeholders, Update};
 use super::items::{WriteCost, Writer, collection_size};
 use super::key::{check_index_keys, check_item, check_key, item_key, key_of};
@@ -37,6 +37,8 @@ pub(super) struct Write {
     update: Update,
     pub(super) condition: Option<Condition>,
     pub(super) return_on_failure: Option<String>,
+    /// An INSERT: an item that is there is a duplicate, not a failed condition.
+    insert: bool,
 }
 
 /// What a write does to the item that is there.
@@ -76,6 +78,7 @@ impl Write {
             update,
             condition,
             return_on_failure,
+            insert: false,
         })
     }
 
@@ -88,6 +91,28 @@ impl Write {
             update: Update::default(),
             condition: None,
             return_on_failure: None,
+            insert: false,
+        })
+    }
+
+    /// A write that a statement spells.
+    pub(super) fn statement(
+        kind: WriteKind,
+        subject: Item,
+        update: Option<Update>,
+        condition: Option<Condition>,
+        return_on_failure: Option<String>,
+    ) -> Result<Self> {
+        check_size(kind, &subject)?;
+        let update = update.unwrap_or_default();
+        let insert = kind == WriteKind::Put;
+        Ok(Self {
+            kind,
+            subject,
+            update,
+            condition,
+            return_on_failure,
+            insert,
         })
     }
 
@@ -113,11 +138,9 @@ impl Write {
     /// What the write makes of the item that is there, if the condition holds of it.
     pub(super) fn decide(&self, tx: &Tx<'_>, table: &OpenTable, key: Vec<u8>) -> Result<Decided> {
         let old = table.get(tx, &key)?;
-        check_condition(
-            self.condition.as_ref(),
-            old.as_ref(),
-            self.return_on_failure.as_deref(),
-        )?;
+        let on_failure = self.return_on_failure.as_deref();
+        check_condition(self.condition.as_ref(), old.as_ref(), on_failure)
+            .map_err(|error| if self.insert { duplicate_item() } else { error })?;
         let new = match self.kind {
             WriteKind::Put => Some(self.subject.clone()),
             WriteKind::Delete => None,
@@ -142,7 +165,7 @@ impl Write {
     }
 
     /// The `Attributes` of the answer.
-    fn returned(&self, wanted: Option<&str>, decided: &Decided) -> Option<Item> {
+    pub(super) fn returned(&self, wanted: Option<&str>, decided: &Decided) -> Option<Item> {
         let (old, new) = (decided.old.as_ref(), decided.new.as_ref());
         let touched = |item: Option<&Item>| {
             item.map(|item| self.update.touched(item))
@@ -161,7 +184,9 @@ impl Write {
 /// The size of a put is known before any table is looked at.
 fn check_size(kind: WriteKind, subject: &Item) -> Result<()> {
     if kind == WriteKind::Put && item_size(subject) > ITEM_MAX_BYTES {
-        return Err(validation("Item size has exceeded the maximum allowed size"));
+        return Err(validation(
+            "Item size has exceeded the maximum allowed size",
+        ));
     }
     Ok(())
 }

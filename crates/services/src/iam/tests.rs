@@ -436,7 +436,7 @@ fn decisions_are_kept_with_what_matched_and_what_nearly_did() {
         .store
         .read(|tx| super::authorise(tx, &inner, std::slice::from_ref(&access)))
         .unwrap();
-    let mut plain = inner.clone();
+    let mut plain = inner;
     plain.secure_transport = false;
     let refusal = house
         .store

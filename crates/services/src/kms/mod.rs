@@ -142,6 +142,30 @@ pub struct DataKey {
     pub key_arn: String,
 }
 
+/// Lets `service` (`dynamodb.amazonaws.com`) use the key on its own later, for work that no caller waits
+/// for: a grant, which the caller makes through the service. Making it again changes nothing.
+pub fn grant_to_service(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    key_id: &str,
+    service: &str,
+    operations: &[&str],
+) -> Result<()> {
+    let input = api::CreateGrantInput {
+        key_id: resolve_key_arn(tx, context, key_id)?,
+        grantee_principal: service.to_owned(),
+        retiring_principal: None,
+        operations: operations
+            .iter()
+            .map(|&operation| operation.to_owned())
+            .collect(),
+        constraints: None,
+        name: Some(service.to_owned()),
+        dry_run: false,
+    };
+    grants::create_grant(tx, context, input).map(drop)
+}
+
 /// The ARN of the key that an id, ARN or alias names; not authorised.
 pub fn resolve_key_arn(tx: &Tx<'_>, context: &Context, key_id: &str) -> Result<String> {
     Ok(key::find(tx, context, key_id)?.key.arn())

@@ -373,3 +373,39 @@ fn aliases_name_keys_and_not_found_has_its_texts() {
         "{bad}"
     );
 }
+
+#[test]
+fn a_service_uses_a_key_on_its_own_only_by_a_grant_made_through_it() {
+    let house = House::new();
+    let caller = house.role("caller", None);
+    let managed = house.context(&root(ACCOUNT));
+    let key = house
+        .write(move |tx| super::aws_managed_key(tx, &managed, "dynamodb"))
+        .unwrap();
+    let through = house.context(&caller).through("dynamodb");
+    let (context, arn) = (through.clone(), key.clone());
+    let sealed = house
+        .write(move |tx| super::generate_data_key(tx, &context, &arn, &encryption_context()))
+        .unwrap();
+    let open = || {
+        let context = house.context(&root(ACCOUNT));
+        let context = context.as_service("dynamodb.amazonaws.com", "arn:aws:dynamodb:::t", ACCOUNT);
+        let opened = house.store.read(|tx| {
+            super::decrypt_data_key(tx, &context, &sealed.ciphertext, &encryption_context())
+        });
+        opened.is_ok()
+    };
+    assert!(!open());
+    for _ in 0..2 {
+        let (context, arn) = (through.clone(), key.clone());
+        let grant = move |tx: &mut cumulet_kernel::Tx<'_>| {
+            super::grant_to_service(tx, &context, &arn, "dynamodb.amazonaws.com", &["Decrypt"])
+        };
+        house.write(grant).unwrap();
+    }
+    assert!(open());
+    let grants = house
+        .call(&root(ACCOUNT), "kms", "ListGrants", json!({"KeyId": key}))
+        .unwrap();
+    assert_eq!(grants["Grants"].as_array().unwrap().len(), 1);
+}

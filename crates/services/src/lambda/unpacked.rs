@@ -87,8 +87,10 @@ fn prepare_parent(folder: &Path) -> std::result::Result<(), ArchiveError> {
     let Some(boot) = folder.parent().filter(|boot| !boot.is_dir()) else {
         return Ok(());
     };
-    if let Some(all) = boot.parent() {
-        drop(std::fs::remove_dir_all(all));
+    // The folder above stays the same one: waiting sandboxes have it mounted.
+    let earlier = boot.parent().and_then(|all| std::fs::read_dir(all).ok());
+    for entry in earlier.into_iter().flatten().flatten() {
+        drop(std::fs::remove_dir_all(entry.path()));
     }
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -164,7 +164,13 @@ async fn queues_are_checked_as_aws_checks_them() {
         (&batch["Successful"][0]["Id"], &batch["Failed"][0]["Id"]),
         (&json!("good"), &json!("bad"))
     );
+}
 
+#[tokio::test]
+async fn purging_and_deleting_are_allowed_once_a_minute() {
+    let installation = Installation::new();
+    let url = create(&installation, "q", json!({})).await;
+    send(&installation, &url, "m").await;
     let input = json!({ "QueueUrl": url });
     call(&installation, "PurgeQueue", input.clone()).await;
     assert_eq!(counted(&installation, &url).await, ["0", "0", "0"]);
@@ -393,113 +399,129 @@ async fn random_work_keeps_order_locks_and_visibility() {
     }
 }
 
+/// One run of a queue beside its model.
+struct Run<'a> {
+    installation: &'a Installation,
+    url: &'a str,
+    fifo: bool,
+    queue: model::Queue,
+    /// The newest receipt of each message received and not deleted.
+    receipts: Vec<(String, Value)>,
+    /// Seed and step, for whoever has to look for a failure.
+    place: String,
+}
+
 async fn run_model(installation: &Installation, url: &str, fifo: bool, seed: u8) {
     let dice = cumulet_kernel::Ids::seeded([seed; 32]);
-    let mut queue = model::Queue::default();
-    let mut receipts: Vec<(String, Value)> = Vec::new();
+    let mut run = Run {
+        installation,
+        url,
+        fifo,
+        queue: model::Queue::default(),
+        receipts: Vec::new(),
+        place: String::new(),
+    };
     for step in 0..200 {
         let [action, choice] = dice.bytes::<2>();
-        let now_ms = installation.engine.clock.now().0;
+        run.place = format!("seed {seed} step {step}");
         match action % 8 {
-            0..=2 => {
-                let body = format!("{step}");
-                let mut input = json!({ "QueueUrl": url, "MessageBody": body });
-                let group = fifo.then_some(u32::from(choice % 3));
-                if let Some(group) = group {
-                    input["MessageGroupId"] = format!("g{group}").into();
-                    input["MessageDeduplicationId"] = body.as_str().into();
-                }
-                call(installation, "SendMessage", input).await;
-                queue.messages.push(model::Message {
-                    body,
-                    group,
-                    visible_ms: now_ms,
-                    in_flight: false,
-                });
-            }
-            3 | 4 => {
-                let received = receive(installation, url, usize::from(choice % 10) + 1).await;
-                assert_eq!(
-                    received.is_empty(),
-                    !queue.has_any(now_ms),
-                    "seed {seed} step {step}"
-                );
-                let mut taken: Vec<String> = Vec::new();
-                for message in received {
-                    let body = message["Body"].as_str().expect("a body").to_owned();
-                    let allowed = queue.may_receive(&body, &taken, now_ms);
-                    assert!(
-                        allowed,
-                        "seed {seed} step {step}: {body} after {taken:?} of {queue:?}"
-                    );
-                    receipts.retain(|(other, _)| *other != body);
-                    receipts.push((body.clone(), message));
-                    let known = queue
-                        .messages
-                        .iter_mut()
-                        .find(|message| message.body == body);
-                    let known = known.expect("known");
-                    known.in_flight = true;
-                    taken.push(body);
-                }
-                for message in queue
-                    .messages
-                    .iter_mut()
-                    .filter(|message| taken.contains(&message.body))
-                {
-                    message.visible_ms = now_ms + 5_000;
-                }
-            }
-            5 if !receipts.is_empty() => {
-                let (body, message) = receipts.swap_remove(usize::from(choice) % receipts.len());
-                let position = queue
-                    .messages
-                    .iter()
-                    .position(|message| message.body == body);
-                let position = position.expect("known");
-                let input = json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] });
-                let deleted = installation.call("sqs", "DeleteMessage", input).await;
-                let expired = queue.messages[position].visible_ms <= now_ms;
-                assert_eq!(deleted.is_err(), fifo && expired, "seed {seed} step {step}");
-                if deleted.is_ok() {
-                    queue.messages.remove(position);
-                }
-            }
-            6 if !receipts.is_empty() => {
-                let (body, message) = &receipts[usize::from(choice) % receipts.len()];
-                let timeout_s = i64::from(choice % 4);
-                let input = json!({
-                    "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"],
-                    "VisibilityTimeout": timeout_s,
-                });
-                let changed = installation
-                    .call("sqs", "ChangeMessageVisibility", input)
-                    .await;
-                let known = queue
-                    .messages
-                    .iter_mut()
-                    .find(|message| message.body == *body);
-                let known = known.expect("known");
-                assert_eq!(
-                    changed.is_ok(),
-                    known.visible_ms > now_ms,
-                    "seed {seed} step {step}"
-                );
-                if changed.is_ok() {
-                    known.visible_ms = now_ms + timeout_s * 1000;
-                }
-            }
+            0..=2 => run.send(step, choice).await,
+            3 | 4 => run.receive(choice).await,
+            5 if !run.receipts.is_empty() => run.delete(choice).await,
+            6 if !run.receipts.is_empty() => run.change(choice).await,
             _ => installation.engine.clock.advance_ms(u64::from(choice) * 10),
         }
     }
-    let visible = queue.messages.iter();
-    let now_ms = installation.engine.clock.now().0;
-    let visible = visible
-        .filter(|message| message.visible_ms <= now_ms)
-        .count();
-    assert_eq!(
-        counted(installation, url).await[0],
-        visible.to_string(),
-        "seed {seed}"
-    );
+    let now_ms = run.now_ms();
+    let visible = run.queue.messages.iter();
+    let visible = visible.filter(|message| message.visible_ms <= now_ms);
+    let visible = visible.count().to_string();
+    assert_eq!(counted(installation, url).await[0], visible, "seed {seed}");
+}
+
+impl Run<'_> {
+    fn now_ms(&self) -> i64 {
+        self.installation.engine.clock.now().0
+    }
+
+    fn known(&mut self, body: &str) -> &mut model::Message {
+        let mut messages = self.queue.messages.iter_mut();
+        let known = messages.find(|message| message.body == body);
+        known.expect("the model knows every message")
+    }
+
+    async fn send(&mut self, step: u32, choice: u8) {
+        let body = step.to_string();
+        let mut input = json!({ "QueueUrl": self.url, "MessageBody": body });
+        let group = self.fifo.then_some(u32::from(choice % 3));
+        if let Some(group) = group {
+            input["MessageGroupId"] = format!("g{group}").into();
+            input["MessageDeduplicationId"] = body.as_str().into();
+        }
+        call(self.installation, "SendMessage", input).await;
+        let visible_ms = self.now_ms();
+        self.queue.messages.push(model::Message {
+            body,
+            group,
+            visible_ms,
+            in_flight: false,
+        });
+    }
+
+    async fn receive(&mut self, choice: u8) {
+        let now_ms = self.now_ms();
+        let limit = usize::from(choice % 10) + 1;
+        let received = receive(self.installation, self.url, limit).await;
+        let place = &self.place;
+        assert_eq!(received.is_empty(), !self.queue.has_any(now_ms), "{place}");
+        let mut taken: Vec<String> = Vec::new();
+        for message in received {
+            let body = message["Body"].as_str().expect("a body").to_owned();
+            let allowed = self.queue.may_receive(&body, &taken, now_ms);
+            assert!(
+                allowed,
+                "{}: {body} after {taken:?} of {:?}",
+                self.place, self.queue
+            );
+            self.receipts.retain(|(other, _)| *other != body);
+            self.receipts.push((body.clone(), message));
+            taken.push(body);
+        }
+        for body in taken {
+            let known = self.known(&body);
+            known.in_flight = true;
+            known.visible_ms = now_ms + 5_000;
+        }
+    }
+
+    async fn delete(&mut self, choice: u8) {
+        let chosen = usize::from(choice) % self.receipts.len();
+        let (body, message) = self.receipts.swap_remove(chosen);
+        let input = json!({ "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"] });
+        let deleted = self.installation.call("sqs", "DeleteMessage", input).await;
+        let expired = self.known(&body).visible_ms <= self.now_ms();
+        assert_eq!(deleted.is_err(), self.fifo && expired, "{}", self.place);
+        if deleted.is_ok() {
+            self.queue.messages.retain(|message| message.body != body);
+        }
+    }
+
+    async fn change(&mut self, choice: u8) {
+        let (body, message) = self.receipts[usize::from(choice) % self.receipts.len()].clone();
+        let timeout_s = i64::from(choice % 4);
+        let input = json!({
+            "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"],
+            "VisibilityTimeout": timeout_s,
+        });
+        let changed = self
+            .installation
+            .call("sqs", "ChangeMessageVisibility", input)
+            .await;
+        let now_ms = self.now_ms();
+        let in_flight = self.known(&body).visible_ms > now_ms;
+        assert_eq!(changed.is_ok(), in_flight, "{}", self.place);
+        if changed.is_ok() {
+            self.known(&body).visible_ms = now_ms + timeout_s * 1000;
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub(super) fn access(tx: &Tx<'_>, context: &Context, input: &PutInput) -> Result
     let access = access_to(context, "ssm:PutParameter", &input.name, parameter.as_ref());
     let overwrite = if input.overwrite { "true" } else { "false" };
     let access = access.condition("ssm:Overwrite", overwrite);
-    let tagged = tags::asked(access.clone(), &input.tags, &[]);
+    let tagged = tags::asked(access, &input.tags, &[]);
     let tagging = (!input.tags.is_empty()).then(|| {
         let access = access_to(
             context,

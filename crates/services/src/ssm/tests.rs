@@ -64,9 +64,19 @@ async fn versions_are_kept_and_selected_by_number_and_label() {
         refused
             .starts_with("400 ParameterVersionNotFound Systems Manager could not find version 7")
     );
+}
 
-    // A hundred versions are kept; the oldest goes, unless it bears a label.
-    for version in 3..=100 {
+#[tokio::test]
+async fn a_hundred_versions_are_kept_and_a_labelled_one_never_goes() {
+    let installation = Installation::new();
+    let first = json!({ "Name": "/app/url", "Value": "one", "Type": "String" });
+    put(&installation, first).await;
+    let label = json!({ "Name": "/app/url", "ParameterVersion": 1, "Labels": ["live"] });
+    installation
+        .call("ssm", "LabelParameterVersion", label)
+        .await
+        .expect("labelled");
+    for version in 2..=100 {
         let next = json!({ "Name": "/app/url", "Value": version.to_string(), "Overwrite": true });
         put(&installation, next).await;
     }

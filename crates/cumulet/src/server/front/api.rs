@@ -6,11 +6,12 @@ use bytes::Bytes;
 use cumulet_kernel::Context;
 use cumulet_services::body::Body;
 use cumulet_services::operation::{Reply, Request};
+use cumulet_services::s3;
 use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
 use cumulet_wire::{Error, Protocol, model};
-use http::{Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ const LAMBDA_BODY_BYTES_MAX: usize = 70_167_211;
 pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: Unread) -> Outbound {
     let what = format!("{}:{}", api.service.name(), api.operation.name);
     let mut caller_arn = String::new();
-    match serve(server, &inbound, api, body, &mut caller_arn).await {
+    let mut outbound = match serve(server, &inbound, api, body, &mut caller_arn).await {
         Ok(response) => Outbound {
             response,
             what,
@@ -45,6 +46,27 @@ pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: U
                 principal: caller_arn,
                 ..outbound
             }
+        }
+    };
+    add_cors(server, &inbound, api, outbound.response.headers_mut());
+    outbound
+}
+
+/// What a browser needs to see of an answer, refusals included, where the bucket's rules allow it.
+fn add_cors(server: &Server, inbound: &Inbound, api: &Api, headers: &mut HeaderMap) {
+    let origin = inbound.head.headers.get(http::header::ORIGIN);
+    let origin = origin.and_then(|origin| origin.to_str().ok());
+    let (Some(bucket), Some(origin)) = (api.labels.get("Bucket"), origin) else {
+        return;
+    };
+    let method = inbound.head.method.as_str();
+    let allowed = server
+        .engine
+        .read(|tx| s3::cors_headers(tx, bucket, origin, method));
+    for (name, value) in allowed.unwrap_or_default() {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+            headers.insert(name, value);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What is neither an API call nor the engine's own: deployed APIs, function URLs, forms, preflights.
 
-use cumulet_services::apigateway;
+use cumulet_services::cloudformation::custom;
 use cumulet_services::http::{HttpReply, HttpRequest};
+use cumulet_services::{apigateway, lambda, s3};
 use cumulet_wire::route::Route;
-use cumulet_wire::{Error, Protocol, model};
+use cumulet_wire::{Error, Protocol, model, sigv4};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Caller, Unproven};
@@ -32,6 +34,11 @@ pub(super) async fn answer(
             let path = stage.map_or_else(|| path.clone(), |stage| format!("/{stage}{path}"));
             execute_api(server, inbound, &api_id, path, body).await
         }
+        Route::FunctionUrl { url_id } => function_url(server, inbound, &url_id, body).await,
+        Route::S3Preflight {
+            bucket: Some(bucket),
+            ..
+        } => preflight(server, &inbound, &bucket),
         other => {
             super::drain(body).await;
             not_built(&inbound, &other)
@@ -83,6 +90,103 @@ async fn execute_api(
     }
 }
 
+/// The largest request that a function takes.
+const FUNCTION_BODY_BYTES_MAX: usize = 6 << 20;
+
+async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unread) -> Outbound {
+    let path = inbound.head.uri.path().to_owned();
+    let what = format!("{} function URL {path}", inbound.head.method);
+    let whole = match read(body).await {
+        Ok(whole) => whole.filter(|whole| whole.len() <= FUNCTION_BODY_BYTES_MAX),
+        Err(error) => return refused_call(&inbound, &what, error),
+    };
+    let Some(body) = whole else {
+        let message = "Request must be smaller than 6291456 bytes";
+        let error = cumulet_services::Error::new("RequestTooLargeException", message).status(413);
+        return refused_call(&inbound, &what, error);
+    };
+    let caller = match signer_of(server, &inbound, "lambda", &body, sigv4::SKEW_MAX_S) {
+        Ok(caller) => caller,
+        Err(error) => return refused_call(&inbound, &what, error),
+    };
+    let context = api::context(server, &inbound, &caller);
+    let names = header_names::as_sent(&inbound.head).await;
+    let request = http_request(&inbound, path, body, names);
+    let reply = lambda::answer_url(&server.engine, context, url_id, request).await;
+    outbound(reply, &inbound, what, caller.principal.arn)
+}
+
+fn refused_call(inbound: &Inbound, what: &str, error: cumulet_services::Error) -> Outbound {
+    let service = model::service("lambda");
+    refused(inbound, what, service, Protocol::RestJson, error.into())
+}
+
+/// A browser's question before it sends to a bucket.
+fn preflight(server: &Server, inbound: &Inbound, bucket: &str) -> Outbound {
+    let header = |name: &str| {
+        inbound
+            .head
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let allowed = s3::preflight(
+        &server.engine,
+        bucket,
+        header("origin"),
+        header("access-control-request-method"),
+        header("access-control-request-headers"),
+    );
+    match allowed {
+        Ok(headers) => {
+            let reply = HttpReply {
+                status: 200,
+                headers,
+                ..HttpReply::default()
+            };
+            outbound(reply, inbound, "s3 preflight".to_owned(), String::new())
+        }
+        Err(error) => {
+            let service = model::service("s3");
+            refused(
+                inbound,
+                "s3 preflight",
+                service,
+                Protocol::RestXml,
+                error.into(),
+            )
+        }
+    }
+}
+
+/// What a custom resource's function tells of its work.
+pub(super) async fn custom_resource(server: &Server, inbound: Inbound, body: Incoming) -> Outbound {
+    let path = inbound.head.uri.path();
+    let token = path.trim_start_matches(custom::RESPONSE_PATH).to_owned();
+    let what = "custom resource response".to_owned();
+    let reply = match read(Unread::Stream(body)).await {
+        Ok(Some(body)) if inbound.head.method == http::Method::PUT => {
+            let context = api::context(server, &inbound, &Caller::anonymous());
+            custom::response(&server.engine, context, &token, &body).await
+        }
+        _ => HttpReply::json(
+            400,
+            r#"{"message":"the answer is sent by PUT, in at most 4 KB"}"#,
+        ),
+    };
+    outbound(reply, &inbound, what, String::new())
+}
+
+fn outbound(reply: HttpReply, inbound: &Inbound, what: String, principal: String) -> Outbound {
+    let error = (reply.status >= 400).then(|| error_type(&reply));
+    Outbound {
+        response: respond(reply, &inbound.request_id),
+        what,
+        principal,
+        error,
+    }
+}
+
 /// Who signed the request for a deployed API; whoever did not is anonymous. `Err` says why a signature
 /// proves nobody: whether that matters is for the API to say.
 fn sender(
@@ -90,15 +194,27 @@ fn sender(
     inbound: &Inbound,
     body: Option<&bytes::Bytes>,
 ) -> Result<Caller, cumulet_services::Error> {
+    let body = body.map_or(&[][..], |body| body.as_ref());
+    signer_of(server, inbound, "execute-api", body, SKEW_MAX_S)
+}
+
+/// Who signed a request to `service`'s data plane; anonymous where nobody did.
+fn signer_of(
+    server: &Server,
+    inbound: &Inbound,
+    service: &str,
+    body: &[u8],
+    skew_max_s: i64,
+) -> Result<Caller, cumulet_services::Error> {
     let refused = |unproven: Unproven| match unproven {
-        Unproven::Fault(fault) => fault.to_error("execute-api", Protocol::RestJson).into(),
+        Unproven::Fault(fault) => fault.to_error(service, Protocol::RestJson).into(),
         Unproven::Internal(error) => error,
     };
     let Some(claim) = identity::claim(server, inbound).map_err(refused)? else {
         return Ok(Caller::anonymous());
     };
-    let hash = hex::encode(Sha256::digest(body.map_or(&[][..], |body| body.as_ref())));
-    let proven = claim.prove_within(server, inbound, "execute-api", Some(&hash), SKEW_MAX_S);
+    let hash = hex::encode(Sha256::digest(body));
+    let proven = claim.prove_within(server, inbound, service, Some(&hash), skew_max_s);
     proven.map_err(refused)
 }
 

@@ -49,7 +49,10 @@ impl Caller {
 }
 
 /// Reads the claim and finds its secret; `None` where a request bears no signature.
-pub(in crate::server) fn claim(server: &Server, inbound: &Inbound) -> Result<Option<Claim>, Unproven> {
+pub(in crate::server) fn claim(
+    server: &Server,
+    inbound: &Inbound,
+) -> Result<Option<Claim>, Unproven> {
     let Some(presented) = sigv4::parse(&inbound.head)? else {
         return Ok(None);
     };

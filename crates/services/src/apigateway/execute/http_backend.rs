@@ -55,7 +55,10 @@ pub(super) async fn pass(
     let mut headers = event::headers(call);
     headers.retain(|(name, _)| name != "Host" && mapping_header(&mapped.headers, name).is_none());
     headers.extend(mapped.headers);
-    headers.push(("x-amzn-apigateway-api-id".to_owned(), call.api_id.to_owned()));
+    headers.push((
+        "x-amzn-apigateway-api-id".to_owned(),
+        call.api_id.to_owned(),
+    ));
     let mut query = event::query_pairs(&call.request);
     query.retain(|(name, _)| !mapped.query.iter().any(|(mapped, _)| mapped == name));
     query.extend(mapped.query);
@@ -71,8 +74,13 @@ pub(super) async fn pass(
         *name = proxy::shown_name(name);
     }
     // The framing of one connection says nothing about another.
-    let framing = ["x-amzn-Remapped-transfer-encoding", "x-amzn-Remapped-connection"];
-    reply.headers.retain(|(name, _)| !framing.contains(&name.as_str()));
+    let framing = [
+        "x-amzn-Remapped-transfer-encoding",
+        "x-amzn-Remapped-connection",
+    ];
+    reply
+        .headers
+        .retain(|(name, _)| !framing.contains(&name.as_str()));
     Ok(reply)
 }
 
@@ -120,7 +128,9 @@ async fn fetch(
         return Err(Failure::timed_out());
     };
     let reply = fetched.map_err(|error| {
-        log.line(format!("Execution failed due to configuration error: {error}"));
+        log.line(format!(
+            "Execution failed due to configuration error: {error}"
+        ));
         match error {
             FetchError::NotLetOut(why) => Failure::not_built(&why),
             FetchError::Unreachable => Failure::internal(),

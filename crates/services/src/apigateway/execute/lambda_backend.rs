@@ -129,6 +129,7 @@ pub(super) async fn invoke(
         return Err(Failure::timed_out());
     };
     let invoked = finished.map_err(|_| Failure::internal())?.map_err(|error| {
+        call.context.trace.note("integration_error", error.to_string());
         let why = if error.is_access_denied() {
             "Execution failed due to configuration error: Invalid permissions on Lambda function".to_owned()
         } else {

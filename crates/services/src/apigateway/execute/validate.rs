@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html>
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -76,7 +77,7 @@ fn check_body(call: &Call<'_>, log: &mut ExecutionLog) -> Result<(), Failure> {
     };
     let validator = validator(call, name).ok_or_else(Failure::internal)?;
     let found = match serde_json::from_slice::<Value>(call.body()) {
-        Ok(body) => violations(&validator, &body),
+        Ok(body) => violations_or_panic(&validator, &body),
         Err(_) => vec!["Unknown error parsing request body".to_owned()],
     };
     if found.is_empty() {
@@ -145,6 +146,13 @@ impl Retrieve for Models {
         let schema = name.and_then(|name| self.0.get(name)).cloned();
         schema.ok_or_else(|| format!("no model stands at {uri}").into())
     }
+}
+
+/// The validator panics on numbers beyond its arithmetic (1e308 as a multiple of 0.123456789); such a
+/// body is refused, and no connection breaks.
+fn violations_or_panic(validator: &Validator, body: &Value) -> Vec<String> {
+    let checked = std::panic::catch_unwind(AssertUnwindSafe(|| violations(validator, body)));
+    checked.unwrap_or_else(|_| vec!["Unknown error validating request body".to_owned()])
 }
 
 /// What is wrong, as AWS's validator words it.
@@ -301,5 +309,16 @@ mod tests {
         let schema = r#"{"properties":{"text":{"$ref":"https://apigateway.amazonaws.com/restapis/abc/models/Text"}}}"#;
         assert_eq!(check(schema, r#"{"text":"x"}"#), "");
         assert!(check(schema, r#"{"text":1}"#).contains("instance type (integer)"));
+    }
+
+    #[test]
+    fn a_number_beyond_the_validators_arithmetic_is_a_violation() {
+        let schema = serde_json::json!({ "type": "integer", "multipleOf": 0.123456789 });
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft4)
+            .build(&schema)
+            .expect("the schema compiles");
+        let found = violations_or_panic(&validator, &serde_json::json!(1e308));
+        assert_eq!(found.len(), 1);
     }
 }

@@ -24,7 +24,8 @@ const ACCOUNTS: Table = Table::new(1307, "apigateway.accounts");
 /// (account, region, plan id, key id, `2026-11-21`) -> requests made, big-endian
 pub(in super::super) const USAGE: Table = Table::new(1308, "apigateway.usage");
 /// (account, region, plan id, key id, first day of the period) -> requests granted beyond the quota
-pub(in super::super) const USAGE_EXTENSIONS: Table = Table::new(1309, "apigateway.usage_extensions");
+pub(in super::super) const USAGE_EXTENSIONS: Table =
+    Table::new(1309, "apigateway.usage_extensions");
 
 pub(crate) const TABLES: &[Table] = &[
     APIS,
@@ -98,7 +99,11 @@ pub(in super::super) fn owner(tx: &Tx<'_>, api_id: &str) -> Result<Option<Owner>
     Ok(tx.load(OWNERS, Key::new().text(api_id))?)
 }
 
-pub(in super::super) fn deployment(tx: &Tx<'_>, api_id: &str, id: &str) -> Result<Option<Deployment>> {
+pub(in super::super) fn deployment(
+    tx: &Tx<'_>,
+    api_id: &str,
+    id: &str,
+) -> Result<Option<Deployment>> {
     Ok(tx.load(DEPLOYMENTS, Key::new().text(api_id).text(id))?)
 }
 
@@ -155,7 +160,11 @@ pub(in super::super) fn save_usage_plan(
     Ok(tx.save(USAGE_PLANS, place.key().text(&stored.plan.id), stored)?)
 }
 
-pub(in super::super) fn delete_usage_plan(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
+pub(in super::super) fn delete_usage_plan(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    id: &str,
+) -> Result<()> {
     Ok(tx.delete(USAGE_PLANS, place.key().text(id))?)
 }
 
@@ -168,7 +177,11 @@ pub(in super::super) fn api_key(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Resu
         .ok_or_else(|| errors::not_found("Invalid API Key identifier specified"))
 }
 
-pub(in super::super) fn save_api_key(tx: &mut Tx<'_>, place: Place<'_>, key: &ApiKey) -> Result<()> {
+pub(in super::super) fn save_api_key(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    key: &ApiKey,
+) -> Result<()> {
     Ok(tx.save(API_KEYS, place.key().text(&key.id), key)?)
 }
 
@@ -184,7 +197,11 @@ pub(in super::super) fn account(tx: &Tx<'_>, place: Place<'_>) -> Result<Account
     Ok(tx.load(ACCOUNTS, place.key())?.unwrap_or_default())
 }
 
-pub(in super::super) fn save_account(tx: &mut Tx<'_>, place: Place<'_>, account: &Account) -> Result<()> {
+pub(in super::super) fn save_account(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    account: &Account,
+) -> Result<()> {
     Ok(tx.save(ACCOUNTS, place.key(), account)?)
 }
 

@@ -282,7 +282,7 @@ fn target(input: &PutMetricAlarmInput) -> Result<Target> {
 }
 
 fn check_period(period_s: u32) -> Result<()> {
-    if matches!(period_s, 10 | 20 | 30) || (period_s > 0 && period_s % 60 == 0) {
+    if matches!(period_s, 10 | 20 | 30) || (period_s > 0 && period_s.is_multiple_of(60)) {
         return Ok(());
     }
     Err(validation("Period must be 10, 20, 30 or a multiple of 60"))

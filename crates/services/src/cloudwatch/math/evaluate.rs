@@ -52,17 +52,14 @@ pub(super) fn truth(value: bool) -> f64 {
 impl Value {
     /// The same with every number changed.
     pub(super) fn map(self, change: impl Fn(f64) -> f64) -> Result<Self, Fault> {
-        self.each_series(
-            |number| change(number),
-            |series| Series {
-                points: series
-                    .points
-                    .into_iter()
-                    .map(|(at_s, value)| (at_s, change(value)))
-                    .collect(),
-                ..series
-            },
-        )
+        self.each_series(&change, |series| Series {
+            points: series
+                .points
+                .into_iter()
+                .map(|(at_s, value)| (at_s, change(value)))
+                .collect(),
+            ..series
+        })
     }
 
     pub(super) fn each_series(

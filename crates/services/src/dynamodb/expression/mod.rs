@@ -19,7 +19,7 @@ mod update;
 mod update_parser;
 
 pub(super) use evaluate::compare;
-pub(super) use path::Path;
+pub(super) use path::{Path, Step};
 pub(super) use placeholder::Placeholders;
 pub(super) use projection::Projection;
 pub(super) use update::Update;

@@ -13,7 +13,7 @@ use super::{Comparator, Condition, Kind, Operand};
 use crate::error::{Error, Result};
 
 const SIZE_MAX_BYTES: usize = 4096;
-/// Half a megabyte of stack carries this, unoptimised.
+/// A megabyte of stack carries this, unoptimised; threads have two.
 const DEPTH_MAX: usize = 64;
 const OPERATORS_MAX: usize = 300;
 const IN_OPERANDS_MAX: usize = 100;
@@ -403,10 +403,10 @@ impl<'a> Parser<'a> {
     }
 
     fn need_ordered(&mut self, operator: &str, operand: &Operand) {
-        if let Operand::Value(value) = operand {
-            if !value.is_ordered() {
-                self.note_operand_type(operator, value.type_name());
-            }
+        if let Operand::Value(value) = operand
+            && !value.is_ordered()
+        {
+            self.note_operand_type(operator, value.type_name());
         }
     }
 
@@ -418,10 +418,10 @@ impl<'a> Parser<'a> {
     }
 
     fn need_text(&mut self, function: &str, operand: &Operand) {
-        if let Operand::Value(value) = operand {
-            if !matches!(value, AttributeValue::S(_) | AttributeValue::B(_)) {
-                self.note_operand_type(function, value.type_name());
-            }
+        if let Operand::Value(value) = operand
+            && !matches!(value, AttributeValue::S(_) | AttributeValue::B(_))
+        {
+            self.note_operand_type(function, value.type_name());
         }
     }
 

@@ -37,7 +37,7 @@ impl Update {
             || self.removes.is_empty() && self.deletes.is_empty()
     }
 
-    pub(super) fn check_overlaps(&self) -> Result<()> {
+    pub(in super::super) fn check_overlaps(&self) -> Result<()> {
         let Some((clash, one, two)) = first_clash(&self.paths()) else {
             return Ok(());
         };
@@ -58,7 +58,7 @@ impl Update {
             assignments.push((path, operand.compute(item)?));
         }
         // Appended elements take their places in the order of the indexes that were named.
-        assignments.sort_by(|(one, _), (two, _)| one.cmp(two));
+        assignments.sort_by_key(|(one, _)| *one);
         for (path, value) in assignments {
             assign(&mut updated, path, value)?;
         }

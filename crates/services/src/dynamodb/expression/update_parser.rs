@@ -59,10 +59,10 @@ impl Parser<'_> {
         self.count_operator();
         let right = self.set_operand()?;
         for operand in [&left, &right] {
-            if let Operand::Value(value) = operand {
-                if !matches!(value, AttributeValue::N(_)) {
-                    self.note_operand_type(self.text(operator), value.type_name());
-                }
+            if let Operand::Value(value) = operand
+                && !matches!(value, AttributeValue::N(_))
+            {
+                self.note_operand_type(self.text(operator), value.type_name());
             }
         }
         let (left, right) = (Box::new(left), Box::new(right));

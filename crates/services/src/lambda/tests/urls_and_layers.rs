@@ -41,6 +41,7 @@ async fn ask(house: &Installation, id: &str, headers: &[(&str, &str)], method: &
         source_ip: "127.0.0.1".into(),
         protocol: "HTTP/1.1".into(),
         host: format!("{id}.lambda-url.eu-west-1.on.aws:4566"),
+        unproven: None,
     };
     let caller = house.principal(Principal::anonymous());
     lambda::answer_url(&house.engine, caller, id, request).await

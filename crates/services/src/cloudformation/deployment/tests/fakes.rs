@@ -180,10 +180,6 @@ impl redb::StorageBackend for Disk {
 struct NoFunctions;
 
 impl FunctionRunner for NoFunctions {
-    fn shut_down(&self) -> futures_util::future::BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
-
     fn invoke(
         &self,
         _function: Arc<FunctionVersion>,

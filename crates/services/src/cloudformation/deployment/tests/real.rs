@@ -272,11 +272,17 @@ async fn a_deployment_may_do_what_its_role_may_and_no_more() {
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "cloudformation.amazonaws.com" } }] });
     let role = json!({ "RoleName": "deployer", "AssumeRolePolicyDocument": trust.to_string() });
-    installation.call("iam", "CreateRole", role).await.expect("a role");
+    installation
+        .call("iam", "CreateRole", role)
+        .await
+        .expect("a role");
     let allowed = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:TagResource", "logs:DeleteLogGroup"], "Resource": "*" }] });
     let policy = json!({ "RoleName": "deployer", "PolicyName": "logs", "PolicyDocument": allowed.to_string() });
-    installation.call("iam", "PutRolePolicy", policy).await.expect("a policy");
+    installation
+        .call("iam", "PutRolePolicy", policy)
+        .await
+        .expect("a policy");
     let template = json!({ "Resources": {
         "Group": { "Type": "AWS::Logs::LogGroup", "Properties": {} },
         "Kept": { "Type": "AWS::Logs::LogGroup", "Properties": { "RetentionInDays": 1 } },
@@ -286,13 +292,25 @@ async fn a_deployment_may_do_what_its_role_may_and_no_more() {
         "TemplateBody": template.to_string(),
         "RoleARN": "arn:aws:iam::111122223333:role/deployer",
     });
-    installation.call("cloudformation", "CreateStack", order).await.expect("taken");
+    installation
+        .call("cloudformation", "CreateStack", order)
+        .await
+        .expect("taken");
     let stack = settle(&installation).await;
     assert_eq!(stack["StackStatus"], "ROLLBACK_COMPLETE");
     let failures = failures(&installation, &stack).await;
     assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(failures[0].contains("is not authorized to perform: logs:PutRetentionPolicy"), "{failures:?}");
-    assert!(failures[0].contains("HandlerErrorCode: AccessDenied"), "{failures:?}");
-    let groups = installation.call("logs", "DescribeLogGroups", json!({})).await.expect("the list");
+    assert!(
+        failures[0].contains("is not authorized to perform: logs:PutRetentionPolicy"),
+        "{failures:?}"
+    );
+    assert!(
+        failures[0].contains("HandlerErrorCode: AccessDenied"),
+        "{failures:?}"
+    );
+    let groups = installation
+        .call("logs", "DescribeLogGroups", json!({}))
+        .await
+        .expect("the list");
     assert_eq!(groups["logGroups"], json!([]));
 }
