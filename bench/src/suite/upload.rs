@@ -1,0 +1,311 @@
+//! The example application: a warm `POST /upload` beside the sum of its parts, and a cold start beside a bare process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::Bench;
+use crate::Outcome;
+use crate::client::{
+    Answer, Call, Connection, Prepared, REGION, anonymous, dynamodb, once, s3, signed,
+};
+use crate::figure::{Figure, median};
+use crate::process::Server;
+
+const SUITE: &str = "upload";
+const STACK: &str = "UploadApi-dev";
+const ACCOUNT: &str = "000000000000";
+const DEPLOY_LIMIT: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(20);
+const FILE_BYTES: usize = 1024;
+const FUNCTION: &str = "/2015-03-31/functions/file-upload-dev";
+
+/// The deployed application.
+struct App {
+    engine: Server,
+    /// Path of the API's resource on the engine.
+    upload_path: String,
+    bucket: String,
+    table: String,
+}
+
+pub(super) async fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
+    let app = App::deploy(bench).await?;
+    let mut figures = vec![app.warm(bench).await?];
+    figures.extend(app.cold(bench).await?);
+    Ok(figures)
+}
+
+impl App {
+    async fn deploy(bench: &Bench) -> Outcome<Self> {
+        let assembly = synthesise(bench)?;
+        let engine = bench.engine(&bench.folder("upload-")?, Some(&assembly))?;
+        let outputs = outputs(engine.address).await?;
+        let output = |name: &str| -> Outcome<String> {
+            let found = outputs.iter().find(|output| output["OutputKey"] == name);
+            let value = found.and_then(|output| output["OutputValue"].as_str());
+            Ok(value
+                .ok_or_else(|| format!("the stack has no output {name}"))?
+                .to_owned())
+        };
+        Ok(Self {
+            upload_path: local_path(&output("ApiGatewayUrl")?)?,
+            bucket: output("S3BucketName")?,
+            table: output("DynamoDBTableName")?,
+            engine,
+        })
+    }
+
+    /// Whole and parts in turn over one connection each, so that both see the same minute.
+    async fn warm(&self, bench: &Bench) -> Outcome<Figure> {
+        let address = self.engine.address;
+        let requests = [
+            self.post()?,
+            self.put_object()?,
+            self.put_item()?,
+            invoke(address)?,
+        ];
+        let mut connections = Vec::new();
+        for _ in &requests {
+            connections.push(Connection::open(address).await?);
+        }
+        let mut times_ms = [const { Vec::new() }; 4];
+        let (warm_up, counted) = if bench.quick { (5, 40) } else { (20, 300) };
+        for turn in 0..warm_up + counted {
+            for ((request, connection), times_ms) in
+                requests.iter().zip(&mut connections).zip(&mut times_ms)
+            {
+                let (_, time_ms) = timed(connection, request).await?;
+                if turn >= warm_up {
+                    times_ms.push(time_ms);
+                }
+            }
+        }
+        let [whole, object, item, function] = times_ms.map(median);
+        let parts = format!("PutObject {object:.2}, PutItem {item:.2}, Invoke {function:.2}");
+        Ok(
+            Figure::new(SUITE, "warm POST /upload of 1 KB, median", "ms", whole).beside_with(
+                "sum of its parts",
+                object + item + function,
+                &parts,
+            ),
+        )
+    }
+
+    fn post(&self) -> Outcome<Prepared> {
+        let body = json!({
+            "productId": "PROD-001", "productName": "Bench", "price": 99.99, "fileName": "a.bin",
+            "fileContent": STANDARD.encode([7; FILE_BYTES]),
+        });
+        let call = Call {
+            service: "",
+            method: Method::POST,
+            path: &self.upload_path,
+            headers: &[("content-type", "application/json")],
+        };
+        anonymous(self.engine.address, &call, body.to_string().into())
+    }
+
+    fn put_object(&self) -> Outcome<Prepared> {
+        let path = format!("/{}/uploads/bench/a.bin", self.bucket);
+        s3(
+            self.engine.address,
+            Method::PUT,
+            &path,
+            Bytes::from_static(&[7; FILE_BYTES]),
+        )
+    }
+
+    fn put_item(&self) -> Outcome<Prepared> {
+        let item = json!({
+            "productId": { "S": "bench" }, "productName": { "S": "Bench" }, "price": { "N": "99.99" },
+            "fileName": { "S": "a.bin" }, "s3Key": { "S": "uploads/bench/a.bin" }, "fileSize": { "N": "1024" },
+            "uploadTimestamp": { "S": "2026-01-01T00:00:00Z" }, "ttl": { "N": "1798761600" },
+        });
+        let input = json!({ "TableName": self.table, "Item": item });
+        dynamodb(self.engine.address, "PutItem", &input)
+    }
+
+    /// A changed environment makes the next invocation a cold one.
+    async fn cold(&self, bench: &Bench) -> Outcome<Vec<Figure>> {
+        let address = self.engine.address;
+        let [mut wall, mut init, mut static_ms, mut dynamic_ms] = [const { Vec::new() }; 4];
+        let static_program = static_no_op(bench);
+        for turn in 0..if bench.quick { 5 } else { 21 } {
+            chill(address, turn).await?;
+            let mut connection = Connection::open(address).await?;
+            let (answer, time_ms) = timed(&mut connection, &invoke(address)?).await?;
+            init.push(init_duration_ms(&answer)?);
+            wall.push(time_ms);
+            dynamic_ms.push(spawned_ms(Path::new("true"))?);
+            if let Some(program) = &static_program {
+                static_ms.push(spawned_ms(program)?);
+            }
+        }
+        let beside = |mut figure: Figure| {
+            if !static_ms.is_empty() {
+                figure = figure.beside("fork+exec of a static no-op", median(static_ms.clone()));
+            }
+            figure.beside("fork+exec of a dynamic no-op", median(dynamic_ms.clone()))
+        };
+        let init = Figure::new(SUITE, "cold start, Init Duration", "ms", median(init));
+        let wall = Figure::new(
+            SUITE,
+            "cold Invoke as its caller sees it",
+            "ms",
+            median(wall),
+        );
+        Ok(vec![beside(init), beside(wall)])
+    }
+}
+
+fn synthesise(bench: &Bench) -> Outcome<PathBuf> {
+    let out = bench.folder("assembly-")?;
+    let mut command = Command::new(bench.program("upload-api")?);
+    command
+        .args(["synth", "--suffix", "dev", "--out"])
+        .arg(&out);
+    command
+        .env("CDK_DEFAULT_ACCOUNT", ACCOUNT)
+        .env("CDK_DEFAULT_REGION", REGION);
+    let synthesis = command.stdin(Stdio::null()).output()?;
+    if synthesis.status.success() {
+        return Ok(out);
+    }
+    Err(format!(
+        "no synthesis: {}",
+        String::from_utf8_lossy(&synthesis.stderr)
+    )
+    .into())
+}
+
+/// Waits for the stack, then gives its outputs.
+async fn outputs(address: SocketAddr) -> Outcome<Vec<Value>> {
+    let call = Call {
+        service: "cloudformation",
+        method: Method::POST,
+        path: "/_cumulet/api/cloudformation/DescribeStacks",
+        headers: &[],
+    };
+    let asked = Instant::now();
+    let mut status = "not there".to_owned();
+    while asked.elapsed() < DEPLOY_LIMIT {
+        let input = json!({ "StackName": STACK }).to_string();
+        let answer = once(address, &signed(address, &call, input.into())?).await?;
+        // Until the deployment begins there is no such stack.
+        let stack = answer.json().unwrap_or_default()["Stacks"]
+            .get(0)
+            .cloned()
+            .unwrap_or_default();
+        status = stack["StackStatus"].as_str().map_or(status, str::to_owned);
+        match status.as_str() {
+            "CREATE_COMPLETE" => {
+                return Ok(stack["Outputs"].as_array().cloned().unwrap_or_default());
+            }
+            failed if failed.contains("ROLLBACK") || failed.contains("FAILED") => break,
+            _ => tokio::time::sleep(POLL).await,
+        }
+    }
+    Err(format!("{STACK} is {status}").into())
+}
+
+/// Where the engine serves what AWS would serve at `https://API.execute-api...amazonaws.com/STAGE/PATH`.
+fn local_path(url: &str) -> Outcome<String> {
+    let parts = url.strip_prefix("https://").and_then(|rest| {
+        let (host, path) = rest.split_once('/')?;
+        Some((host.split('.').next()?, path))
+    });
+    let (api, path) = parts.ok_or_else(|| format!("{url} is no URL of an API"))?;
+    Ok(format!("/_aws/execute-api/{api}/{path}"))
+}
+
+/// An invocation that ends at the first check of the handler, with the log's tail in its answer.
+fn invoke(address: SocketAddr) -> Outcome<Prepared> {
+    let event = json!({
+        "resource": "/upload", "path": "/upload", "httpMethod": "POST", "headers": {}, "body": "{}",
+        "isBase64Encoded": false, "requestContext": { "requestId": "bench", "stage": "prod" },
+    });
+    let call = Call {
+        service: "lambda",
+        method: Method::POST,
+        path: &format!("{FUNCTION}/invocations"),
+        headers: &[("x-amz-log-type", "Tail")],
+    };
+    signed(address, &call, event.to_string().into())
+}
+
+async fn timed(connection: &mut Connection, request: &Prepared) -> Outcome<(Answer, f64)> {
+    let begun = Instant::now();
+    let answer = connection.send(request).await?.ok()?;
+    Ok((answer, begun.elapsed().as_secs_f64() * 1e3))
+}
+
+/// Changes the function's environment and waits until the change is through.
+async fn chill(address: SocketAddr, turn: usize) -> Outcome<()> {
+    let path = format!("{FUNCTION}/configuration");
+    let call = |method| Call {
+        service: "lambda",
+        method,
+        path: &path,
+        headers: &[],
+    };
+    let get = signed(address, &call(Method::GET), Bytes::new())?;
+    let mut environment = once(address, &get).await?.ok()?.json()?["Environment"].clone();
+    environment["Variables"]["BENCH_TURN"] = turn.to_string().into();
+    let change = json!({ "Environment": environment }).to_string();
+    once(
+        address,
+        &signed(address, &call(Method::PUT), change.into())?,
+    )
+    .await?
+    .ok()?;
+    let asked = Instant::now();
+    while asked.elapsed() < DEPLOY_LIMIT {
+        let configuration = once(address, &get).await?.ok()?.json()?;
+        if configuration["LastUpdateStatus"] == "Successful" {
+            return Ok(());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Err("the function's change does not come through".into())
+}
+
+/// `Init Duration: 12.34 ms` of the REPORT line.
+fn init_duration_ms(answer: &Answer) -> Outcome<f64> {
+    let tail = answer
+        .headers
+        .get("x-amz-log-result")
+        .ok_or("an answer without its log")?;
+    let tail = String::from_utf8(STANDARD.decode(tail)?)?;
+    let after = tail.split("Init Duration: ").nth(1);
+    let number = after.and_then(|rest| rest.split(' ').next());
+    Ok(number
+        .ok_or_else(|| format!("the invocation was not cold: {tail}"))?
+        .parse()?)
+}
+
+/// A program that does nothing and links nothing; none if this machine cannot build one.
+fn static_no_op(bench: &Bench) -> Option<PathBuf> {
+    let folder = bench.folder("no-op-").ok()?;
+    let source = folder.join("no_op.rs");
+    std::fs::write(&source, "fn main() {}").ok()?;
+    let mut compiler = Command::new("rustc");
+    compiler
+        .args(["-O", "-C", "target-feature=+crt-static", "--out-dir"])
+        .arg(&folder);
+    let built = compiler.arg(&source).stderr(Stdio::null()).status().ok()?;
+    built.success().then(|| folder.join("no_op"))
+}
+
+fn spawned_ms(program: &Path) -> Outcome<f64> {
+    let begun = Instant::now();
+    Command::new(program).stdin(Stdio::null()).status()?;
+    Ok(begun.elapsed().as_secs_f64() * 1e3)
+}
