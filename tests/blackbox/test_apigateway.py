@@ -515,12 +515,12 @@ def test_execution_and_access_logs(engine):
 
 def test_dynamodb_and_s3_behind_an_api(shared_engine):
     engine = shared_engine
-    engine.client("dynamodb").create_table(TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
+    engine.client("dynamodb").create_table(TableName="table", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
     engine.client("s3").create_bucket(Bucket="behind-an-api")
     writer = role(engine, "items-role", allow("dynamodb:PutItem", "s3:PutObject"))
     api = Api(engine)
     api.method("/items", "POST")
-    put = '{"TableName": "t", "Item": {"k": {"S": "$input.path(\'$.k\')"}}}'
+    put = '{"TableName": "table", "Item": {"k": {"S": "$input.path(\'$.k\')"}}}'
     api.gateway.put_integration(**api.at, type="AWS", integrationHttpMethod="POST", credentials=writer, uri=f"arn:aws:apigateway:{REGION}:dynamodb:action/PutItem", requestTemplates={"application/json": put})
     api.respond("200")
     api.method("/files/{name}", "PUT")
@@ -536,7 +536,7 @@ def test_dynamodb_and_s3_behind_an_api(shared_engine):
     api.respond("403", pattern="403")
     api.deploy()
     assert api.get("/items", "POST", json={"k": "one"}).status_code == 200
-    assert engine.client("dynamodb").scan(TableName="t")["Items"] == [{"k": {"S": "one"}}]
+    assert engine.client("dynamodb").scan(TableName="table")["Items"] == [{"k": {"S": "one"}}]
     put = api.get("/files/a.txt", "PUT", data="hello", headers={"Content-Type": "text/plain"})
     assert put.status_code == 200 and put.headers["x-etag"].strip('"') == "5d41402abc4b2a76b9719d911017c592"
     assert engine.client("s3").get_object(Bucket="behind-an-api", Key="a.txt")["Body"].read() == b"hello"
