@@ -32,7 +32,6 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Item> {
     reader.0.is_empty().then_some(item)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
 fn write_length(mut length: usize, out: &mut Vec<u8>) {
     while length >= 0x80 {
         out.push(low_bits(length) | 0x80);

@@ -244,7 +244,7 @@ async fn an_index_made_later_holds_what_was_there_and_skips_what_does_not_fit() 
 
 /// Everything in the stream of the table.
 async fn stream_records(installation: &Installation) -> Value {
-    let table = call(&installation, "DescribeTable", json!({"TableName": "shop"})).await;
+    let table = call(installation, "DescribeTable", json!({"TableName": "shop"})).await;
     let arn = &table["Table"]["LatestStreamArn"];
     let ask = async |operation: &str, input: Value| {
         installation
