@@ -82,7 +82,6 @@ pub(super) fn stack(stack: &Stack) -> Value {
         "DisableRollback": stack.disable_rollback,
         "DeploymentConfig": stack.deployment_config,
         "NotificationARNs": settings.notification_arns,
-        "TimeoutInMinutes": stack.timeout_minutes,
         "Capabilities": unless_empty(json!(settings.capabilities)),
         "Outputs": unless_empty(outputs),
         "RoleARN": settings.role_arn,

@@ -63,6 +63,11 @@ pub(super) struct UpdateStackInput {
     pub(super) settings: SettingsInput,
     pub(super) disable_rollback: Option<bool>,
     pub(super) stack_policy_body: Option<String>,
+    #[serde(rename = "StackPolicyURL")]
+    pub(super) stack_policy_url: Option<String>,
+    pub(super) stack_policy_during_update_body: Option<String>,
+    #[serde(rename = "StackPolicyDuringUpdateURL")]
+    pub(super) stack_policy_during_update_url: Option<String>,
     pub(super) client_request_token: Option<String>,
     pub(super) retain_except_on_create: Option<bool>,
     pub(super) deployment_config: Option<Value>,

@@ -29,6 +29,11 @@ pub(super) fn create_stack(
     if state::find_stack(tx, context, &input.stack_name)?.is_some() {
         return Err(already_exists(&input.stack_name));
     }
+    if input.timeout_in_minutes.is_some() {
+        return Err(Error::not_implemented(
+            "cloudformation:CreateStack with TimeoutInMinutes",
+        ));
+    }
     let mut stack = new_stack(context, &input.stack_name);
     let order = settings::order(
         tx,
@@ -41,7 +46,6 @@ pub(super) fn create_stack(
     let disabled = rollback_disabled(input.disable_rollback, input.deployment_config.as_ref());
     stack.policy = policy::given(input.stack_policy_body, input.stack_policy_url)?;
     stack.disable_rollback = disabled;
-    stack.timeout_minutes = input.timeout_in_minutes;
     stack.termination_protection = input.enable_termination_protection.unwrap_or(false);
     stack.retain_except_on_create = input.retain_except_on_create.unwrap_or(false);
     stack.deployment_config = input.deployment_config;
@@ -212,10 +216,17 @@ pub(super) fn update_stack(
     context: &Context,
     input: UpdateStackInput,
 ) -> Result<Value> {
+    if input.stack_policy_during_update_body.is_some()
+        || input.stack_policy_during_update_url.is_some()
+    {
+        return Err(Error::not_implemented(
+            "cloudformation:UpdateStack with a policy during the update",
+        ));
+    }
     let mut stack = existing(tx, context, &input.stack_name)?;
     updatable(&stack)?;
     let order = update_order(tx, context, &stack, input.settings)?;
-    let policy = policy::given(input.stack_policy_body, None)?;
+    let policy = policy::given(input.stack_policy_body, input.stack_policy_url)?;
     let plan = plan(tx, &order, &identity(&stack, &[]), &stack)?;
     if plan.is_empty() && policy.is_none() {
         return Err(refusal("No updates are to be performed."));

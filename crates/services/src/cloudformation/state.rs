@@ -85,7 +85,6 @@ pub(crate) struct Stack {
     pub(crate) settings: Settings,
     pub(crate) outputs: Vec<Output>,
     pub(crate) disable_rollback: bool,
-    pub(crate) timeout_minutes: Option<i64>,
     pub(crate) termination_protection: bool,
     pub(crate) retain_except_on_create: bool,
     pub(crate) deployment_config: Option<Value>,
