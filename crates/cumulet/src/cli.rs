@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::server::SecureTransport;
+
 /// Run AWS serverless stacks for real, on a machine you own.
 #[derive(Debug, Parser)]
 #[command(
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     /// Print shell settings that point every AWS client at the engine
     #[command(after_help = ENV_EXAMPLES)]
     Env(Env),
+    /// Print the certificate that clients must trust to speak HTTPS with the engine
+    #[command(after_help = CA_EXAMPLES)]
+    Ca(Ca),
     /// Print what a request did: its decisions, its calls, its effects
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
@@ -58,6 +63,10 @@ const ENV_EXAMPLES: &str = "Examples:
   eval $(cumulet env)                    this shell talks to the engine
   eval $(cumulet env --unset)            and no longer
   cumulet env --json                     the same for programs";
+const CA_EXAMPLES: &str = "Examples:
+  cumulet ca > cumulet.pem               the certificate, to copy to another machine
+  eval $(cumulet ca --env)               this shell's AWS clients trust it
+  cumulet ca --path                      where it lies";
 const TRACE_EXAMPLES: &str = "Examples:
   cumulet trace --last                   the latest request
   cumulet trace 5f0c2a1e-...             the request with this id (x-amzn-requestid)
@@ -98,9 +107,21 @@ pub(crate) struct Up {
     /// Ends the names of the app's resources
     #[arg(long, default_value = "dev")]
     pub(crate) suffix: String,
-    /// Listen beyond loopback without TLS: anybody on the network can read and replay what is sent
+    /// Accept plain HTTP from other machines: anybody on the network can read what is sent
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// What policies see as aws:SecureTransport
+    #[arg(long, value_enum, default_value_t = SecureTransport::Loopback)]
+    pub(crate) secure_transport: SecureTransport,
+    /// Show this certificate (PEM, with its chain) instead of the installation's own
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A further host name of this machine that the installation's own authority certifies
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Vec<String>,
     /// One JSON object a line instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -149,6 +170,18 @@ pub(crate) struct Env {
     pub(crate) unset: bool,
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ca {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    /// Print settings for a shell instead
+    #[arg(long, conflicts_with = "path")]
+    pub(crate) env: bool,
+    /// Print where the certificate lies instead
+    #[arg(long)]
+    pub(crate) path: bool,
 }
 
 #[derive(Debug, Args)]

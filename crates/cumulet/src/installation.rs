@@ -33,6 +33,8 @@ pub(crate) enum OpenError {
     Folder(String, std::io::Error),
     #[error("functions cannot run here: {0}; `cumulet doctor` says what this machine enforces")]
     Functions(String),
+    #[error("the certificate authority cannot be made: {0}")]
+    Certificate(String),
     #[error("the operator cannot be made: {0}")]
     Operator(Error),
 }
@@ -175,7 +177,7 @@ fn load_or_make_operator(path: &Path, account: &str, ids: &Ids) -> Result<Operat
     Ok(made)
 }
 
-fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
 

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod ca;
 mod clock;
 mod coverage;
 mod deploy;
@@ -50,6 +51,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Outputs(arguments) => outputs::run(&arguments).await,
         Command::Env(arguments) => env::run(&arguments).await,
+        Command::Ca(arguments) => ca::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
         Command::Trace(arguments) => trace::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,

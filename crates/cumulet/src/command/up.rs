@@ -2,19 +2,20 @@
 
 use std::net::SocketAddr;
 
+use cumulet_services::Engine;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::deploy::{self, Assembly};
+use crate::authority::{self, Authority};
 use crate::cli::Up;
 use crate::client::{Client, Credentials};
 use crate::console::{Colour, paint, print, say};
 use crate::installation::{self, OperatorFile};
-use crate::server::{RequestLine, RequestLog, Server, Settings};
+use crate::server::{RequestLine, RequestLog, Server, Settings, Tls};
 
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
-    refuse_open_doors(&arguments)?;
     // A missing app is told before anything starts, a broken one before anything is deployed.
     let app = arguments
         .app
@@ -32,8 +33,11 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         data_directory: absolute(&arguments.data_dir),
         account: arguments.account.clone(),
         region: arguments.region.clone(),
+        secure_transport: arguments.secure_transport,
+        insecure: arguments.insecure,
     };
-    let server = Server::new(engine, settings);
+    let tls = tls(&arguments, &engine)?;
+    let server = Server::new(engine, settings, tls);
     let operator = seed(&server, &arguments).await?;
     let serving = tokio::spawn(server.clone().serve(socket, connections, stop_signal()?));
     welcome(&server, &arguments);
@@ -48,15 +52,14 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     served.map_err(|error| Failure::Failed(format!("the engine broke: {error}")))
 }
 
-/// Beyond loopback, plain HTTP shows every request to the network.
-fn refuse_open_doors(arguments: &Up) -> Result<(), Failure> {
-    if arguments.listen.ip().is_loopback() || arguments.insecure {
-        return Ok(());
+/// The certificate given, or the installation's own authority.
+fn tls(arguments: &Up, engine: &Engine) -> Result<Tls, Failure> {
+    if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        return Tls::given(certificate, key).map_err(Failure::Usage);
     }
-    Err(Failure::Usage(format!(
-        "{} can be reached from other machines, and TLS is not built in yet; listen on 127.0.0.1, or add --insecure",
-        arguments.listen
-    )))
+    let names = arguments.tls_name.iter().map(|name| name.to_ascii_lowercase());
+    let authority = Authority::load_or_make(&arguments.data_dir, &engine.root_key, names.collect())?;
+    Ok(Tls::own(authority))
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
@@ -138,7 +141,8 @@ async fn deploy_app(
         access_key_id: operator.access_key_id.clone(),
         secret_access_key: operator.secret_access_key.clone(),
     };
-    let client = Client::new(&server.endpoint(), credentials, &arguments.region);
+    let client = Client::new(&server.endpoint(), credentials, &arguments.region)
+        .trusting(authority::certificate_path(&server.settings.data_directory));
     let out = server
         .settings
         .data_directory

@@ -14,6 +14,7 @@ mod measures;
 mod outbound;
 mod request_log;
 mod runner;
+mod tls;
 mod traces;
 mod worker;
 
@@ -29,6 +30,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use request_log::{RequestLine, RequestLog};
 pub(crate) use runner::ProcessRunner;
+pub(crate) use tls::Tls;
 
 use traces::Traces;
 
@@ -40,6 +42,18 @@ pub(crate) struct Settings {
     /// The account of the operator and of the engine's own work.
     pub(crate) account: String,
     pub(crate) region: String,
+    pub(crate) secure_transport: SecureTransport,
+    /// Whether other machines may speak plain HTTP here.
+    pub(crate) insecure: bool,
+}
+
+/// What counts as `aws:SecureTransport`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SecureTransport {
+    /// TLS, and plain HTTP that does not leave this machine
+    Loopback,
+    /// TLS alone
+    Strict,
 }
 
 /// The engine and all that serves it; clones share it.
@@ -51,6 +65,7 @@ pub(crate) struct Server {
     traces: Traces,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
+    tls: Tls,
     /// Every delivery that ends, for whoever moves the clock.
     deliveries: tokio::sync::broadcast::Sender<clock::Delivered>,
     /// How many deliveries are under way.
@@ -65,7 +80,7 @@ pub(crate) struct Server {
 const DELIVERIES_KEPT: usize = 65_536;
 
 impl Server {
-    pub(crate) fn new(engine: Engine, settings: Settings) -> Self {
+    pub(crate) fn new(engine: Engine, settings: Settings, tls: Tls) -> Self {
         let traces = Traces::start(engine.store.clone());
         let settings = Arc::new(settings);
         Self {
@@ -75,6 +90,7 @@ impl Server {
             traces,
             ids: Ids::random(),
             signing_keys: Arc::default(),
+            tls,
             deliveries: tokio::sync::broadcast::Sender::new(DELIVERIES_KEPT),
             delivering: Arc::default(),
             clock_moved: Arc::default(),
@@ -100,9 +116,15 @@ impl Server {
         self.traces.flush().await;
     }
 
-    /// `http://127.0.0.1:4566`: always an address, so that no client needs a resolver.
+    /// `http://127.0.0.1:4566`: always an address, so that no client needs a resolver. Where the engine listens
+    /// everywhere, this machine's own way to it; where it listens beyond loopback only, HTTPS unless told otherwise.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.settings.listen)
+        let mut listen = self.settings.listen;
+        if listen.ip().is_unspecified() {
+            listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let plain = listen.ip().is_loopback() || self.settings.insecure;
+        format!("{}://{listen}", if plain { "http" } else { "https" })
     }
 
     /// A context for what the engine does before it serves.
