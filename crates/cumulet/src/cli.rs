@@ -34,6 +34,11 @@ pub(crate) enum Command {
     /// Print the certificate that clients must trust to speak HTTPS with the engine
     #[command(after_help = CA_EXAMPLES)]
     Ca(Ca),
+    /// Print why a request was allowed or denied, and what would have allowed it
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(Why),
+    /// Work out policies from what was seen
+    Policy(Policy),
     /// Print what a request did: its decisions, its calls, its effects
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
@@ -67,6 +72,14 @@ const CA_EXAMPLES: &str = "Examples:
   cumulet ca > cumulet.pem               the certificate, to copy to another machine
   eval $(cumulet ca --env)               this shell's AWS clients trust it
   cumulet ca --path                      where it lies";
+const WHY_EXAMPLES: &str = "Examples:
+  cumulet why 5f0c2a1e-...               the request with this id (x-amzn-requestid)
+  cumulet why --last                     the latest request
+  cumulet why --last --json              its decisions, for programs";
+const SUGGEST_EXAMPLES: &str = "Examples:
+  cumulet policy suggest uploader        the least that the role uploader needs, and what it has beyond
+  cumulet policy suggest arn:aws:iam::000000000000:user/ci
+  cumulet policy suggest uploader --json | jq .policy";
 const TRACE_EXAMPLES: &str = "Examples:
   cumulet trace --last                   the latest request
   cumulet trace 5f0c2a1e-...             the request with this id (x-amzn-requestid)
@@ -110,6 +123,9 @@ pub(crate) struct Up {
     /// Accept plain HTTP from other machines: anybody on the network can read what is sent
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Whether IAM refuses what no policy allows, or allows it and says so
+    #[arg(long, value_enum, default_value_t = Iam::Enforce)]
+    pub(crate) iam: Iam,
     /// What policies see as aws:SecureTransport
     #[arg(long, value_enum, default_value_t = SecureTransport::Loopback)]
     pub(crate) secure_transport: SecureTransport,
@@ -125,6 +141,15 @@ pub(crate) struct Up {
     /// One JSON object a line instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What IAM does with a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Iam {
+    /// Refuse
+    Enforce,
+    /// Allow, and record what would have been refused
+    Report,
 }
 
 /// Credentials from `--operator`.
@@ -168,6 +193,43 @@ pub(crate) struct Env {
     /// Take the settings back
     #[arg(long)]
     pub(crate) unset: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// A request id
+    #[arg(required_unless_present = "last")]
+    pub(crate) id: Option<String>,
+    /// The latest request that was served
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) last: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) action: PolicyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyAction {
+    /// Print the least a role or user needs, and how that differs from what it was given
+    #[command(after_help = SUGGEST_EXAMPLES)]
+    Suggest(Suggest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Suggest {
+    /// A role's name, or the ARN of a role or user
+    pub(crate) principal: String,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
     #[arg(long)]
     pub(crate) json: bool,
 }

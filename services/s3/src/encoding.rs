@@ -57,7 +57,7 @@ fn format_time(time: Timestamp, format: &str) -> String {
 
 /// The canonical user id of an account: 64 hexadecimal digits.
 pub(crate) fn canonical_id(account: &str) -> String {
-    hex::encode(Sha256::digest(format!("canonical user of {account}")))
+    cumulet_identity::iam::canonical_user_id(account)
 }
 
 /// An ETag as answers carry it.

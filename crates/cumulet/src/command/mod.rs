@@ -7,8 +7,10 @@ mod deploy;
 mod doctor;
 mod env;
 mod outputs;
+mod policy;
 mod trace;
 mod up;
+mod why;
 
 use crate::cli::Command;
 use crate::client::ClientError;
@@ -53,6 +55,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Env(arguments) => env::run(&arguments).await,
         Command::Ca(arguments) => ca::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
+        Command::Why(arguments) => why::run(&arguments).await,
+        Command::Policy(arguments) => policy::run(&arguments).await,
         Command::Trace(arguments) => trace::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),

@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use cumulet_services::Engine;
+use cumulet_engine::{Engine, IamMode};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::deploy::{self, Assembly};
 use crate::authority::{self, Authority};
-use crate::cli::Up;
+use crate::cli::{Iam, Up};
 use crate::client::{Client, Credentials};
 use crate::console::{Colour, paint, print, say};
 use crate::installation::{self, OperatorFile};
@@ -33,6 +33,10 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         data_directory: absolute(&arguments.data_dir),
         account: arguments.account.clone(),
         region: arguments.region.clone(),
+        iam_mode: match arguments.iam {
+            Iam::Enforce => IamMode::Enforce,
+            Iam::Report => IamMode::Report,
+        },
         secure_transport: arguments.secure_transport,
         insecure: arguments.insecure,
     };
@@ -103,7 +107,12 @@ fn welcome(server: &Server, arguments: &Up) {
     if arguments.json {
         let data = &server.settings.data_directory;
         print(
-            &serde_json::json!({ "event": "ready", "endpoint": endpoint, "dataDirectory": data })
+            &serde_json::json!({
+                "event": "ready",
+                "endpoint": endpoint,
+                "dataDirectory": data,
+                "iam": server.iam_mode_name(),
+            })
                 .to_string(),
         );
         return;
@@ -120,7 +129,10 @@ fn welcome(server: &Server, arguments: &Up) {
         arguments.account, arguments.region
     ));
     say(&format!("  data       {data}"));
-    say("  identity   signatures verified, IAM enforced");
+    say(match arguments.iam {
+        Iam::Enforce => "  identity   signatures verified, IAM enforced",
+        Iam::Report => "  identity   signatures verified, IAM only reports: denied calls go on",
+    });
     say(&format!(
         "  functions  {}",
         server.engine.functions.isolation()
@@ -195,8 +207,11 @@ fn request_text(line: &RequestLine) -> String {
     );
     let depth = if line.from_function { "    " } else { "  " };
     let error = line.error.as_deref().unwrap_or_default();
+    let would_deny = line.would_deny.as_ref().map_or_else(String::new, |denial| {
+        paint(&format!("\n    would be denied: {denial}"), Colour::Yellow)
+    });
     format!(
-        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}",
+        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}{would_deny}",
         line.what,
         paint(&line.request_id, Colour::Faint)
     )

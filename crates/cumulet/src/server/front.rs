@@ -81,7 +81,7 @@ pub(super) async fn answer(
     let outbound = go_through(&server, inbound, body).await;
     note_outcome(&trace, &outbound);
     drop(span);
-    server.traces.keep(&trace);
+    let would_deny = server.traces.keep(&trace);
     server.requests.write(RequestLine {
         request_id,
         timestamp_ms: started_us / 1000,
@@ -89,6 +89,7 @@ pub(super) async fn answer(
         principal: outbound.principal,
         status: outbound.response.status().as_u16(),
         error: outbound.error,
+        would_deny,
         duration_us: cumulet_kernel::clock::wall_micros() - started_us,
         from_function,
     });

@@ -1,6 +1,7 @@
 //! `/_cumulet/*`: what the command line asks the engine. Not AWS, and not for web pages.
 
 use bytes::Bytes;
+use cumulet_identity::iam;
 use cumulet_kernel::trace;
 use http::{Method, Response, StatusCode, request};
 use serde_json::{Value, json};
@@ -20,6 +21,9 @@ pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> 
         (&Method::GET, path) if path.starts_with("/traces/") => {
             traces(server, path.trim_start_matches("/traces/"))
         }
+        (&Method::GET, path) if path.starts_with("/policy/") => {
+            suggestion(server, path.trim_start_matches("/policy/"))
+        }
         _ => reply(
             StatusCode::NOT_FOUND,
             &json!({ "message": "there is nothing here" }),
@@ -35,6 +39,7 @@ fn health(server: &Server) -> Value {
         "account": server.settings.account,
         "region": server.settings.region,
         "endpoint": server.endpoint(),
+        "iam": server.iam_mode_name(),
         "isolation": server.engine.functions.isolation(),
     })
 }
@@ -61,6 +66,19 @@ fn traces(server: &Server, id: &str) -> Response<Bytes> {
         Err(error) => reply(
             StatusCode::INTERNAL_SERVER_ERROR,
             &json!({ "message": error.message }),
+        ),
+    }
+}
+
+/// What a role or user needs, from what it was seen to do.
+fn suggestion(server: &Server, who: &str) -> Response<Bytes> {
+    let who = percent_encoding::percent_decode_str(who).decode_utf8_lossy();
+    let account = &server.settings.account;
+    match server.engine.read(|tx| iam::suggest(tx, account, &who)) {
+        Ok(suggestion) => reply(StatusCode::OK, &suggestion),
+        Err(error) => reply(
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            &json!({ "code": error.code, "message": error.message }),
         ),
     }
 }

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cumulet_engine::Engine;
-use cumulet_engine::{Context, Principal};
+use cumulet_engine::{Context, IamMode, Principal};
 use cumulet_functions::AwsConnection;
 use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
@@ -44,6 +44,7 @@ pub(crate) struct Settings {
     /// The account of the operator and of the engine's own work.
     pub(crate) account: String,
     pub(crate) region: String,
+    pub(crate) iam_mode: IamMode,
     pub(crate) secure_transport: SecureTransport,
     /// Whether other machines may speak plain HTTP here.
     pub(crate) insecure: bool,
@@ -129,6 +130,14 @@ impl Server {
         format!("{}://{listen}", if plain { "http" } else { "https" })
     }
 
+    /// `enforce` or `report`.
+    pub(crate) fn iam_mode_name(&self) -> &'static str {
+        match self.settings.iam_mode {
+            IamMode::Enforce => "enforce",
+            IamMode::Report => "report",
+        }
+    }
+
     /// A context for what the engine does before it serves.
     pub(crate) fn start_context(&self) -> Context {
         self.internal_context("start", None).0
@@ -159,6 +168,7 @@ impl Server {
             ids: self.ids.clone(),
             source_ip: None,
             user_agent: None,
+            iam_mode: self.settings.iam_mode,
             secure_transport: true,
             via: None,
             source_arn: None,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use cumulet_kernel::trace::{self, Span, Trace};
-use cumulet_kernel::{Store, StoreError};
+use cumulet_engine::Error;
+use cumulet_identity::iam;
+use cumulet_kernel::{Store, Tx};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long spans wait for company before they are stored.
@@ -31,12 +34,15 @@ impl Traces {
         Self { queue }
     }
 
-    /// Takes what the trace has finished so far.
-    pub(super) fn keep(&self, trace: &Trace) {
+    /// Takes what the trace has finished so far; tells what IAM would have refused of it, in report mode.
+    pub(super) fn keep(&self, trace: &Trace) -> Option<String> {
         let spans = trace.take_finished();
+        let denials = spans.iter().filter_map(|span| span.attributes.get("iam.would_deny"));
+        let would_deny = denials.filter_map(Value::as_str).next().map(str::to_owned);
         if !spans.is_empty() && self.queue.try_send(Message::Spans(spans)).is_err() {
             tracing::debug!("spans are dropped: too many wait to be stored");
         }
+        would_deny
     }
 
     /// Resolves when everything kept before is stored.
@@ -62,12 +68,20 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
             };
             sort(message, &mut spans, &mut flushed);
         }
-        let stored: Result<(), StoreError> = store.write(move |tx| trace::save(tx, &spans)).await;
+        let stored: Result<(), Error> = store.write(move |tx| save(tx, &spans)).await;
         if let Err(error) = stored {
             tracing::warn!(%error, "spans cannot be stored");
         }
         flushed.into_iter().for_each(|done| _ = done.send(()));
     }
+}
+
+/// Stores spans, and what their decisions say of the principals that made the calls.
+fn save(tx: &mut Tx<'_>, spans: &[Span]) -> Result<(), Error> {
+    trace::save(tx, spans)?;
+    let noted = spans.iter().filter_map(|span| span.attributes.get("decisions"));
+    let decisions: Vec<Value> = noted.filter_map(Value::as_array).flatten().cloned().collect();
+    iam::observe(tx, &decisions)
 }
 
 fn sort(message: Message, spans: &mut Vec<Span>, flushed: &mut Vec<oneshot::Sender<()>>) {

@@ -45,6 +45,7 @@ pub(super) fn create_alias(
     }
     let record = AccountRecord {
         alias: Some(input.account_alias),
+        ..own
     };
     tx.save(ACCOUNTS, Key::new().text(&context.account), &record)?;
     Ok(NothingOutput {})
@@ -221,7 +222,7 @@ fn user_detail(user: &UserRecord) -> Detail {
 }
 
 fn role_detail(tx: &Tx<'_>, context: &Context, role: &RoleRecord) -> Result<Detail> {
-    let mut value = json!(role::view(role));
+    let mut value = json!(role::full_view(tx, role)?);
     if let Some(members) = value.as_object_mut() {
         members.remove("MaxSessionDuration");
         members.remove("Description");

@@ -184,9 +184,18 @@ pub(super) struct Role {
     pub(super) permissions_boundary: Option<PermissionsBoundary>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<Tag>,
-    /// Empty: AWS says when a role was last used only after it was.
+    /// Empty until the role was used.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) role_last_used: Option<NothingOutput>,
+    pub(super) role_last_used: Option<RoleLastUsed>,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RoleLastUsed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_used_date: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) region: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -18,9 +18,11 @@ mod keys;
 mod managed;
 mod managed_policy;
 mod operations;
+mod observed;
 mod operator;
 mod page;
 mod policy;
+mod remedy;
 mod resource;
 mod service_linked;
 mod simulate;
@@ -28,6 +30,7 @@ mod simulate;
 mod role;
 mod standing;
 mod state;
+mod suggest;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -38,14 +41,17 @@ pub use authorise::{authorise, denial_of, is_allowed, is_denied_outright};
 use cumulet_engine::access::Access;
 use cumulet_engine::arn::Arn;
 use cumulet_engine::error::Result;
-use cumulet_engine::{Context, Principal, PrincipalKind};
+use cumulet_engine::{Context, Principal, PrincipalKind, SessionFacts};
 use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Ids, Table, Tx};
+pub use observed::observe;
 pub use operations::operations;
 pub use operator::{Operator, seed_operator};
+pub use policy::principal::canonical_user_id;
 pub use policy::validate::{PolicyUse, validate as validate_policy};
 pub(crate) use resource::resource_types;
 pub(crate) use state::{RoleRecord, Secret};
+pub use suggest::suggest;
 
 pub const TABLES: &[Table] = state::TABLES;
 
@@ -72,6 +78,7 @@ pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
             access_key_id: Some(record.id),
             session_policies: Vec::new(),
             session_tags: Vec::new(),
+            session: SessionFacts::default(),
         },
         active: record.active,
         loopback_only: record.loopback_only,
@@ -125,6 +132,7 @@ pub(crate) fn principal_of_session(role: &RoleRecord, session_name: &str) -> Pri
         access_key_id: None,
         session_policies: Vec::new(),
         session_tags: Vec::new(),
+        session: SessionFacts::default(),
     }
 }
 

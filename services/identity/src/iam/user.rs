@@ -60,6 +60,7 @@ pub(super) fn create_user(
         tags: tag_map(&input.tags)?,
         held: Default::default(),
         groups: Vec::new(),
+        login: None,
     };
     set_boundary(tx, context, &mut user, input.permissions_boundary)?;
     save(tx, context, &user)?;

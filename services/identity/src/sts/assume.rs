@@ -110,6 +110,7 @@ pub(super) fn assume_role(
         duration_s,
         maker: None,
         transitive_tag_keys: tags.transitive_keys,
+        held_by_engine: false,
     };
     let credentials = session::open(tx, context, new)?;
     Ok(AssumeRoleOutput {
@@ -280,6 +281,7 @@ pub fn assume_role_as_service(
         duration_s,
         maker: None,
         transitive_tag_keys: Vec::new(),
+        held_by_engine: true,
     };
     session::open(tx, context, new)
 }

@@ -1,7 +1,7 @@
 //! Temporary credentials for users: GetSessionToken and GetFederationToken.
 
 use cumulet_engine::error::{Error, Result};
-use cumulet_engine::{Context, Principal, PrincipalKind};
+use cumulet_engine::{Context, Principal, PrincipalKind, SessionFacts};
 use cumulet_kernel::Tx;
 
 use super::api::{
@@ -32,6 +32,7 @@ pub(super) fn get_session_token(
         duration_s: duration(context, input.duration_seconds),
         maker: None,
         transitive_tag_keys: Vec::new(),
+        held_by_engine: false,
     };
     let credentials = session::open(tx, context, new)?.into();
     Ok(GetSessionTokenOutput { credentials })
@@ -53,6 +54,7 @@ pub(super) fn get_federation_token(
         access_key_id: None,
         session_policies: session_policies(tx, account, policy, &input.policy_arns)?,
         session_tags: unique_tags(&input.tags)?,
+        session: SessionFacts::default(),
         kind: PrincipalKind::FederatedUser { name },
     };
     let packed_policy_size = packed_size(&principal)?;
@@ -61,6 +63,7 @@ pub(super) fn get_federation_token(
         duration_s: duration(context, input.duration_seconds),
         maker: Some((*context.principal).clone()),
         transitive_tag_keys: Vec::new(),
+        held_by_engine: false,
     };
     let credentials = session::open(tx, context, new)?;
     Ok(GetFederationTokenOutput {

@@ -136,6 +136,7 @@ impl World {
             ids: self.ids.clone(),
             source_ip: None,
             user_agent: None,
+            iam_mode: cumulet_engine::IamMode::Enforce,
             secure_transport: false,
             via: None,
             source_arn: None,

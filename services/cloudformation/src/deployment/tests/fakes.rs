@@ -287,6 +287,7 @@ impl Machine {
             principal: Arc::new(principal),
             source_ip: None,
             user_agent: None,
+            iam_mode: cumulet_engine::IamMode::Enforce,
             secure_transport: false,
             via: None,
             source_arn: None,
