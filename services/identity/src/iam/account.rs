@@ -20,7 +20,16 @@ use super::state::{
 };
 use super::{group, instance_profile, managed, managed_policy, role, user};
 
-fn load(tx: &Tx<'_>, context: &Context) -> Result<AccountRecord> {
+pub(super) fn save(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    record: &AccountRecord,
+) -> Result<NothingOutput> {
+    tx.save(ACCOUNTS, Key::new().text(&context.account), record)?;
+    Ok(NothingOutput {})
+}
+
+pub(super) fn load(tx: &Tx<'_>, context: &Context) -> Result<AccountRecord> {
     Ok(tx
         .load(ACCOUNTS, Key::new().text(&context.account))?
         .unwrap_or_default())
@@ -47,8 +56,7 @@ pub(super) fn create_alias(
         alias: Some(input.account_alias),
         ..own
     };
-    tx.save(ACCOUNTS, Key::new().text(&context.account), &record)?;
-    Ok(NothingOutput {})
+    save(tx, context, &record)
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccountAlias.html>
@@ -68,8 +76,7 @@ pub(super) fn delete_alias(
             input.account_alias
         )));
     }
-    tx.save(ACCOUNTS, Key::new().text(&context.account), &record)?;
-    Ok(NothingOutput {})
+    save(tx, context, &record)
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>

@@ -3,6 +3,8 @@
 //! Users, groups and roles share most operations; their inputs differ only in the name of the member
 //! that names the holder, so one input serves all three.
 
+pub(super) mod credentials;
+
 use cumulet_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -27,8 +27,6 @@ pub(crate) const LAST_USED: Table = Table::new(110, "iam.last_used");
 pub(crate) const MFA_DEVICES: Table = Table::new(111, "iam.mfa_devices");
 /// (account, ARN) -> OpenID Connect provider
 pub(crate) const OIDC_PROVIDERS: Table = Table::new(112, "iam.oidc_providers");
-/// (account, job id) -> what GenerateServiceLastAccessedDetails found
-pub(crate) const ACCESS_REPORTS: Table = Table::new(113, "iam.access_reports");
 
 pub(crate) const TABLES: &[Table] = &[
     USERS,
@@ -44,7 +42,6 @@ pub(crate) const TABLES: &[Table] = &[
     LAST_USED,
     MFA_DEVICES,
     OIDC_PROVIDERS,
-    ACCESS_REPORTS,
 ];
 
 /// The key of what an account calls `name`.
@@ -251,20 +248,6 @@ pub(crate) struct OidcProviderRecord {
     pub(crate) thumbprints: Vec<String>,
     #[serde(default)]
     pub(crate) tags: Tags,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct AccessReportRecord {
-    pub(crate) arn: String,
-    pub(crate) made: Timestamp,
-    /// Service -> (last use, region of it, actions with their last use).
-    pub(crate) services: BTreeMap<String, ServiceUseRecord>,
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct ServiceUseRecord {
-    pub(crate) last: Option<Timestamp>,
-    pub(crate) actions: BTreeMap<String, Timestamp>,
 }
 
 /// Text that must not be shown: it is stored (under the store's encryption) and never printed.
