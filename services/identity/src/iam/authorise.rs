@@ -49,7 +49,11 @@ fn refuse_tokens(context: &Context, needed: &[Access]) -> Result<()> {
         .as_deref()
         .is_some_and(|key| key.starts_with("ASIA"));
     let closed: &[&str] = match principal.kind {
-        PrincipalKind::User { .. } | PrincipalKind::Root if is_session => &["iam:"],
+        PrincipalKind::User { .. } | PrincipalKind::Root
+            if is_session && principal.session.mfa_at.is_none() =>
+        {
+            &["iam:"]
+        }
         PrincipalKind::FederatedUser { .. } => &["iam:", "sts:"],
         _ => return Ok(()),
     };

@@ -108,16 +108,14 @@ fn of_session(
     access_key_id: &str,
     session_token: Option<&str>,
 ) -> Result<Found> {
-    let Some(session) = session::load(tx, access_key_id)? else {
-        let unknown = if session_token.is_some() {
-            UnknownIdentity::InvalidToken
-        } else {
-            UnknownIdentity::UnknownKey
-        };
-        return Ok(Err(unknown));
+    // Without its token a session's key is as good as none.
+    let Some(given) = session_token else {
+        return Ok(Err(UnknownIdentity::UnknownKey));
     };
-    let given = session_token.unwrap_or_default().as_bytes();
-    if !bool::from(session.token.0.as_bytes().ct_eq(given)) {
+    let Some(session) = session::load(tx, access_key_id)? else {
+        return Ok(Err(UnknownIdentity::InvalidToken));
+    };
+    if !bool::from(session.token.0.as_bytes().ct_eq(given.as_bytes())) {
         return Ok(Err(UnknownIdentity::InvalidToken));
     }
     let has_ended = match session.wall_expiration {

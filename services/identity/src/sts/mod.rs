@@ -3,6 +3,7 @@
 mod api;
 mod assume;
 mod identity;
+mod mfa;
 mod session;
 mod state;
 mod token;

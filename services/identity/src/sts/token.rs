@@ -9,6 +9,7 @@ use super::api::{
     GetSessionTokenOutput,
 };
 use super::assume::{packed_size, session_policies, unique_tags};
+use super::mfa;
 use super::session::{self, NewSession};
 
 const DEFAULT_DURATION_S: u32 = 43_200;
@@ -22,13 +23,10 @@ pub(super) fn get_session_token(
     input: GetSessionTokenInput,
 ) -> Result<GetSessionTokenOutput> {
     refuse_sessions(context, "GetSessionToken")?;
-    if input.serial_number.is_some() {
-        return Err(Error::not_implemented(
-            "sts:GetSessionToken with SerialNumber",
-        ));
-    }
+    let mut principal = (*context.principal).clone();
+    principal.session.mfa_at = mfa::redeem(tx, context, &input.serial_number, &input.token_code)?;
     let new = NewSession {
-        principal: (*context.principal).clone(),
+        principal,
         duration_s: duration(context, input.duration_seconds),
         maker: None,
         transitive_tag_keys: Vec::new(),
