@@ -10,7 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 const GATHER: Duration = Duration::from_millis(200);
 /// Spans waiting beyond this many are dropped: a trace is a convenience, a full memory is not.
 const WAITING_MAX: usize = 10_000;
-const GROUP_MAX: usize = 2_000;
+const GROUP_MAX: usize = 4_000;
+/// Requests whose traces are kept, and how many spans may come in addition before the oldest go.
+const REQUESTS_MAX: usize = 20_000;
+const PRUNE_AFTER_SPANS: usize = 10_000;
 
 #[derive(Debug)]
 enum Message {
@@ -49,6 +52,7 @@ impl Traces {
 }
 
 async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
+    let mut unpruned = PRUNE_AFTER_SPANS;
     while let Some(first) = waiting.recv().await {
         let mut spans = Vec::new();
         let mut flushed = Vec::new();
@@ -62,11 +66,28 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
             };
             sort(message, &mut spans, &mut flushed);
         }
-        let stored: Result<(), StoreError> = store.write(move |tx| trace::save(tx, &spans)).await;
-        if let Err(error) = stored {
-            tracing::warn!(%error, "spans cannot be stored");
+        unpruned += spans.len();
+        if let Err(error) = keep(&store, spans, &mut unpruned).await {
+            tracing::warn!(%error, "spans cannot be stored, or old ones not removed");
         }
         flushed.into_iter().for_each(|done| _ = done.send(()));
+    }
+}
+
+async fn keep(store: &Store, spans: Vec<Span>, unpruned: &mut usize) -> Result<(), StoreError> {
+    let chunks = trace::encode(&spans)?;
+    store.write(move |tx| trace::keep(tx, chunks)).await?;
+    if *unpruned < PRUNE_AFTER_SPANS {
+        return Ok(());
+    }
+    *unpruned = 0;
+    // In steps, so that no group of commits waits long for it.
+    loop {
+        let pruned: Result<usize, StoreError> =
+            store.write(|tx| trace::prune(tx, REQUESTS_MAX)).await;
+        if pruned? == 0 {
+            return Ok(());
+        }
     }
 }
 
