@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod backup;
 mod clock;
 mod coverage;
 mod deploy;
@@ -51,6 +52,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Outputs(arguments) => outputs::run(&arguments).await,
         Command::Env(arguments) => env::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
+        Command::Backup(arguments) => backup::run(&arguments).await,
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Trace(arguments) => trace::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),
