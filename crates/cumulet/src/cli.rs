@@ -45,6 +45,12 @@ pub(crate) enum Command {
     /// Show the engine's clock, or move it and see what falls due
     #[command(after_help = CLOCK_EXAMPLES)]
     Clock(Clock),
+    /// Copy the running installation into a folder, as of one moment
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackUp),
+    /// Make an installation out of a backup, and prove that it is whole
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(Restore),
     /// Say what this machine can enforce
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
@@ -89,6 +95,11 @@ const CLOCK_EXAMPLES: &str = "Examples:
   cumulet clock advance 31d              a month passes: retention, alarms, deletion windows
   cumulet clock set 2027-01-01T00:00:00Z go to that time
   cumulet clock freeze                   let it stand still, until: cumulet clock resume";
+const BACKUP_EXAMPLES: &str = "Examples:
+  cumulet backup /backups/monday         while the engine runs and serves
+  cumulet backup /backups/monday --json  what was copied, for programs";
+const RESTORE_EXAMPLES: &str = "Examples:
+  cumulet restore /backups/monday --root-key ~/keys/root.key --data-dir /srv/cumulet";
 const COVERAGE_EXAMPLES: &str = "Examples:
   cumulet coverage                       what is built, by service
   cumulet coverage s3                    every operation of one service
@@ -344,6 +355,30 @@ fn time(text: &str) -> Result<PointInTime, String> {
     parsed
         .map(|at| PointInTime(at.as_millisecond()))
         .map_err(|_| format!("{text} is no time: write 2027-01-01T00:00:00Z"))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackUp {
+    /// A folder that holds nothing yet
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup's folder
+    pub(crate) directory: PathBuf,
+    /// The key of the installation that was backed up; otherwise the one in the new folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Where the installation shall be
+    #[arg(long, value_name = "DIR", default_value = ".cumulet")]
+    pub(crate) data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod ca;
+mod backup;
 mod clock;
 mod coverage;
 mod deploy;
@@ -57,6 +58,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Clock(arguments) => clock::run(&arguments).await,
         Command::Why(arguments) => why::run(&arguments).await,
         Command::Policy(arguments) => policy::run(&arguments).await,
+        Command::Backup(arguments) => backup::run(&arguments).await,
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Trace(arguments) => trace::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),

@@ -3,6 +3,7 @@
 //! Connections come from the listening socket, or from inside a function's sandbox; both speak to the
 //! same front, and only where they come from differs.
 
+mod backup;
 mod bodies;
 mod chunked;
 mod clock;

@@ -10,6 +10,7 @@
 //! can stand in its place. A failed commit poisons the store: what the disk then holds is unknown, and
 //! a retry could acknowledge what was lost. Only reopening finds out.
 
+mod copy;
 mod file;
 mod log;
 mod pages;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Notify, oneshot};
 
+pub(crate) use copy::copy;
 pub(crate) use file::flush_directory;
 pub use pages::PageKey;
 pub use tx::decode;
