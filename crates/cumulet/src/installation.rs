@@ -56,9 +56,11 @@ pub(crate) struct OperatorFile {
     pub(crate) account: String,
 }
 
-/// Opens the installation in `directory`, making it if it is new.
+/// Opens the installation in `directory`, making it if it is new. Inside sandboxes the engine is found at
+/// the `port` it listens on outside.
 pub(crate) async fn open(
     directory: &Path,
+    port: u16,
 ) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
     make_private(directory)?;
     let directory = directory
@@ -71,7 +73,7 @@ pub(crate) async fn open(
     let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
     let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
-    let (functions, connections) = start_functions(&directory, &cache_directory).await?;
+    let (functions, connections) = start_functions(&directory, &cache_directory, port).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
     Ok((
         Engine {
@@ -90,13 +92,16 @@ pub(crate) async fn open(
 async fn start_functions(
     directory: &Path,
     cache_directory: &Path,
+    port: u16,
 ) -> Result<(Functions, mpsc::Receiver<AwsConnection>), OpenError> {
     let (sender, connections) = mpsc::channel(256);
     let (sandboxes, code) = (directory.join("sandboxes"), cache_directory.join("code"));
     for folder in [&sandboxes, cache_directory, &code] {
         make_private(folder)?;
     }
-    let config = cumulet_functions::Config::new(sandboxes, code, sender);
+    let mut config = cumulet_functions::Config::new(sandboxes, code, sender);
+    // Addresses that the engine hands out, such as a custom resource's ResponseURL, hold inside too.
+    config.aws_port = port;
     let functions = Functions::start(config)
         .await
         .map_err(|error| OpenError::Functions(error.to_string()))?;

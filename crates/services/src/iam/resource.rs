@@ -1,11 +1,19 @@
 //! CloudFormation's types of IAM.
 
+mod principals;
+
 use serde_json::{Value, json};
 
 use crate::cloudformation::provider::{Outcome, Provider, ResourceCall, pairs};
 use crate::error::Result;
 
 pub(crate) fn resource_types() -> Vec<Provider> {
+    let mut types = policy_types();
+    types.extend(principals::principal_types());
+    types
+}
+
+fn policy_types() -> Vec<Provider> {
     vec![
         Provider::new(
             "AWS::IAM::Role",

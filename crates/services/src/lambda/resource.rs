@@ -4,6 +4,8 @@
 //! first, waits, and changes the configuration after; the journal of the waiting resource says which is
 //! done.
 
+mod sources;
+
 use serde_json::{Map, Value, json};
 
 use super::{create_function_in, update_function_code_in};
@@ -90,13 +92,15 @@ pub(crate) fn resource_types() -> Vec<Provider> {
         update_alias,
         delete_alias,
     );
-    vec![
+    let mut types = vec![
         function.stabilised_by(go_on).with_code(code_to_fetch),
         permission,
         retries,
         version.stabilised_by(version_stands),
         alias,
-    ]
+    ];
+    types.extend(sources::source_types());
+    types
 }
 
 /// The properties that CreateFunction and UpdateFunctionConfiguration take as they are.
@@ -266,8 +270,13 @@ fn with_defaults(call: &ResourceCall<'_, '_>) -> Value {
 }
 
 fn retag(call: &mut ResourceCall<'_, '_>) -> Result<()> {
+    retag_of(call, "Arn")
+}
+
+/// Brings the tags up to date of whatever has its ARN in `attribute`.
+fn retag_of(call: &mut ResourceCall<'_, '_>, attribute: &str) -> Result<()> {
     let (set, gone) = call.tag_changes();
-    let arn = call.attributes.get("Arn").cloned().unwrap_or_default();
+    let arn = call.attributes.get(attribute).cloned().unwrap_or_default();
     if !gone.is_empty() {
         let input = json!({ "Resource": arn, "TagKeys": gone });
         call.call("lambda", "UntagResource", input)?;
