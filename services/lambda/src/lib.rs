@@ -626,10 +626,36 @@ pub fn invoke_later(
     function: &str,
     payload: &[u8],
 ) -> Result<String> {
+    queue_invocation(tx, context, function, payload, None)
+}
+
+/// The same, and the first failure of the function is told to CloudFormation under the name `watcher`.
+pub fn invoke_watched(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: &str,
+) -> Result<String> {
+    queue_invocation(tx, context, function, payload, Some(watcher.to_owned()))
+}
+
+fn queue_invocation(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: Option<String>,
+) -> Result<String> {
     let name = FunctionName::parse(context, function)?;
     let request_id = context.ids.uuid();
-    asynchronous::accept(tx, context, &name, payload, request_id.clone(), None)
-        .map_err(name_denial)?;
+    let order = asynchronous::Order {
+        payload,
+        request_id: request_id.clone(),
+        client_context: None,
+        watcher,
+    };
+    asynchronous::accept(tx, context, &name, order).map_err(name_denial)?;
     Ok(request_id)
 }
 
