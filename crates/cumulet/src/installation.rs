@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cumulet_functions::{AwsConnection, Functions};
+use cumulet_functions::{AwsConnection, Functions, Runtimes};
 use cumulet_kernel::blob::Blobs;
 use cumulet_kernel::root_key::RootKeyError;
 use cumulet_kernel::store::PageKey;
@@ -13,7 +13,8 @@ use cumulet_services::{Engine, Error};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::cli::OperatorKey;
+use crate::cli::{FunctionSettings, OperatorKey};
+use crate::command::runtime::library_roots;
 use crate::server::ProcessRunner;
 
 /// Why an installation cannot be opened; the text names what to do next.
@@ -59,6 +60,7 @@ pub(crate) struct OperatorFile {
 /// Opens the installation in `directory`, making it if it is new.
 pub(crate) async fn open(
     directory: &Path,
+    settings: &FunctionSettings,
 ) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
     make_private(directory)?;
     let directory = directory
@@ -71,7 +73,7 @@ pub(crate) async fn open(
     let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
     let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
-    let (functions, connections) = start_functions(&directory, &cache_directory).await?;
+    let (functions, connections) = start_functions(&directory, &cache_directory, settings).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
     Ok((
         Engine {
@@ -90,17 +92,29 @@ pub(crate) async fn open(
 async fn start_functions(
     directory: &Path,
     cache_directory: &Path,
+    settings: &FunctionSettings,
 ) -> Result<(Functions, mpsc::Receiver<AwsConnection>), OpenError> {
     let (sender, connections) = mpsc::channel(256);
     let (sandboxes, code) = (directory.join("sandboxes"), cache_directory.join("code"));
     for folder in [&sandboxes, cache_directory, &code] {
         make_private(folder)?;
     }
-    let config = cumulet_functions::Config::new(sandboxes, code, sender);
+    let mut config = cumulet_functions::Config::new(sandboxes, code, sender);
+    config.runtimes = runtimes(directory, settings);
     let functions = Functions::start(config)
         .await
         .map_err(|error| OpenError::Functions(error.to_string()))?;
     Ok((functions, connections))
+}
+
+/// The folders must be there when sandboxes are built: what is installed into them later is seen then.
+fn runtimes(directory: &Path, settings: &FunctionSettings) -> Runtimes {
+    let mut library_roots = library_roots(Some(directory));
+    library_roots.retain(|root| std::fs::create_dir_all(root).is_ok());
+    let mut runtimes = Runtimes::new(library_roots);
+    runtimes.allow_substitution = settings.allow_runtime_substitution;
+    runtimes.allow_bare = settings.allow_bare_runtimes;
+    runtimes
 }
 
 pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {

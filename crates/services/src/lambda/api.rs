@@ -149,6 +149,16 @@ pub(super) struct SnapStart {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RuntimeVersionConfig {
     pub(super) runtime_version_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<RuntimeVersionError>,
+}
+
+/// AWS's place for what is wrong with a runtime.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RuntimeVersionError {
+    pub(super) error_code: &'static str,
+    pub(super) message: String,
 }
 
 #[derive(Debug, Serialize)]

@@ -99,6 +99,9 @@ pub(super) struct VersionRecord {
     /// Absent until the first update, or the end of the creation.
     pub(super) update_status: Option<UpdateStatus>,
     pub(super) update_reason: Option<String>,
+    /// What stands in for the runtime's own interpreter on this machine.
+    #[serde(default)]
+    pub(super) runtime_substitute: Option<String>,
 }
 
 /// Code that has been fetched, checked and stored, ready for [`super::create_function_in`]. The zip
