@@ -89,7 +89,32 @@ pub(crate) fn resource_types() -> Vec<Provider> {
         update_alias,
         delete_alias,
     );
+    let mapping = Provider::new(
+        "AWS::Lambda::EventSourceMapping",
+        &[
+            "BatchSize",
+            "BisectBatchOnFunctionError",
+            "DestinationConfig",
+            "Enabled",
+            "EventSourceArn",
+            "FilterCriteria",
+            "FunctionName",
+            "FunctionResponseTypes",
+            "MaximumBatchingWindowInSeconds",
+            "MaximumRecordAgeInSeconds",
+            "MaximumRetryAttempts",
+            "ParallelizationFactor",
+            "ScalingConfig",
+            "StartingPosition",
+            "Tags",
+            "TumblingWindowInSeconds",
+        ],
+        create_mapping,
+        update_mapping,
+        delete_mapping,
+    );
     vec![
+        mapping,
         function.stabilised_by(go_on).with_code(code_to_fetch),
         permission,
         retries,
@@ -414,5 +439,64 @@ fn update_alias(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
 fn delete_alias(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let input = call.pick(&["FunctionName", "Name"]);
     call.call_unless_absent("lambda", "DeleteAlias", input.into())?;
+    Ok(Outcome::Done)
+}
+
+const MAPPING: [&str; 13] = [
+    "BatchSize",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "Enabled",
+    "FilterCriteria",
+    "FunctionName",
+    "FunctionResponseTypes",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+    "ScalingConfig",
+    "TumblingWindowInSeconds",
+];
+
+fn create_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let mut input = call.pick(&MAPPING);
+    input.extend(call.pick(&["EventSourceArn", "StartingPosition"]));
+    input.insert("Tags".into(), call.tag_map());
+    let answer = call.call("lambda", "CreateEventSourceMapping", input.into())?;
+    call.identify(answer["UUID"].as_str().unwrap_or_default());
+    call.attribute("Id", answer["UUID"].clone());
+    call.attribute(
+        "EventSourceMappingArn",
+        answer["EventSourceMappingArn"].clone(),
+    );
+    Ok(Outcome::Done)
+}
+
+/// A property that is gone goes back to its default.
+fn update_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    if !call.any_changed(&MAPPING) {
+        return Ok(Outcome::Done);
+    }
+    let mut input = call.pick(&MAPPING);
+    for (name, default) in [
+        ("Enabled", json!(true)),
+        ("FilterCriteria", json!({ "Filters": [] })),
+        ("FunctionResponseTypes", json!([])),
+        ("MaximumBatchingWindowInSeconds", json!(0)),
+        ("ScalingConfig", json!({})),
+    ] {
+        let gone = call.property(name).is_none() && call.old_properties.get(name).is_some();
+        if gone {
+            input.insert(name.into(), default);
+        }
+    }
+    input.insert("UUID".into(), call.physical_id.as_str().into());
+    call.call("lambda", "UpdateEventSourceMapping", input.into())?;
+    Ok(Outcome::Done)
+}
+
+fn delete_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let input = json!({ "UUID": call.physical_id });
+    call.call_unless_absent("lambda", "DeleteEventSourceMapping", input)?;
     Ok(Outcome::Done)
 }
