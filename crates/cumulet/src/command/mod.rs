@@ -6,6 +6,7 @@ mod deploy;
 mod doctor;
 mod env;
 mod outputs;
+pub(crate) mod runtime;
 mod trace;
 mod up;
 
@@ -52,6 +53,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Env(arguments) => env::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
         Command::Trace(arguments) => trace::run(&arguments).await,
+        Command::Runtime(arguments) => runtime::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::SandboxInit => Err(Failure::Usage("the engine calls this itself".to_owned())),

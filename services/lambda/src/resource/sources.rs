@@ -57,48 +57,31 @@ pub(super) fn source_types() -> Vec<Provider> {
     ]
 }
 
-/// Properties that CreateEventSourceMapping takes as they are; it refuses by name what it does not build.
-const MAPPING: [&str; 24] = [
-    "AmazonManagedKafkaEventSourceConfig",
+/// Properties that CreateEventSourceMapping takes as they are.
+const MAPPING: [&str; 16] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
     "DestinationConfig",
-    "DocumentDBEventSourceConfig",
     "Enabled",
     "EventSourceArn",
     "FilterCriteria",
     "FunctionName",
     "FunctionResponseTypes",
-    "KmsKeyArn",
     "MaximumBatchingWindowInSeconds",
     "MaximumRecordAgeInSeconds",
     "MaximumRetryAttempts",
-    "MetricsConfig",
     "ParallelizationFactor",
-    "ProvisionedPollerConfig",
-    "Queues",
     "ScalingConfig",
-    "SourceAccessConfigurations",
     "StartingPosition",
-    "StartingPositionTimestamp",
     "Tags",
     "TumblingWindowInSeconds",
 ];
 /// Those that only creation takes.
-const MAPPING_CREATED_WITH: [&str; 5] = [
-    "EventSourceArn",
-    "Queues",
-    "StartingPosition",
-    "StartingPositionTimestamp",
-    "Tags",
-];
+const MAPPING_CREATED_WITH: [&str; 3] = ["EventSourceArn", "StartingPosition", "Tags"];
 
 fn mapping(call: &ResourceCall<'_, '_>) -> Map<String, Value> {
     let mut input = call.pick(&MAPPING);
     input.shift_remove("Tags");
-    if let Some(key) = input.shift_remove("KmsKeyArn") {
-        input.insert("KMSKeyArn".into(), key);
-    }
     input
 }
 
@@ -135,7 +118,7 @@ fn update_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     }
     for (name, default) in [
         ("Enabled", json!(true)),
-        ("FilterCriteria", json!({})),
+        ("FilterCriteria", json!({ "Filters": [] })),
         ("FunctionResponseTypes", json!([])),
         ("MaximumBatchingWindowInSeconds", json!(0)),
         ("ScalingConfig", json!({})),
