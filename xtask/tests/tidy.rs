@@ -33,7 +33,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("xray", &["identity"]),
     ("s3", &["identity", "kms"]),
     ("dynamodb", &["identity", "kms"]),
-    ("lambda", &["cloudwatch", "identity", "kms", "logs", "s3"]),
+    ("lambda", &["cloudwatch", "dynamodb", "identity", "kms", "logs", "s3", "sqs"]),
     ("apigateway", &["cloudwatch", "identity", "lambda", "logs"]),
     ("cloudformation", &["identity", "lambda", "s3", "schemas"]),
     ("xtask", &["wire"]),

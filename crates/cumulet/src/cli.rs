@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Make an installation out of a backup, and prove that it is whole
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(Restore),
+    /// Find interpreters for functions, and install the SDKs that AWS's images carry
+    #[command(after_help = RUNTIME_EXAMPLES)]
+    Runtime(Runtime),
     /// Say what this machine can enforce
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
@@ -104,6 +107,12 @@ const COVERAGE_EXAMPLES: &str = "Examples:
   cumulet coverage                       what is built, by service
   cumulet coverage s3                    every operation of one service
   cumulet coverage --json                the same for programs";
+const RUNTIME_EXAMPLES: &str = "Examples:
+  cumulet runtime list                   what is here for each of AWS's runtimes
+  cumulet runtime install                the SDKs for all interpreters of this machine
+  cumulet runtime install python3.12 nodejs22.x
+  cumulet runtime download --to-dir usb  for a machine without network; there:
+  cumulet runtime install --from-dir usb";
 const DOCTOR_EXAMPLES: &str = "Examples:
   cumulet doctor                         what is enforced here, and what is not
   cumulet doctor --json                  the same for programs
@@ -149,6 +158,8 @@ pub(crate) struct Up {
     /// A further host name of this machine that the installation's own authority certifies
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_name: Vec<String>,
+    #[command(flatten)]
+    pub(crate) functions: FunctionSettings,
     /// One JSON object a line instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -161,6 +172,17 @@ pub(crate) enum Iam {
     Enforce,
     /// Allow, and record what would have been refused
     Report,
+}
+
+/// How functions may run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FunctionSettings {
+    /// Let the nearest release run functions whose own is not on this machine
+    #[arg(long)]
+    pub(crate) allow_runtime_substitution: bool,
+    /// Let functions run without the SDK that AWS's image carries
+    #[arg(long)]
+    pub(crate) allow_bare_runtimes: bool,
 }
 
 /// Credentials from `--operator`.
@@ -379,6 +401,51 @@ pub(crate) struct Restore {
     /// Where the installation shall be
     #[arg(long, value_name = "DIR", default_value = ".cumulet")]
     pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Runtime {
+    #[command(subcommand)]
+    pub(crate) action: RuntimeAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimeAction {
+    /// Print what is here for each of AWS's runtimes
+    List {
+        /// Look into this installation too, not only into the folder that all share
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Install the pinned SDK of runtimes; all that this machine has without a name
+    Install {
+        #[command(flatten)]
+        choice: RuntimeChoice,
+        /// Take packages from a folder that `download` filled, and use no network
+        #[arg(long, value_name = "DIR")]
+        from_dir: Option<PathBuf>,
+        /// Install into this installation alone, not for all
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Fill a folder with packages for a machine without network
+    Download {
+        #[command(flatten)]
+        choice: RuntimeChoice,
+        #[arg(long, value_name = "DIR")]
+        to_dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuntimeChoice {
+    /// AWS's names, such as python3.12 or nodejs22.x
+    pub(crate) runtimes: Vec<String>,
+    /// Take the nearest release for one that is not on this machine
+    #[arg(long)]
+    pub(crate) allow_runtime_substitution: bool,
 }
 
 #[derive(Debug, Args)]

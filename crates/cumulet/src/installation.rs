@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cumulet_engine::Context;
 use cumulet_engine::{Engine, Error};
-use cumulet_functions::{AwsConnection, Functions};
+use cumulet_functions::{AwsConnection, Functions, Runtimes};
 use cumulet_identity::iam::{self, Operator};
 use cumulet_kernel::blob::Blobs;
 use cumulet_kernel::root_key::RootKeyError;
@@ -14,7 +14,8 @@ use cumulet_kernel::{Clock, Ids, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::cli::OperatorKey;
+use crate::cli::{FunctionSettings, OperatorKey};
+use crate::command::runtime::library_roots;
 use crate::server::{LoopbackOnly, ProcessRunner};
 use crate::services::registry;
 
@@ -60,9 +61,12 @@ pub(crate) struct OperatorFile {
     pub(crate) account: String,
 }
 
-/// Opens the installation in `directory`, making it if it is new.
+/// Opens the installation in `directory`, making it if it is new. Inside sandboxes the engine is found at
+/// the `port` it listens on outside.
 pub(crate) async fn open(
     directory: &Path,
+    port: u16,
+    settings: &FunctionSettings,
 ) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
     make_private(directory)?;
     let directory = directory
@@ -75,7 +79,8 @@ pub(crate) async fn open(
     let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
     let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
-    let (functions, connections) = start_functions(&directory, &cache_directory).await?;
+    let (functions, connections) =
+        start_functions(&directory, &cache_directory, port, settings).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
     Ok((
         Engine {
@@ -97,17 +102,32 @@ pub(crate) async fn open(
 async fn start_functions(
     directory: &Path,
     cache_directory: &Path,
+    port: u16,
+    settings: &FunctionSettings,
 ) -> Result<(Functions, mpsc::Receiver<AwsConnection>), OpenError> {
     let (sender, connections) = mpsc::channel(256);
     let (sandboxes, code) = (directory.join("sandboxes"), cache_directory.join("code"));
     for folder in [&sandboxes, cache_directory, &code] {
         make_private(folder)?;
     }
-    let config = cumulet_functions::Config::new(sandboxes, code, sender);
+    let mut config = cumulet_functions::Config::new(sandboxes, code, sender);
+    // Addresses that the engine hands out, such as a custom resource's ResponseURL, hold inside too.
+    config.aws_port = port;
+    config.runtimes = runtimes(directory, settings);
     let functions = Functions::start(config)
         .await
         .map_err(|error| OpenError::Functions(error.to_string()))?;
     Ok((functions, connections))
+}
+
+/// The folders must be there when sandboxes are built: what is installed into them later is seen then.
+fn runtimes(directory: &Path, settings: &FunctionSettings) -> Runtimes {
+    let mut library_roots = library_roots(Some(directory));
+    library_roots.retain(|root| std::fs::create_dir_all(root).is_ok());
+    let mut runtimes = Runtimes::new(library_roots);
+    runtimes.allow_substitution = settings.allow_runtime_substitution;
+    runtimes.allow_bare = settings.allow_bare_runtimes;
+    runtimes
 }
 
 pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {

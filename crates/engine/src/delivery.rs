@@ -37,7 +37,7 @@ fn taker(event: &Event) -> &str {
         | Event::FunctionReady { .. }
         | Event::AlarmAction { .. } => "lambda",
         Event::TableTransition { .. } => "dynamodb",
-        Event::StackStep { .. } => "cloudformation",
+        Event::StackStep { .. } | Event::InvocationFailed { .. } => "cloudformation",
         Event::KeyDeletion { .. } => "kms",
         Event::Timer { service, .. } => service,
     }

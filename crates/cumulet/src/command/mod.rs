@@ -9,6 +9,7 @@ mod doctor;
 mod env;
 mod outputs;
 mod policy;
+pub(crate) mod runtime;
 mod trace;
 mod up;
 mod why;
@@ -61,6 +62,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Backup(arguments) => backup::run(&arguments).await,
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Trace(arguments) => trace::run(&arguments).await,
+        Command::Runtime(arguments) => runtime::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::SandboxInit => Err(Failure::Usage("the engine calls this itself".to_owned())),
