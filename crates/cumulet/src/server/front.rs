@@ -12,10 +12,10 @@ mod header_names;
 mod identity;
 
 use bytes::Bytes;
-use cumulet_kernel::Context;
+use cumulet_cloudformation::custom;
+use cumulet_engine::Context;
+use cumulet_engine::Error;
 use cumulet_kernel::trace::{SpanGuard, Trace};
-use cumulet_services::Error;
-use cumulet_services::cloudformation::custom;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};

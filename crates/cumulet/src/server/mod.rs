@@ -20,13 +20,15 @@ mod worker;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cumulet_engine::Engine;
+use cumulet_engine::{Context, Principal};
 use cumulet_functions::AwsConnection;
+use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
-use cumulet_kernel::{Context, Ids, Principal};
-use cumulet_services::Engine;
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
+pub(crate) use outbound::LoopbackOnly;
 pub(crate) use request_log::{RequestLine, RequestLog};
 pub(crate) use runner::ProcessRunner;
 
@@ -141,6 +143,7 @@ impl Server {
             source_account: None,
             endpoint: self.endpoint().into(),
             trace,
+            services: self.engine.services.clone(),
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cumulet_kernel::Context;
-use cumulet_services::body::Body;
-use cumulet_services::operation::{Reply, Request};
-use cumulet_services::s3;
+use cumulet_engine::Context;
+use cumulet_engine::body::Body;
+use cumulet_engine::operation::{Reply, Request};
+use cumulet_s3 as s3;
 use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
@@ -238,9 +238,9 @@ async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
     }
 }
 
-fn too_large(limit: usize) -> cumulet_services::Error {
+fn too_large(limit: usize) -> cumulet_engine::Error {
     let text = format!("Request must be smaller than {limit} bytes");
-    cumulet_services::Error::new("RequestEntityTooLargeException", text).status(413)
+    cumulet_engine::Error::new("RequestEntityTooLargeException", text).status(413)
 }
 
 fn refusal(unproven: &Unproven, service: &Service, protocol: Protocol) -> Error {

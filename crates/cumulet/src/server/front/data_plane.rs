@@ -1,8 +1,10 @@
 //! What is neither an API call nor the engine's own: deployed APIs, function URLs, forms, preflights.
 
-use cumulet_services::cloudformation::custom;
-use cumulet_services::http::{HttpReply, HttpRequest};
-use cumulet_services::{apigateway, lambda, s3};
+use cumulet_apigateway as apigateway;
+use cumulet_cloudformation::custom;
+use cumulet_engine::http::{HttpReply, HttpRequest};
+use cumulet_lambda as lambda;
+use cumulet_s3 as s3;
 use cumulet_wire::route::Route;
 use cumulet_wire::{Error, Protocol, model, sigv4};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -102,7 +104,7 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     };
     let Some(body) = whole else {
         let message = "Request must be smaller than 6291456 bytes";
-        let error = cumulet_services::Error::new("RequestTooLargeException", message).status(413);
+        let error = cumulet_engine::Error::new("RequestTooLargeException", message).status(413);
         return refused_call(&inbound, &what, error);
     };
     let caller = match signer_of(server, &inbound, "lambda", &body, sigv4::SKEW_MAX_S) {
@@ -116,7 +118,7 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     outbound(reply, &inbound, what, caller.principal.arn)
 }
 
-fn refused_call(inbound: &Inbound, what: &str, error: cumulet_services::Error) -> Outbound {
+fn refused_call(inbound: &Inbound, what: &str, error: cumulet_engine::Error) -> Outbound {
     let service = model::service("lambda");
     refused(inbound, what, service, Protocol::RestJson, error.into())
 }
@@ -193,7 +195,7 @@ fn sender(
     server: &Server,
     inbound: &Inbound,
     body: Option<&bytes::Bytes>,
-) -> Result<Caller, cumulet_services::Error> {
+) -> Result<Caller, cumulet_engine::Error> {
     let body = body.map_or(&[][..], |body| body.as_ref());
     signer_of(server, inbound, "execute-api", body, SKEW_MAX_S)
 }
@@ -205,7 +207,7 @@ fn signer_of(
     service: &str,
     body: &[u8],
     skew_max_s: i64,
-) -> Result<Caller, cumulet_services::Error> {
+) -> Result<Caller, cumulet_engine::Error> {
     let refused = |unproven: Unproven| match unproven {
         Unproven::Fault(fault) => fault.to_error(service, Protocol::RestJson).into(),
         Unproven::Internal(error) => error,
@@ -218,7 +220,7 @@ fn signer_of(
     proven.map_err(refused)
 }
 
-async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_services::Error> {
+async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_engine::Error> {
     match body {
         Unread::Read(read) => Ok(Some(read)),
         Unread::Stream(body) => bodies::collect(body, API_BODY_BYTES_MAX).await,
