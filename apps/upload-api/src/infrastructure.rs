@@ -2,7 +2,7 @@
 
 use cumulet_stack::{
     Attribute, Bucket, BucketCors, BucketHandle, Cors, Encryption, Expression, Function,
-    FunctionHandle, Grant, Index, Key, KeyHandle, Model, Output, RestApi, RestApiHandle, Route,
+    FunctionHandle, Index, Key, KeyHandle, Model, Output, RestApi, RestApiHandle, Route,
     Settings, Stack, Table, TableHandle, Throttle, UsagePlan,
 };
 use serde_json::json;
