@@ -13,7 +13,7 @@ import time
 import botocore.exceptions
 import pytest
 import requests
-from conftest import ACCOUNT, ROOT, TARGET, Engine
+from conftest import ACCOUNT, TARGET, Engine, eventually
 
 CONTENT = b"This is a test file"
 BODY = {
@@ -23,7 +23,6 @@ BODY = {
     "fileName": "a.txt",
     "fileContent": base64.b64encode(CONTENT).decode(),
 }
-PATIENCE_S = 60
 
 
 @contextlib.contextmanager
@@ -58,17 +57,6 @@ def outputs(engine):
     done = engine.cumulet("outputs", "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def eventually(look, what, patience_s=PATIENCE_S):
-    """What `look` answers, as soon as it is true; until then a test's clock is the wall's."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        seen = look()
-        if seen:
-            return seen
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within {patience_s} s")
 
 
 def advance(engine, by):

@@ -7,11 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 import requests
-from conftest import ACCOUNT, REGION, ROOT, Engine
+from conftest import ACCOUNT, REGION, ROOT, Engine, eventually
 
 APPS = ROOT / "tests" / "foreign-apps"
 TOOLS = ROOT / ".tools" / "foreign-apps"
@@ -130,16 +129,6 @@ class App:
         given = self.of(system)["ApiGatewayUrl"].removeprefix("https://")
         host, stage = given.split("/")[:2]
         return f"{self.engine.url}/_aws/execute-api/{host.split('.')[0]}/{stage}/{path}"
-
-
-def eventually(look, what, patience_s=60):
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        seen = look()
-        if seen:
-            return seen
-        time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {patience_s} s")
 
 
 def test_upload_api(app):

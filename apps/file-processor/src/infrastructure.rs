@@ -123,10 +123,18 @@ fn add_alarms(stack: &mut Stack, function: &FunctionHandle, suffix: &str) -> [Al
 fn add_outputs(stack: &mut Stack, suffix: &str, files: &BucketHandle, processing: &Processing) {
     let outputs = [
         ("BucketName", "Where files come", files.name()),
-        ("FunctionName", "What processes them", processing.function.name()),
+        (
+            "FunctionName",
+            "What processes them",
+            processing.function.name(),
+        ),
         ("FunctionArn", "The same, by ARN", processing.function.arn()),
         ("SecretArn", "What seals them", processing.secret.arn()),
-        ("DeadLettersUrl", "What failed for good", processing.dead_letters.url()),
+        (
+            "DeadLettersUrl",
+            "What failed for good",
+            processing.dead_letters.url(),
+        ),
     ];
     for (id, description, value) in outputs {
         let export = format!("ServerlessApp-{suffix}-{id}");
@@ -165,11 +173,29 @@ mod tests {
         let resources = &template()["Resources"];
         let told = |id: &str| {
             let alarm = &resources[id]["Properties"];
-            let names = ["MetricName", "Statistic", "Threshold", "Period", "EvaluationPeriods"];
+            let names = [
+                "MetricName",
+                "Statistic",
+                "Threshold",
+                "Period",
+                "EvaluationPeriods",
+            ];
             names.map(|name| alarm[name].clone())
         };
-        let errors = [json!("Errors"), json!("Sum"), json!(1.0), json!(300), json!(1)];
-        let duration = [json!("Duration"), json!("Average"), json!(30000.0), json!(300), json!(2)];
+        let errors = [
+            json!("Errors"),
+            json!("Sum"),
+            json!(1.0),
+            json!(300),
+            json!(1),
+        ];
+        let duration = [
+            json!("Duration"),
+            json!("Average"),
+            json!(30000.0),
+            json!(300),
+            json!(2),
+        ];
         assert_eq!(told("ErrorsAlarm"), errors);
         assert_eq!(told("DurationAlarm"), duration);
     }
@@ -177,9 +203,18 @@ mod tests {
     #[test]
     fn it_publishes_in_its_namespace_and_reads_uploads_only() {
         let role = template()["Resources"]["ProcessorRole"]["Properties"]["Policies"].to_string();
-        assert!(role.contains(r#""cloudwatch:namespace":"ServerlessApp/Lambda""#), "{role}");
-        assert!(role.contains("/uploads/*") && !role.contains("s3:Put"), "{role}");
-        assert!(!role.contains("s3:Delete") && !role.contains("secretsmanager:Put"), "{role}");
+        assert!(
+            role.contains(r#""cloudwatch:namespace":"ServerlessApp/Lambda""#),
+            "{role}"
+        );
+        assert!(
+            role.contains("/uploads/*") && !role.contains("s3:Put"),
+            "{role}"
+        );
+        assert!(
+            !role.contains("s3:Delete") && !role.contains("secretsmanager:Put"),
+            "{role}"
+        );
     }
 
     #[test]
@@ -193,9 +228,19 @@ mod tests {
     #[test]
     fn tags_and_exports_name_the_project() {
         let template = application().template(&[("owner", "me")]).expect("valid");
-        for id in ["Files", "Processor", "Credentials", "DeadLetters", "ProcessorRole"] {
+        for id in [
+            "Files",
+            "Processor",
+            "Credentials",
+            "DeadLetters",
+            "ProcessorRole",
+        ] {
             let tags = template["Resources"][id]["Properties"]["Tags"].to_string();
-            for tag in [("Project", "ServerlessApp"), ("Environment", "dev"), ("Owner", "me")] {
+            for tag in [
+                ("Project", "ServerlessApp"),
+                ("Environment", "dev"),
+                ("Owner", "me"),
+            ] {
                 let written = json!({ "Key": tag.0, "Value": tag.1 }).to_string();
                 assert!(tags.contains(&written), "{id}: {tags}");
             }

@@ -20,11 +20,17 @@ impl Counts {
         let failed = u32::from(self.processing_errors > 0);
         let mut data = vec![
             datum("InvocationCount", 1.0, StandardUnit::Count),
-            datum("ProcessingErrors", f64::from(self.processing_errors), StandardUnit::Count),
+            datum(
+                "ProcessingErrors",
+                f64::from(self.processing_errors),
+                StandardUnit::Count,
+            ),
             datum("LambdaErrors", f64::from(failed), StandardUnit::Count),
         ];
         let sizes = self.sizes_bytes.iter();
-        data.extend(sizes.map(|size| datum("ProcessedFileSize", approximate(*size), StandardUnit::Bytes)));
+        data.extend(
+            sizes.map(|size| datum("ProcessedFileSize", approximate(*size), StandardUnit::Bytes)),
+        );
         data
     }
 
@@ -36,10 +42,17 @@ impl Counts {
 }
 
 fn datum(name: &str, value: f64, unit: StandardUnit) -> MetricDatum {
-    MetricDatum::builder().metric_name(name).value(value).unit(unit).build()
+    MetricDatum::builder()
+        .metric_name(name)
+        .value(value)
+        .unit(unit)
+        .build()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "CloudWatch's values are doubles; S3's largest object is exact")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "CloudWatch's values are doubles; S3's largest object is exact"
+)]
 fn approximate(size_bytes: u64) -> f64 {
     size_bytes as f64
 }

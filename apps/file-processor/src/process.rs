@@ -38,8 +38,16 @@ impl Processor {
     }
 
     /// Reads exactly the version that the event is about: the key may hold another file by now.
-    async fn process_file(&self, record: &ObjectRecord, mut seal: Seal) -> Result<Processed, Failure> {
-        let request = self.files.get_object().bucket(&record.bucket).key(&record.key);
+    async fn process_file(
+        &self,
+        record: &ObjectRecord,
+        mut seal: Seal,
+    ) -> Result<Processed, Failure> {
+        let request = self
+            .files
+            .get_object()
+            .bucket(&record.bucket)
+            .key(&record.key);
         let version = record.version_id.clone();
         let mut body = request.set_version_id(version).send().await?.body;
         let mut digest = Sha256::new();
@@ -57,7 +65,11 @@ impl Processor {
     }
 
     /// Every file of the event gets its turn; one that fails does not keep the others back.
-    async fn process_files(&self, records: &[ObjectRecord], credentials: &Credentials) -> (Counts, Vec<String>) {
+    async fn process_files(
+        &self,
+        records: &[ObjectRecord],
+        credentials: &Credentials,
+    ) -> (Counts, Vec<String>) {
         let (mut counts, mut failures) = (Counts::default(), vec![]);
         for record in records {
             let outcome = async { self.process_file(record, credentials.seal()?).await }.await;
@@ -82,12 +94,21 @@ impl Processor {
 
 /// One invocation. It fails if one of its files did: Lambda then tries it again, and keeps it as a dead letter in the
 /// end. A file that is processed twice is the same afterwards.
-pub(crate) async fn process(processor: &Processor, event: LambdaEvent<S3Event>) -> Result<(), Failure> {
+pub(crate) async fn process(
+    processor: &Processor,
+    event: LambdaEvent<S3Event>,
+) -> Result<(), Failure> {
     let records = &event.payload.records;
     let credentials = Credentials::read(&processor.secrets, &processor.secret_id).await;
     let (counts, failures) = match credentials {
         Ok(credentials) => processor.process_files(records, &credentials).await,
-        Err(failure) => (Counts { processing_errors: 1, ..Counts::default() }, vec![failure.message]),
+        Err(failure) => (
+            Counts {
+                processing_errors: 1,
+                ..Counts::default()
+            },
+            vec![failure.message],
+        ),
     };
     // A file must not wait for a metric, so this failure is only told.
     if let Err(failure) = counts.publish(&processor.metrics).await {

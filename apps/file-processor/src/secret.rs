@@ -24,9 +24,8 @@ impl Credentials {
         let output = secrets.get_secret_value().secret_id(id).send().await?;
         let text = Zeroizing::new(output.secret_string.unwrap_or_default());
         // The parser's own text would quote what it could not read.
-        serde_json::from_str(&text).map_err(|_| {
-            Failure::new("SecretError", "the secret holds no username and password")
-        })
+        serde_json::from_str(&text)
+            .map_err(|_| Failure::new("SecretError", "the secret holds no username and password"))
     }
 
     pub(crate) fn seal(&self) -> Result<Seal, Failure> {
@@ -36,6 +35,9 @@ impl Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+        formatter
+            .debug_struct("Credentials")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }

@@ -46,7 +46,10 @@ pub(crate) fn stack(settings: &Settings) -> Stack {
     let api = stack.add("Api", api);
     stack.output("PageUrl", Output::new("The page", api.url()));
     let upload_url = api.url().within("", "upload");
-    stack.output("ApiGatewayUrl", Output::new("Where to POST a product", upload_url));
+    stack.output(
+        "ApiGatewayUrl",
+        Output::new("Where to POST a product", upload_url),
+    );
     add_outputs(&mut stack, &storage, &followers);
     stack
 }
@@ -64,7 +67,10 @@ fn add_spread(stack: &mut Stack, storage: &Storage, followers: &Followers, suffi
             name: Some(format!("intake-spread-{suffix}").into()),
             description: "Tells one event to all that follow",
             timeout_s: 30,
-            environment: all.iter().map(|(name, function)| (*name, function.arn())).collect(),
+            environment: all
+                .iter()
+                .map(|(name, function)| (*name, function.arn()))
+                .collect(),
             allow: all.iter().map(|(_, function)| function.invoke()).collect(),
             retries: Some(2),
             dead_letter: Some(&followers.processing.dead_letters),
@@ -81,7 +87,12 @@ fn add_spread(stack: &mut Stack, storage: &Storage, followers: &Followers, suffi
 }
 
 /// It looks, and changes nothing.
-fn add_page(stack: &mut Stack, storage: &Storage, followers: &Followers, suffix: &str) -> FunctionHandle {
+fn add_page(
+    stack: &mut Stack,
+    storage: &Storage,
+    followers: &Followers,
+    suffix: &str,
+) -> FunctionHandle {
     let processor = &followers.processing;
     let [errors, _] = &processor.alarms;
     let look: Vec<Grant> = vec![
@@ -113,12 +124,36 @@ fn add_page(stack: &mut Stack, storage: &Storage, followers: &Followers, suffix:
 
 fn add_outputs(stack: &mut Stack, storage: &Storage, followers: &Followers) {
     let outputs = [
-        ("S3BucketName", "The bucket of the files", storage.files.name()),
-        ("DynamoDBTableName", "The table of the products", storage.products.name()),
-        ("MetadataTableName", "What is known of the files", followers.indexing.table.name()),
-        ("InvocationsTableName", "What the files caused", followers.logging.table.name()),
-        ("DeadLettersUrl", "What failed for good", followers.processing.dead_letters.url()),
-        ("SecretArn", "What seals the files", followers.processing.secret.arn()),
+        (
+            "S3BucketName",
+            "The bucket of the files",
+            storage.files.name(),
+        ),
+        (
+            "DynamoDBTableName",
+            "The table of the products",
+            storage.products.name(),
+        ),
+        (
+            "MetadataTableName",
+            "What is known of the files",
+            followers.indexing.table.name(),
+        ),
+        (
+            "InvocationsTableName",
+            "What the files caused",
+            followers.logging.table.name(),
+        ),
+        (
+            "DeadLettersUrl",
+            "What failed for good",
+            followers.processing.dead_letters.url(),
+        ),
+        (
+            "SecretArn",
+            "What seals the files",
+            followers.processing.secret.arn(),
+        ),
     ];
     for (id, description, value) in outputs {
         stack.output(id, Output::new(description, value));
@@ -138,7 +173,8 @@ mod tests {
     #[test]
     fn a_bucket_tells_one_function_and_that_one_tells_three() {
         let resources = template()["Resources"].clone();
-        let told = &resources["Files"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"];
+        let told =
+            &resources["Files"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"];
         assert_eq!(told.as_array().map(Vec::len), Some(1));
         let role = resources["SpreadRole"]["Properties"]["Policies"].to_string();
         for id in ["Processor", "Indexer", "Logger"] {
@@ -153,16 +189,29 @@ mod tests {
         for verb in ["Put", "Delete", "Update", "Invoke"] {
             let own_log = role.matches("logs:PutLogEvents").count();
             let found = role.matches(&format!(":{verb}")).count();
-            assert_eq!(found, if verb == "Put" { own_log } else { 0 }, "{verb}: {role}");
+            assert_eq!(
+                found,
+                if verb == "Put" { own_log } else { 0 },
+                "{verb}: {role}"
+            );
         }
     }
 
     #[test]
     fn the_longest_suffix_fits_the_name_of_a_bucket() {
-        let template = application().template(&[("suffix", "thirteen-char")]).expect("fits");
-        let name = template["Resources"]["Files"]["Properties"]["BucketName"]["Fn::Sub"].to_string();
-        let longest = name.replace("${AWS::AccountId}", "000000000000").replace("${AWS::Region}", "ap-southeast-2");
+        let template = application()
+            .template(&[("suffix", "thirteen-char")])
+            .expect("fits");
+        let name =
+            template["Resources"]["Files"]["Properties"]["BucketName"]["Fn::Sub"].to_string();
+        let longest = name
+            .replace("${AWS::AccountId}", "000000000000")
+            .replace("${AWS::Region}", "ap-southeast-2");
         assert!(longest.trim_matches('"').len() <= 63, "{longest}");
-        assert!(application().template(&[("suffix", "fourteen-chars")]).is_err());
+        assert!(
+            application()
+                .template(&[("suffix", "fourteen-chars")])
+                .is_err()
+        );
     }
 }

@@ -52,7 +52,9 @@ mod tests {
         let followers = ["one", "two", "three"].map(str::to_owned);
         let spreader = Spread::new(rehearsal.config(), followers);
         let event = json!({ "Records": [{ "s3": { "object": { "key": "a+b" } } }] });
-        spread(&spreader, LambdaEvent::new(event, LambdaContext::default())).await.is_ok()
+        spread(&spreader, LambdaEvent::new(event, LambdaContext::default()))
+            .await
+            .is_ok()
     }
 
     #[tokio::test]
@@ -61,10 +63,20 @@ mod tests {
         assert!(run(&rehearsal).await);
         let calls = rehearsal.calls();
         let paths: Vec<&str> = calls.iter().map(|call| call.path.as_str()).collect();
-        assert_eq!(paths, ["one", "two", "three"].map(|name| format!("/2015-03-31/functions/{name}/invocations")));
+        assert_eq!(
+            paths,
+            ["one", "two", "three"].map(|name| format!("/2015-03-31/functions/{name}/invocations"))
+        );
         for call in calls {
-            assert_eq!(call.body, r#"{"Records":[{"s3":{"object":{"key":"a+b"}}}]}"#);
-            assert!(call.headers.to_lowercase().contains("x-amz-invocation-type: event"));
+            assert_eq!(
+                call.body,
+                r#"{"Records":[{"s3":{"object":{"key":"a+b"}}}]}"#
+            );
+            assert!(
+                call.headers
+                    .to_lowercase()
+                    .contains("x-amz-invocation-type: event")
+            );
         }
     }
 

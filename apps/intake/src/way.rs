@@ -56,17 +56,29 @@ impl Way {
             self.indexed(file),
             self.alarm_states(),
         )?;
-        Ok(json!({ "stored": stored, "processed": processed, "indexed": indexed, "alarms": alarms }))
+        Ok(
+            json!({ "stored": stored, "processed": processed, "indexed": indexed, "alarms": alarms }),
+        )
     }
 
     async fn stored(&self, file: &Query) -> Result<Option<Value>, Failure> {
-        let request = self.files.head_object().bucket(&self.places.bucket).key(&file.key);
+        let request = self
+            .files
+            .head_object()
+            .bucket(&self.places.bucket)
+            .key(&file.key);
         match request.version_id(&file.version_id).send().await {
             Ok(head) => Ok(Some(json!({
                 "versionId": head.version_id(), "sizeBytes": head.content_length(),
                 "at": head.last_modified().map(ToString::to_string), "key": head.ssekms_key_id(),
             }))),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_not_found()) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -75,14 +87,20 @@ impl Way {
     async fn processed(&self, file: &Query) -> Result<Option<Value>, Failure> {
         let version = file.version_id.replace(['"', '\\'], "");
         let pattern = format!(r#"{{ $.event = "processed" && $.versionId = "{version}" }}"#);
-        let request = self.logs.filter_log_events().log_group_name(&self.places.processor_logs);
+        let request = self
+            .logs
+            .filter_log_events()
+            .log_group_name(&self.places.processor_logs);
         let found = request.filter_pattern(pattern).send().await?;
         let message = found.events().first().and_then(|event| event.message());
         Ok(message.and_then(|message| serde_json::from_str(message).ok()))
     }
 
     async fn indexed(&self, file: &Query) -> Result<Option<BTreeMap<String, String>>, Failure> {
-        let request = self.items.get_item().table_name(&self.places.metadata_table);
+        let request = self
+            .items
+            .get_item()
+            .table_name(&self.places.metadata_table);
         let request = request.key("file_key", AttributeValue::S(file.key.clone()));
         let item = request.consistent_read(true).send().await?.item;
         let text = |value: AttributeValue| match value {
@@ -90,7 +108,9 @@ impl Way {
             _ => None,
         };
         let plain = |item: std::collections::HashMap<String, AttributeValue>| {
-            item.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()
+            item.into_iter()
+                .filter_map(|(name, value)| Some((name, text(value)?)))
+                .collect()
         };
         Ok(item.map(plain))
     }
@@ -99,9 +119,7 @@ impl Way {
         let request = self.alarms.describe_alarms();
         let names = self.places.alarms.clone();
         let described = request.set_alarm_names(Some(names)).send().await?;
-        let state = |alarm: &aws_sdk_cloudwatch::types::MetricAlarm| {
-            json!({ "name": alarm.alarm_name(), "state": alarm.state_value().map(|state| state.as_str()) })
-        };
+        let state = |alarm: &aws_sdk_cloudwatch::types::MetricAlarm| json!({ "name": alarm.alarm_name(), "state": alarm.state_value().map(|state| state.as_str()) });
         Ok(described.metric_alarms().iter().map(state).collect())
     }
 }

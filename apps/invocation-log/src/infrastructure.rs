@@ -27,7 +27,10 @@ pub fn stack(settings: &Settings) -> Stack {
         BucketNotification::created(&files, &logging.function),
     );
     stack.output("BucketName", Output::new("Where files come", files.name()));
-    stack.output("TableName", Output::new("What they caused", logging.table.name()));
+    stack.output(
+        "TableName",
+        Output::new("What they caused", logging.table.name()),
+    );
     stack.output("FunctionName", logging.function.name());
     stack
 }
@@ -78,7 +81,10 @@ mod tests {
         let policy = resources["TriggerPolicy"].to_string();
         assert!(policy.contains("aws:SecureTransport"), "{policy}");
         let role = resources["LoggerRole"]["Properties"]["Policies"].to_string();
-        assert!(role.contains("dynamodb:PutItem") && !role.contains("s3:"), "{role}");
+        assert!(
+            role.contains("dynamodb:PutItem") && !role.contains("s3:"),
+            "{role}"
+        );
         assert_eq!(resources["Logger"]["Properties"]["Timeout"], 30);
         assert_eq!(resources["Logger"]["Properties"]["MemorySize"], 128);
     }

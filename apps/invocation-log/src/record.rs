@@ -33,7 +33,11 @@ fn timestamp(record: &ObjectRecord, number: usize) -> String {
     }
 }
 
-fn item(record: &ObjectRecord, number: usize, invocation: &cumulet_stack::LambdaContext) -> Vec<(&'static str, AttributeValue)> {
+fn item(
+    record: &ObjectRecord,
+    number: usize,
+    invocation: &cumulet_stack::LambdaContext,
+) -> Vec<(&'static str, AttributeValue)> {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     vec![
         ("requestId", text(&invocation.request_id)),
@@ -52,7 +56,9 @@ fn item(record: &ObjectRecord, number: usize, invocation: &cumulet_stack::Lambda
 pub(crate) async fn record(log: &Log, event: LambdaEvent<S3Event>) -> Result<(), Failure> {
     for (number, record) in event.payload.records.iter().enumerate() {
         let item = item(record, number, &event.context);
-        let item = item.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let item = item
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         let request = log.items.put_item().table_name(&log.table);
         request.set_item(Some(item.collect())).send().await?;
     }
@@ -86,15 +92,24 @@ mod tests {
 
     fn items(rehearsal: &Rehearsal) -> Vec<Value> {
         let calls = rehearsal.calls();
-        let bodies = calls.iter().map(|call| serde_json::from_str::<Value>(&call.body));
-        bodies.map(|body| body.expect("JSON")["Item"].clone()).collect()
+        let bodies = calls
+            .iter()
+            .map(|call| serde_json::from_str::<Value>(&call.body));
+        bodies
+            .map(|body| body.expect("JSON")["Item"].clone())
+            .collect()
     }
 
     #[tokio::test]
     async fn several_records_of_one_event_are_all_kept() {
         let rehearsal = Rehearsal::new(|_| Reply::ok("{}"));
-        run(&rehearsal, event(&["T1", "T1", "T2"])).await.expect("logged");
-        let keys: Vec<Value> = items(&rehearsal).iter().map(|item| item["timestamp"]["S"].clone()).collect();
+        run(&rehearsal, event(&["T1", "T1", "T2"]))
+            .await
+            .expect("logged");
+        let keys: Vec<Value> = items(&rehearsal)
+            .iter()
+            .map(|item| item["timestamp"]["S"].clone())
+            .collect();
         assert_eq!(keys, [json!("T1"), json!("T1#1"), json!("T2#2")]);
         let item = &items(&rehearsal)[0];
         assert_eq!(item["requestId"], json!({ "S": "r-1" }));
@@ -116,8 +131,14 @@ mod tests {
     #[tokio::test]
     async fn what_is_denied_fails_at_once() {
         let rehearsal = Rehearsal::new(|_| Reply::refusal(400, "AccessDeniedException"));
-        let failure = run(&rehearsal, event(&["T1", "T2"])).await.expect_err("denied");
-        assert!(failure.message.contains("AccessDeniedException"), "{}", failure.message);
+        let failure = run(&rehearsal, event(&["T1", "T2"]))
+            .await
+            .expect_err("denied");
+        assert!(
+            failure.message.contains("AccessDeniedException"),
+            "{}",
+            failure.message
+        );
         assert_eq!(rehearsal.calls().len(), 1);
     }
 }

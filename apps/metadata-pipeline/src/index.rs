@@ -27,12 +27,20 @@ impl Index {
     }
 
     async fn index_file(&self, record: &ObjectRecord) -> Result<(), Failure> {
-        let request = self.files.head_object().bucket(&record.bucket).key(&record.key);
+        let request = self
+            .files
+            .head_object()
+            .bucket(&record.bucket)
+            .key(&record.key);
         let version = record.version_id.clone();
         let head = match request.set_version_id(version).send().await {
             Ok(head) => head,
             // It was deleted before its turn came: there is nothing left to know of it.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_not_found()) =>
+            {
                 log(&json!({ "level": "INFO", "event": "gone", "key": record.key }));
                 return Ok(());
             }
@@ -41,7 +49,11 @@ impl Index {
         self.put_item(record, &head).await
     }
 
-    async fn put_item(&self, record: &ObjectRecord, head: &HeadObjectOutput) -> Result<(), Failure> {
+    async fn put_item(
+        &self,
+        record: &ObjectRecord,
+        head: &HeadObjectOutput,
+    ) -> Result<(), Failure> {
         let mut request = self
             .items
             .put_item()
@@ -62,7 +74,8 @@ impl Index {
     }
 }
 
-type PutItemFailure = aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::put_item::PutItemError>;
+type PutItemFailure =
+    aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::put_item::PutItemError>;
 
 /// The table knows a newer event of that file.
 fn is_older(error: &PutItemFailure) -> bool {
@@ -72,16 +85,25 @@ fn is_older(error: &PutItemFailure) -> bool {
 
 fn item(record: &ObjectRecord, head: &HeadObjectOutput) -> Vec<(&'static str, AttributeValue)> {
     let text = |value: &str| AttributeValue::S(value.to_owned());
-    let modified = head.last_modified.map(|time| time.to_string()).unwrap_or_default();
+    let modified = head
+        .last_modified
+        .map(|time| time.to_string())
+        .unwrap_or_default();
     vec![
         ("file_key", text(&record.key)),
         ("bucket", text(&record.bucket)),
         ("size", AttributeValue::N(record.size_bytes.to_string())),
-        ("content_type", text(head.content_type().unwrap_or("binary/octet-stream"))),
+        (
+            "content_type",
+            text(head.content_type().unwrap_or("binary/octet-stream")),
+        ),
         ("event_name", text(&record.event_name)),
         ("event_time", text(&record.event_time)),
         ("last_modified", text(&modified)),
-        ("etag", text(head.e_tag().unwrap_or_default().trim_matches('"'))),
+        (
+            "etag",
+            text(head.e_tag().unwrap_or_default().trim_matches('"')),
+        ),
         ("processed_at", text(&format!("{:.3}", Timestamp::now()))),
         ("status", text("processed")),
         ("region", text(&record.region)),
@@ -112,7 +134,8 @@ mod tests {
             })
         };
         let records: Vec<Value> = keys.iter().map(record).collect();
-        let event: S3Event = serde_json::from_value(json!({ "Records": records })).expect("an event");
+        let event: S3Event =
+            serde_json::from_value(json!({ "Records": records })).expect("an event");
         let indexer = Index::new(rehearsal.config(), "metadata".to_owned());
         index(&indexer, LambdaEvent::new(event, LambdaContext::default())).await
     }
@@ -120,22 +143,50 @@ mod tests {
     fn head() -> Reply {
         let modified = "Sat, 21 Nov 2026 08:00:00 GMT";
         let reply = Reply::ok("").with("content-type", "text/plain");
-        reply.with("etag", "\"abc\"").with("last-modified", modified)
+        reply
+            .with("etag", "\"abc\"")
+            .with("last-modified", modified)
     }
 
     #[tokio::test]
     async fn an_item_says_what_is_known_of_the_file() {
-        let rehearsal = Rehearsal::new(|call| if call.is("HEAD ") { head() } else { Reply::ok("{}") });
+        let rehearsal = Rehearsal::new(|call| {
+            if call.is("HEAD ") {
+                head()
+            } else {
+                Reply::ok("{}")
+            }
+        });
         run(&rehearsal, &["in/a+b.txt"]).await.expect("indexed");
         let calls = rehearsal.calls();
         assert!(calls[0].path.contains("versionId=v7"), "{calls:?}");
         let put: Value = serde_json::from_str(&calls[1].body).expect("JSON");
-        let told = |name: &str| put["Item"][name]["S"].as_str().unwrap_or_default().to_owned();
+        let told = |name: &str| {
+            put["Item"][name]["S"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         assert_eq!(told("file_key"), "in/a b.txt");
         assert_eq!(put["Item"]["size"], json!({ "N": "5" }));
-        let told = ["bucket", "content_type", "event_name", "last_modified", "etag", "status", "region"].map(told);
+        let told = [
+            "bucket",
+            "content_type",
+            "event_name",
+            "last_modified",
+            "etag",
+            "status",
+            "region",
+        ]
+        .map(told);
         let expected = [
-            "files", "text/plain", "ObjectCreated:Put", "2026-11-21T08:00:00Z", "abc", "processed", "eu-west-1",
+            "files",
+            "text/plain",
+            "ObjectCreated:Put",
+            "2026-11-21T08:00:00Z",
+            "abc",
+            "processed",
+            "eu-west-1",
         ];
         assert_eq!(told, expected);
         assert!(put["Item"]["processed_at"]["S"].is_string());
@@ -154,7 +205,9 @@ mod tests {
             true => head(),
             false => Reply::refusal(400, "ConditionalCheckFailedException"),
         });
-        run(&rehearsal, &["in/a", "in/b"]).await.expect("both had their turn");
+        run(&rehearsal, &["in/a", "in/b"])
+            .await
+            .expect("both had their turn");
         assert_eq!(rehearsal.calls().len(), 4);
     }
 
@@ -167,6 +220,10 @@ mod tests {
             false => Reply::refusal(400, "AccessDeniedException"),
         });
         let failure = run(&table, &["in/a"]).await.expect_err("denied");
-        assert!(failure.message.contains("AccessDeniedException"), "{}", failure.message);
+        assert!(
+            failure.message.contains("AccessDeniedException"),
+            "{}",
+            failure.message
+        );
     }
 }

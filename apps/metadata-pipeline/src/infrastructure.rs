@@ -83,9 +83,15 @@ mod tests {
     fn the_table_is_keyed_by_file_and_the_function_is_small() {
         let resources = &template()["Resources"];
         let key = &resources["Metadata"]["Properties"]["KeySchema"];
-        assert_eq!(key, &json!([{ "AttributeName": "file_key", "KeyType": "HASH" }]));
+        assert_eq!(
+            key,
+            &json!([{ "AttributeName": "file_key", "KeyType": "HASH" }])
+        );
         let indexer = &resources["Indexer"]["Properties"];
-        assert_eq!([&indexer["MemorySize"], &indexer["Timeout"]], [&json!(256), &json!(15)]);
+        assert_eq!(
+            [&indexer["MemorySize"], &indexer["Timeout"]],
+            [&json!(256), &json!(15)]
+        );
     }
 
     #[test]
@@ -98,13 +104,23 @@ mod tests {
             .filter(|(_, resource)| resource["Properties"]["Tags"].is_null())
             .map(|(id, _)| id)
             .collect();
-        assert_eq!(untagged, ["FilesPolicy", "FilesToIndexer"], "types without tags");
+        assert_eq!(
+            untagged,
+            ["FilesPolicy", "FilesToIndexer"],
+            "types without tags"
+        );
     }
 
     #[test]
     fn it_puts_items_and_changes_no_file() {
         let role = template()["Resources"]["IndexerRole"]["Properties"]["Policies"].to_string();
-        assert!(role.contains("dynamodb:PutItem") && !role.contains("dynamodb:Scan"), "{role}");
-        assert!(!role.contains("s3:Put") && !role.contains("s3:Delete"), "{role}");
+        assert!(
+            role.contains("dynamodb:PutItem") && !role.contains("dynamodb:Scan"),
+            "{role}"
+        );
+        assert!(
+            !role.contains("s3:Put") && !role.contains("s3:Delete"),
+            "{role}"
+        );
     }
 }

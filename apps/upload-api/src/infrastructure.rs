@@ -2,8 +2,8 @@
 
 use cumulet_stack::{
     Attribute, Bucket, BucketCors, BucketHandle, Cors, Encryption, Expression, Function,
-    FunctionHandle, Index, Key, KeyHandle, Model, Output, RestApi, RestApiHandle, Route,
-    Settings, Stack, Table, TableHandle, Throttle, UsagePlan,
+    FunctionHandle, Index, Key, KeyHandle, Model, Output, RestApi, RestApiHandle, Route, Settings,
+    Stack, Table, TableHandle, Throttle, UsagePlan,
 };
 use serde_json::json;
 
@@ -174,18 +174,22 @@ fn product() -> Model<'static> {
     }
 }
 
-fn add_outputs(
-    stack: &mut Stack,
-    api: &RestApiHandle,
-    upload: &FunctionHandle,
-    storage: &Storage,
-) {
+fn add_outputs(stack: &mut Stack, api: &RestApiHandle, upload: &FunctionHandle, storage: &Storage) {
     let url = api.url().within("", "upload");
     let (bucket, table) = (storage.files.name(), storage.products.name());
     stack.output("ApiGatewayUrl", Output::new("Where to POST a product", url));
-    stack.output("LambdaFunctionArn", Output::new("The function behind the API", upload.arn()));
-    stack.output("S3BucketName", Output::new("The bucket of the files", bucket));
-    stack.output("DynamoDBTableName", Output::new("The table of the metadata", table));
+    stack.output(
+        "LambdaFunctionArn",
+        Output::new("The function behind the API", upload.arn()),
+    );
+    stack.output(
+        "S3BucketName",
+        Output::new("The bucket of the files", bucket),
+    );
+    stack.output(
+        "DynamoDBTableName",
+        Output::new("The table of the metadata", table),
+    );
 }
 
 #[cfg(test)]

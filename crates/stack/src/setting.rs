@@ -163,9 +163,16 @@ mod tests {
             let refused = chosen("suffix", suffix).expect_err("refused");
             assert!(refused.starts_with("--suffix is 1 to 20"), "{refused}");
         }
-        for (name, value) in [("api-key", "yes"), ("concurrency", "901"), ("concurrency", "-1")] {
+        for (name, value) in [
+            ("api-key", "yes"),
+            ("concurrency", "901"),
+            ("concurrency", "-1"),
+        ] {
             assert!(chosen(name, value).is_err(), "{name} {value}");
         }
-        assert_eq!(chosen("sufix", "x").expect_err("refused"), "unknown setting \"sufix\"");
+        assert_eq!(
+            chosen("sufix", "x").expect_err("refused"),
+            "unknown setting \"sufix\""
+        );
     }
 }

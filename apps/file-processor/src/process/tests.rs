@@ -23,7 +23,9 @@ fn aws(unusual: fn(&Call) -> Option<Reply>) -> Rehearsal {
     Rehearsal::new(move |call| {
         let secret = json!({ "username": "admin", "password": PASSWORD }).to_string();
         unusual(call).unwrap_or_else(|| match () {
-            () if call.is("GetSecretValue") => Reply::ok(json!({ "SecretString": secret }).to_string()),
+            () if call.is("GetSecretValue") => {
+                Reply::ok(json!({ "SecretString": secret }).to_string())
+            }
             () if call.is("GET /files/") => Reply::ok("abc"),
             () => Reply::ok("\u{a0}"),
         })
@@ -50,35 +52,68 @@ fn published(rehearsal: &Rehearsal) -> String {
 #[tokio::test]
 async fn a_file_is_read_in_the_version_of_its_event() {
     let rehearsal = aws(|_| None);
-    run(&rehearsal, &["uploads/a+b.txt"]).await.expect("processed");
+    run(&rehearsal, &["uploads/a+b.txt"])
+        .await
+        .expect("processed");
     let paths = paths(&rehearsal);
-    assert!(paths[0].starts_with("/files/uploads/a%20b.txt?"), "{paths:?}");
+    assert!(
+        paths[0].starts_with("/files/uploads/a%20b.txt?"),
+        "{paths:?}"
+    );
     assert!(paths[0].contains("versionId=v1"), "{paths:?}");
     let metrics = published(&rehearsal);
-    for name in ["InvocationCount", "ProcessedFileSize", "ProcessingErrors", "LambdaErrors", "ServerlessApp/Lambda"] {
+    for name in [
+        "InvocationCount",
+        "ProcessedFileSize",
+        "ProcessingErrors",
+        "LambdaErrors",
+        "ServerlessApp/Lambda",
+    ] {
         assert!(metrics.contains(name), "{name} is not in {metrics:?}");
     }
 }
 
 #[tokio::test]
 async fn one_broken_file_keeps_no_other_back_and_fails_the_invocation() {
-    let rehearsal = aws(|call| call.path.contains("/bad").then(|| Reply::refusal(404, "NoSuchKey")));
+    let rehearsal = aws(|call| {
+        call.path
+            .contains("/bad")
+            .then(|| Reply::refusal(404, "NoSuchKey"))
+    });
     let failure = run(&rehearsal, &["uploads/bad", "uploads/good"]).await;
     let failure = failure.expect_err("tried again");
     assert_eq!(failure.kind, "ProcessingError");
-    assert!(failure.message.starts_with("uploads/bad: "), "{}", failure.message);
-    assert!(!failure.message.contains("uploads/good"), "{}", failure.message);
+    assert!(
+        failure.message.starts_with("uploads/bad: "),
+        "{}",
+        failure.message
+    );
+    assert!(
+        !failure.message.contains("uploads/good"),
+        "{}",
+        failure.message
+    );
     assert_eq!(paths(&rehearsal).len(), 2);
     assert!(published(&rehearsal).contains("ProcessedFileSize"));
 }
 
 #[tokio::test]
 async fn without_its_secret_nothing_is_read() {
-    let rehearsal = aws(|call| call.is("GetSecretValue").then(|| Reply::refusal(400, "ResourceNotFoundException")));
+    let rehearsal = aws(|call| {
+        call.is("GetSecretValue")
+            .then(|| Reply::refusal(400, "ResourceNotFoundException"))
+    });
     let failure = run(&rehearsal, &["uploads/a"]).await.expect_err("fails");
-    assert!(failure.message.contains("ResourceNotFoundException"), "{}", failure.message);
+    assert!(
+        failure.message.contains("ResourceNotFoundException"),
+        "{}",
+        failure.message
+    );
     assert!(paths(&rehearsal).is_empty());
-    assert!(published(&rehearsal).contains("LambdaErrors"), "the failure is counted");
+    assert!(
+        published(&rehearsal).contains("LambdaErrors"),
+        "the failure is counted"
+    );
 }
 
 #[tokio::test]
@@ -93,7 +128,11 @@ async fn a_secret_of_another_shape_is_refused_without_quoting_it() {
 
 #[tokio::test]
 async fn a_metric_that_is_refused_fails_nothing() {
-    let rehearsal = aws(|call| call.path.contains("PutMetricData").then(|| Reply::refusal(403, "AccessDenied")));
+    let rehearsal = aws(|call| {
+        call.path
+            .contains("PutMetricData")
+            .then(|| Reply::refusal(403, "AccessDenied"))
+    });
     run(&rehearsal, &["uploads/a"]).await.expect("processed");
 }
 

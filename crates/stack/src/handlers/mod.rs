@@ -14,8 +14,8 @@ use std::error::Error;
 use std::io::Write;
 
 pub use aws_config::SdkConfig;
-pub use lambda_runtime::{Context as LambdaContext, LambdaEvent};
 use lambda_runtime::service_fn;
+pub use lambda_runtime::{Context as LambdaContext, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -121,14 +121,21 @@ impl Reply {
             "HEAD" | "DELETE" => "",
             _ => &self.body,
         };
-        write!(connection, "{head}content-length: {}\r\n\r\n{body}", body.len())
+        write!(
+            connection,
+            "{head}content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
     }
 }
 
 impl Rehearsal {
     /// Listens on a port of this machine for as long as the test runs.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "a machine without a free port runs no tests")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a machine without a free port runs no tests"
+    )]
     pub fn new(answer: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");

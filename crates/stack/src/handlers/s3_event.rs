@@ -97,7 +97,11 @@ mod tests {
 
     #[test]
     fn what_is_no_event_is_refused() {
-        for event in [json!({}), json!({ "Records": [{}] }), json!({ "Event": "s3:TestEvent" })] {
+        for event in [
+            json!({}),
+            json!({ "Records": [{}] }),
+            json!({ "Event": "s3:TestEvent" }),
+        ] {
             assert!(serde_json::from_value::<S3Event>(event).is_err());
         }
     }
