@@ -67,6 +67,7 @@ pub(crate) enum Command {
 
 const UP_EXAMPLES: &str = "Examples:
   cumulet up apps/upload-api             build, start, deploy, serve
+  cumulet up apps/upload-api -- --api-key on
   cumulet up                             start the engine alone
   cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
 const OUTPUTS_EXAMPLES: &str = "Examples:
@@ -163,6 +164,9 @@ pub(crate) struct Up {
     /// One JSON object a line instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// The app's own settings
+    #[arg(last = true)]
+    pub(crate) settings: Vec<String>,
 }
 
 /// What IAM does with a denial.

@@ -168,7 +168,7 @@ async fn deploy_app(
     let assembly: Assembly = app
         .synthesise(
             &out,
-            &arguments.suffix,
+            &settings(arguments),
             &arguments.account,
             &arguments.region,
         )
@@ -181,6 +181,15 @@ async fn deploy_app(
         arguments.json,
     )
     .await
+}
+
+/// The suffix, which every app has, and what was given after `--`, which may say it again.
+fn settings(arguments: &Up) -> Vec<String> {
+    let suffix = ["--suffix".to_owned(), arguments.suffix.clone()];
+    suffix
+        .into_iter()
+        .chain(arguments.settings.clone())
+        .collect()
 }
 
 /// Prints a line for every request, until aborted.
