@@ -1,11 +1,16 @@
 //! The verbs, one file each.
 
+mod alarms;
 mod clock;
 mod coverage;
 mod deploy;
 mod doctor;
 mod env;
+mod key;
+mod logs;
+mod metrics;
 mod outputs;
+mod time;
 mod trace;
 mod up;
 
@@ -51,6 +56,10 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Outputs(arguments) => outputs::run(&arguments).await,
         Command::Env(arguments) => env::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
+        Command::Logs(arguments) => logs::run(&arguments).await,
+        Command::Metrics(arguments) => metrics::run(&arguments).await,
+        Command::Alarms(arguments) => alarms::run(&arguments).await,
+        Command::Key(arguments) => key::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),

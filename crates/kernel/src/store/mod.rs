@@ -29,6 +29,10 @@ pub use tx::{Direction, Scan, Table, Tx};
 use writer::{Job, Writer};
 
 const TREE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("cumulet");
+pub(crate) const FILE_NAME: &str = "store.redb";
+/// The store under its next key, while it is written.
+pub(crate) const REKEYED_NAME: &str = "store.rekeyed";
+const COPIED_ROWS: usize = 10_000;
 /// A page that is not here is read and decrypted again, which costs as much as ten cached reads.
 const CACHE_BYTES: usize = 256 << 20;
 
@@ -74,7 +78,7 @@ pub struct Store {
 impl Store {
     /// Opens or creates the store in `directory`, encrypted under `key`.
     pub fn open(directory: &Path, key: &PageKey) -> Result<Self, StoreError> {
-        let path = directory.join("store.redb");
+        let path = directory.join(FILE_NAME);
         let file = file::LockedFile::open(&path)?;
         let room = file.handle();
         let backend = pages::EncryptedPages::new(file, key)?;
@@ -108,7 +112,7 @@ impl Store {
     /// Proves a store that nobody has open: the engine's own sums, then every row's. Gives the number
     /// of rows. Takes as long as reading the file.
     pub fn verify(directory: &Path, key: &PageKey) -> Result<u64, StoreError> {
-        let file = file::LockedFile::open(&directory.join("store.redb"))?;
+        let file = file::LockedFile::open(&directory.join(FILE_NAME))?;
         let mut engine = Engine::open(pages::EncryptedPages::new(file, key)?)?;
         if !engine.is_whole()? {
             return Err(row::corrupt("a page's sum is wrong"));
@@ -116,6 +120,20 @@ impl Store {
         let tree = engine.snapshot()?;
         let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
         rows.try_fold(0, |count, pair| pair.map(|_| count + 1))
+    }
+
+    /// Writes everything in a store that nobody has open into a new file beside it, under another key, and
+    /// then does `finish`, which puts that file in the old one's place: nobody can open the store meanwhile.
+    pub fn rekey<E: From<StoreError>>(
+        directory: &Path,
+        old: &PageKey,
+        new: &PageKey,
+        finish: impl FnOnce() -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let (lock, rows) = copy(directory, old, new)?;
+        finish()?;
+        drop(lock);
+        Ok(rows)
     }
 
     /// Runs `operation` on a snapshot. Writing in it fails with [`StoreError::ReadOnly`].
@@ -151,6 +169,34 @@ impl Store {
     pub async fn outbox_filled(&self) {
         self.outbox_filled.notified().await;
     }
+}
+
+/// The old store, still locked, and how many rows the new one has.
+fn copy(directory: &Path, old: &PageKey, new: &PageKey) -> Result<(Engine, u64), StoreError> {
+    let file = file::LockedFile::open(&directory.join(FILE_NAME))?;
+    let source = Engine::open(pages::EncryptedPages::new(file, old)?)?;
+    let file = file::LockedFile::open_new(&directory.join(REKEYED_NAME))?;
+    let target = Engine::open(pages::EncryptedPages::new(file, new)?)?;
+    let tree = source.snapshot()?;
+    let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
+    let mut copied = 0;
+    loop {
+        let batch: Vec<_> = rows.by_ref().take(COPIED_ROWS).collect::<Result<_, _>>()?;
+        if batch.is_empty() {
+            break;
+        }
+        copied += batch.len() as u64;
+        let transaction = target.database()?.begin_write().map_err(disk)?;
+        let mut table = transaction.open_table(TREE).map_err(disk)?;
+        for (key, value) in batch {
+            row::insert(&mut table, &key, &value)?;
+        }
+        drop(table);
+        transaction.commit().map_err(disk)?;
+    }
+    drop(rows);
+    drop(tree);
+    Ok((source, copied))
 }
 
 /// The engine, whose panics on damaged pages are errors to us, in closing too.
