@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("sqs", &["identity", "kms"]),
     ("ssm", &["identity", "kms"]),
     ("secretsmanager", &["identity", "kms"]),
-    ("logs", &["identity", "kms"]),
+    ("logs", &["cloudwatch", "identity", "kms"]),
     ("cloudwatch", &["identity"]),
     ("xray", &["identity"]),
     ("s3", &["identity", "kms"]),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_sdk_secretsmanager::Client;
 use cumulet_stack::Failure;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit};
 use serde::Deserialize;
 use sha2::Sha256;
 use zeroize::Zeroizing;

@@ -42,6 +42,18 @@ pub(crate) enum Command {
     /// Print what a request did: its decisions, its calls, its effects
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
+    /// Print what a function or log group says, and follow it
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(Logs),
+    /// List metrics, or print one
+    #[command(after_help = METRICS_EXAMPLES)]
+    Metrics(Metrics),
+    /// Print how the alarms stand, or the history of one
+    #[command(after_help = ALARMS_EXAMPLES)]
+    Alarms(Alarms),
+    /// Replace the root key of an installation that is not running
+    #[command(after_help = KEY_EXAMPLES)]
+    Key(Key),
     /// Show the engine's clock, or move it and see what falls due
     #[command(after_help = CLOCK_EXAMPLES)]
     Clock(Clock),
@@ -94,6 +106,22 @@ const TRACE_EXAMPLES: &str = "Examples:
   cumulet trace --last                   the latest request
   cumulet trace 5f0c2a1e-...             the request with this id (x-amzn-requestid)
   cumulet trace --last --json            its spans, for programs";
+const LOGS_EXAMPLES: &str = "Examples:
+  cumulet logs                           every log group
+  cumulet logs -f upload                 a function, as it goes on
+  cumulet logs /aws/lambda/upload --filter ERROR --since 1d
+  cumulet logs upload --json | jq .message";
+const METRICS_EXAMPLES: &str = "Examples:
+  cumulet metrics                        every metric
+  cumulet metrics AWS/Lambda Errors      the sum for each minute of the last hour
+  cumulet metrics AWS/Lambda Duration --stat p99 --dimension FunctionName=upload --since 1d";
+const ALARMS_EXAMPLES: &str = "Examples:
+  cumulet alarms                         all of them
+  cumulet alarms --state ALARM           those that stand in alarm
+  cumulet alarms upload-errors           one, with its history";
+const KEY_EXAMPLES: &str = "Examples:
+  cumulet key rotate --data-dir /srv/cumulet
+  cumulet key rotate --new-root-key-command 'pass show cumulet'";
 const CLOCK_EXAMPLES: &str = "Examples:
   cumulet clock show                     what time it is for the engine
   cumulet clock advance 31d              a month passes: retention, alarms, deletion windows
@@ -129,6 +157,8 @@ pub(crate) struct Up {
     /// Where everything is kept
     #[arg(long, value_name = "DIR", default_value = ".cumulet")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) root_key: RootKeySource,
     /// The account that the operator and the app belong to
     #[arg(long, value_name = "ID", default_value = DEFAULT_ACCOUNT, value_parser = account_id)]
     pub(crate) account: String,
@@ -187,6 +217,59 @@ pub(crate) struct FunctionSettings {
     /// Let functions run without the SDK that AWS's image carries
     #[arg(long)]
     pub(crate) allow_bare_runtimes: bool,
+}
+
+/// What opens a sealed root key; without either it lies in the data folder as it is.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RootKeySource {
+    /// The root key is sealed under the passphrase in this file
+    #[arg(long, value_name = "FILE", env = "CUMULET_ROOT_PASSPHRASE_FILE")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
+    /// The root key is sealed under what this command prints
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "CUMULET_ROOT_KEY_COMMAND",
+        conflicts_with = "root_passphrase_file"
+    )]
+    pub(crate) root_key_command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) action: KeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyAction {
+    /// Write everything anew under another root key
+    Rotate(Rotate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = ".cumulet")]
+    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) root_key: RootKeySource,
+    /// Seal the new root key under the passphrase in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_root_passphrase_file: Option<PathBuf>,
+    /// Seal the new root key under what this command prints
+    #[arg(long, value_name = "COMMAND", conflicts_with = "new_root_passphrase_file")]
+    pub(crate) new_root_key_command: Option<String>,
+}
+
+impl Rotate {
+    /// What opens the new root key.
+    pub(crate) fn new(&self) -> RootKeySource {
+        RootKeySource {
+            root_passphrase_file: self.new_root_passphrase_file.clone(),
+            root_key_command: self.new_root_key_command.clone(),
+        }
+    }
 }
 
 /// Credentials from `--operator`.
@@ -298,6 +381,74 @@ pub(crate) struct Trace {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// A function, or a log group; every log group without it
+    pub(crate) name: Option<String>,
+    /// Go on printing what comes
+    #[arg(short, long, requires = "name")]
+    pub(crate) follow: bool,
+    /// A filter pattern, as CloudWatch Logs has them
+    #[arg(long, value_name = "PATTERN", requires = "name")]
+    pub(crate) filter: Option<String>,
+    /// How far to look back
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) since: Milliseconds,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Metrics {
+    /// Only of this namespace
+    pub(crate) namespace: Option<String>,
+    /// Print the values of this metric, of each of its dimensions
+    pub(crate) metric: Option<String>,
+    /// Only with this dimension
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) dimension: Vec<(String, String)>,
+    /// Sum, Average, Minimum, Maximum, SampleCount, p99, ...
+    #[arg(long, default_value = "Sum")]
+    pub(crate) stat: String,
+    /// Seconds
+    #[arg(long, default_value_t = 60)]
+    pub(crate) period: u32,
+    /// How far to look back
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) since: Milliseconds,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let pair = pair.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| "expected NAME=VALUE".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Alarms {
+    /// One alarm, with its history
+    pub(crate) name: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_parser = ["OK", "ALARM", "INSUFFICIENT_DATA"])]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Clock {
     #[command(subcommand)]
     pub(crate) action: ClockAction,
@@ -402,6 +553,8 @@ pub(crate) struct Restore {
     /// The key of the installation that was backed up; otherwise the one in the new folder
     #[arg(long, value_name = "FILE")]
     pub(crate) root_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opened_by: RootKeySource,
     /// Where the installation shall be
     #[arg(long, value_name = "DIR", default_value = ".cumulet")]
     pub(crate) data_dir: PathBuf,

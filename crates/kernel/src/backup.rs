@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use crate::blob::{Blobs, Verification};
-use crate::store::{PageKey, Store, StoreError};
+use crate::store::{PageKey, Store, StoreError, TREE_FILE};
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn write(
     store.read(|tx| {
         // Bodies first: a folder without a store is no installation, whatever ends this half-way.
         let bodies = blobs.copy(tx, places.blobs)?;
-        let rows = crate::store::copy(tx, places.store, key)?;
+        let rows = crate::store::copy(tx, &places.store.join(TREE_FILE), key)?;
         Ok(Backup { rows, bodies })
     })
 }

@@ -31,6 +31,7 @@ mod resolve;
 mod resource;
 mod run;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -83,6 +84,7 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::FunctionInvocation { .. } => deliver_invocation(&engine, context, entry).await,
         Event::FunctionReady { .. } => deliver_ready(&engine, context, entry).await,
         Event::AlarmAction { .. } => deliver_alarm_action(&engine, context, entry).await,
+        Event::LogsArrived { .. } => subscription::deliver(&engine, context, entry).await,
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
     }

@@ -9,10 +9,10 @@ use cumulet_kernel::store::{PageKey, Store};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::cli::{BackUp, Restore};
+use crate::cli::{BackUp, Restore, RootKeySource};
 use crate::client::{Client, Credentials};
 use crate::console::{Colour, paint, print, say};
-use crate::installation::make_private;
+use crate::installation::{RootSecret, make_private};
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 const ROOT_KEY: &str = "root.key";
@@ -77,7 +77,7 @@ pub(crate) fn restore(arguments: &Restore) -> Result<(), Failure> {
     say("  copying");
     copy_folder(&arguments.directory, target)?;
     say("  verifying");
-    verify(target)?;
+    verify(target, &arguments.opened_by)?;
     print(&format!(
         "{}  start it with: cumulet up --data-dir {0}",
         target.display()
@@ -86,9 +86,10 @@ pub(crate) fn restore(arguments: &Restore) -> Result<(), Failure> {
 }
 
 /// Proves every row and every frame.
-fn verify(directory: &Path) -> Result<(), Failure> {
+fn verify(directory: &Path, opened_by: &RootKeySource) -> Result<(), Failure> {
     let broken = |error: cumulet_kernel::StoreError| Failure::Failed(error.to_string());
-    let root_key = cumulet_kernel::root_key::load_or_create(directory, &Ids::random())
+    let secret = RootSecret::read(opened_by)?;
+    let root_key = cumulet_kernel::root_key::load_or_create(directory, secret.as_ref(), &Ids::random())
         .map_err(|error| Failure::Failed(error.to_string()))?;
     let key = PageKey::new(root_key.derive("pages"));
     let rows = Store::verify(directory, &key).map_err(broken)?;

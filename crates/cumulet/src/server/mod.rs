@@ -177,6 +177,7 @@ impl Server {
             endpoint: self.endpoint().into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 }

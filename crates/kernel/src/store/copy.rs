@@ -5,12 +5,12 @@ use std::path::Path;
 use redb::Durability;
 
 use super::pages::{EncryptedPages, PageKey};
-use super::{Engine, StoreError, TREE, TREE_FILE, Tx, disk, file, row, writer};
+use super::{Engine, StoreError, TREE, Tx, disk, file, row, writer};
 
-/// Writes every row that `tx` sees into a new store in `directory`; how many there were. What stands
-/// there is a store that was closed.
-pub(crate) fn copy(tx: &Tx<'_>, directory: &Path, key: &PageKey) -> Result<u64, StoreError> {
-    let file = file::LockedFile::open(&directory.join(TREE_FILE))?;
+/// Writes every row that `tx` sees into a new store file; how many there were. What stands there is the
+/// tree of a store that was closed.
+pub(crate) fn copy(tx: &Tx<'_>, path: &Path, key: &PageKey) -> Result<u64, StoreError> {
+    let file = file::LockedFile::open_new(path)?;
     let engine = Engine::open(EncryptedPages::new(file, key)?)?;
     let transaction = writer::begin(engine.database()?, Durability::Immediate)?;
     let mut rows = 0;

@@ -50,7 +50,6 @@ use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Ids, Table, Tx};
 pub(crate) use mfa::{check as check_mfa_code, redeem as redeem_mfa_code};
 pub use observed::observe;
-pub(crate) use oidc::find as find_oidc_provider;
 pub use operations::operations;
 pub use operator::{Operator, seed_operator};
 pub use policy::principal::canonical_user_id;

@@ -145,6 +145,7 @@ impl World {
             endpoint: "http://127.0.0.1:4566".into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 

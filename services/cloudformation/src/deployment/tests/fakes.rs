@@ -296,6 +296,7 @@ impl Machine {
             endpoint: "http://127.0.0.1:4566".into(),
             trace: Trace::begin("test", &request_id, &ids, None).0,
             services: self.services.clone(),
+            meter: self.engine().metrics.clone(),
             ids,
         }
     }
