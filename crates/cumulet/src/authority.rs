@@ -71,10 +71,7 @@ impl Authority {
         }
     }
 
-    fn load(
-        directory: &Path,
-        seal_key: &SealKey,
-    ) -> Option<(CertificateDer<'static>, KeyPair)> {
+    fn load(directory: &Path, seal_key: &SealKey) -> Option<(CertificateDer<'static>, KeyPair)> {
         use rustls::pki_types::pem::PemObject;
 
         let certificate = CertificateDer::from_pem_file(certificate_path(directory)).ok()?;
@@ -197,10 +194,21 @@ mod tests {
         let key = std::fs::read(directory.path().join(KEY_FILE)).expect("the key");
         let plain = kept.issuer.key().serialized_der();
         assert!(!key.windows(16).any(|window| plain.ends_with(window)));
-        for name in ["localhost", "a.s3.localhost", "s3.us-east-1.amazonaws.com", "shop.example"] {
+        for name in [
+            "localhost",
+            "a.s3.localhost",
+            "s3.us-east-1.amazonaws.com",
+            "shop.example",
+        ] {
             assert!(kept.covers(name), "{name}");
         }
-        for name in ["example.com", "notlocalhost", "evilamazonaws.com", "www.shop.example", ""] {
+        for name in [
+            "example.com",
+            "notlocalhost",
+            "evilamazonaws.com",
+            "www.shop.example",
+            "",
+        ] {
             assert!(!kept.covers(name), "{name}");
         }
     }

@@ -192,15 +192,21 @@ impl Client {
         stream: TcpStream,
         authority: &str,
     ) -> Result<TlsStream<TcpStream>, ClientError> {
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(broken)?;
+        let host = authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, _)| host);
+        let name =
+            ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(broken)?;
         let config = client_config(self.trusted.as_deref())?;
         TlsConnector::from(Arc::new(config))
             .connect(name, stream)
             .await
             .map_err(|error| {
                 let remedy = "AWS_CA_BUNDLE must name the certificate that `cumulet ca` prints";
-                broken(format!("{} is not trusted: {error}; {remedy}", self.endpoint))
+                broken(format!(
+                    "{} is not trusted: {error}; {remedy}",
+                    self.endpoint
+                ))
             })
     }
 

@@ -297,7 +297,8 @@ fn is_region(name: &str) -> bool {
     let mut parts = name.split('-');
     let (area, number) = (parts.next().unwrap_or(""), parts.next_back().unwrap_or(""));
     let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let is_numbered = matches!(number.len(), 1 | 2) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_numbered =
+        matches!(number.len(), 1 | 2) && number.bytes().all(|byte| byte.is_ascii_digit());
     let mut middle = parts.peekable();
     area.len() == 2 && word(area) && is_numbered && middle.peek().is_some() && middle.all(word)
 }

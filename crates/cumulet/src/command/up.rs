@@ -61,8 +61,12 @@ fn tls(arguments: &Up, engine: &Engine) -> Result<Tls, Failure> {
     if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
         return Tls::given(certificate, key).map_err(Failure::Usage);
     }
-    let names = arguments.tls_name.iter().map(|name| name.to_ascii_lowercase());
-    let authority = Authority::load_or_make(&arguments.data_dir, &engine.root_key, names.collect())?;
+    let names = arguments
+        .tls_name
+        .iter()
+        .map(|name| name.to_ascii_lowercase());
+    let authority =
+        Authority::load_or_make(&arguments.data_dir, &engine.root_key, names.collect())?;
     Ok(Tls::own(authority))
 }
 
@@ -113,7 +117,7 @@ fn welcome(server: &Server, arguments: &Up) {
                 "dataDirectory": data,
                 "iam": server.iam_mode_name(),
             })
-                .to_string(),
+            .to_string(),
         );
         return;
     }

@@ -92,7 +92,12 @@ const PLAIN_REFUSED: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/plai
     `cumulet ca` prints, or start the engine with --insecure.\n";
 
 /// Finds out what the client speaks, and serves that.
-async fn greet(server: Server, mut stream: TcpStream, origin: Origin, stopped: watch::Receiver<bool>) {
+async fn greet(
+    server: Server,
+    mut stream: TcpStream,
+    origin: Origin,
+    stopped: watch::Receiver<bool>,
+) {
     // Head and body leave in one segment or two, but never wait for an acknowledgement in between.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set");
@@ -106,7 +111,18 @@ async fn greet(server: Server, mut stream: TcpStream, origin: Origin, stopped: w
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(Some(stream)) => serve(server, stream, Origin { tls: true, ..origin }, stopped).await,
+        Ok(Some(stream)) => {
+            serve(
+                server,
+                stream,
+                Origin {
+                    tls: true,
+                    ..origin
+                },
+                stopped,
+            )
+            .await
+        }
         Ok(None) => {}
         Err(error) => tracing::debug!(%error, "a connection came to nothing"),
     }

@@ -51,7 +51,10 @@ impl Tls {
     /// With a certificate (and its chain) and a key in PEM files.
     pub(crate) fn given(certificate: &Path, key: &Path) -> Result<Self, String> {
         let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
-            format!("{} holds no usable certificate or key: {error}", path.display())
+            format!(
+                "{} holds no usable certificate or key: {error}",
+                path.display()
+            )
         };
         let chain = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect)
@@ -70,7 +73,10 @@ impl Tls {
         let shaken = async {
             let acceptor = rustls::server::Acceptor::default();
             let hello = LazyConfigAcceptor::new(acceptor, stream).await?;
-            let name = hello.client_hello().server_name().map(str::to_ascii_lowercase);
+            let name = hello
+                .client_hello()
+                .server_name()
+                .map(str::to_ascii_lowercase);
             let config = self.config(name, address)?;
             hello.into_stream(config).await
         };
@@ -96,7 +102,9 @@ impl Tls {
         if made.len() >= NAMES_MAX {
             made.clear();
         }
-        let leaf = authority.issue(name.as_deref(), address).map_err(std::io::Error::other)?;
+        let leaf = authority
+            .issue(name.as_deref(), address)
+            .map_err(std::io::Error::other)?;
         let config = Arc::new(config(leaf).map_err(std::io::Error::other)?);
         made.insert(label, (now, config.clone()));
         Ok(config)

@@ -22,12 +22,10 @@ pub fn parse(head: &request::Parts) -> Result<Option<Presented>, SignatureFault>
         (None, false) => Ok(None),
         (None, true) => parse_query(head, &query).map(Some),
         (Some(_), true) => Err(SignatureFault::TwoSignatures),
-        (Some(_), false) if headers.next().is_some() => {
-            Err(SignatureFault::Repeated {
-                name: "Authorization".to_owned(),
-                presigned: false,
-            })
-        }
+        (Some(_), false) if headers.next().is_some() => Err(SignatureFault::Repeated {
+            name: "Authorization".to_owned(),
+            presigned: false,
+        }),
         (Some(value), false) => {
             let value = value.to_str().map_err(|_| malformed(""))?;
             parse_header(head, value).map(Some)
