@@ -1,7 +1,6 @@
 //! How keys, times and owners are written in answers.
 
 use cumulet_kernel::Timestamp;
-use sha2::{Digest, Sha256};
 
 /// Form-URL-encoding as S3 writes keys in events and in listings with `encoding-type=url`.
 pub(crate) fn url_encode(text: &str) -> String {

@@ -116,6 +116,9 @@ fn is(login: &LoginRecord, password: &str) -> bool {
     pbkdf2::verify(algorithm, ROUNDS, &login.salt, password.as_bytes(), &hash).is_ok()
 }
 
+/// Whether a kind of character is asked for, which it is, and its name.
+type Rule = (bool, fn(char) -> bool, &'static str);
+
 /// Refuses a password that the account's rules, or AWS's own, do not let through.
 fn check(
     tx: &Tx<'_>,
@@ -136,7 +139,7 @@ fn check(
     let Some(policy) = policy else {
         return Ok(());
     };
-    let rules: [(bool, fn(char) -> bool, &str); 4] = [
+    let rules: [Rule; 4] = [
         (
             policy.uppercase,
             |each| each.is_ascii_uppercase(),
