@@ -11,6 +11,7 @@ use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_kernel::{Ids, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::meter::Meter;
 use crate::registry::Registry;
 
 /// Who is making a call.
@@ -130,6 +131,8 @@ pub struct Context {
     pub trace: Trace,
     /// For calls from one service to another.
     pub services: Arc<Registry>,
+    /// Takes what operations measure; a transaction that fails afterwards does not take it back.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Context {

@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     }
     let socket = bind(arguments.listen).await?;
     let listen = socket.local_addr().unwrap_or(arguments.listen);
-    let (engine, connections) = installation::open(&arguments.data_dir).await?;
+    let (engine, connections) = installation::open(&arguments, listen.port()).await?;
     let settings = Settings {
         listen,
         data_directory: absolute(&arguments.data_dir),
@@ -167,7 +167,7 @@ async fn deploy_app(
     let assembly: Assembly = app
         .synthesise(
             &out,
-            &arguments.suffix,
+            &settings(arguments),
             &arguments.account,
             &arguments.region,
         )
@@ -180,6 +180,15 @@ async fn deploy_app(
         arguments.json,
     )
     .await
+}
+
+/// The suffix, which every app has, and what was given after `--`, which may say it again.
+fn settings(arguments: &Up) -> Vec<String> {
+    let suffix = ["--suffix".to_owned(), arguments.suffix.clone()];
+    suffix
+        .into_iter()
+        .chain(arguments.settings.clone())
+        .collect()
 }
 
 /// Prints a line for every request, until aborted.

@@ -3,6 +3,7 @@
 //! Connections come from the listening socket, or from inside a function's sandbox; both speak to the
 //! same front, and only where they come from differs.
 
+mod backup;
 mod bodies;
 mod chunked;
 mod clock;
@@ -176,6 +177,7 @@ impl Server {
             endpoint: self.endpoint().into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use cumulet_engine::Error;
 use cumulet_identity::iam;
-use cumulet_kernel::trace::{self, Span, Trace};
-use cumulet_kernel::{Store, Tx};
+use cumulet_kernel::{Store, StoreError};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,7 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 const GATHER: Duration = Duration::from_millis(200);
 /// Spans waiting beyond this many are dropped: a trace is a convenience, a full memory is not.
 const WAITING_MAX: usize = 10_000;
-const GROUP_MAX: usize = 2_000;
+const GROUP_MAX: usize = 4_000;
+/// Requests whose traces are kept, and how many spans may come in addition before the oldest go.
+const REQUESTS_MAX: usize = 20_000;
+const PRUNE_AFTER_SPANS: usize = 10_000;
 
 #[derive(Debug)]
 enum Message {
@@ -57,6 +59,7 @@ impl Traces {
 }
 
 async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
+    let mut unpruned = PRUNE_AFTER_SPANS;
     while let Some(first) = waiting.recv().await {
         let mut spans = Vec::new();
         let mut flushed = Vec::new();
@@ -70,26 +73,37 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
             };
             sort(message, &mut spans, &mut flushed);
         }
-        let stored: Result<(), Error> = store.write(move |tx| save(tx, &spans)).await;
-        if let Err(error) = stored {
-            tracing::warn!(%error, "spans cannot be stored");
+        unpruned += spans.len();
+        if let Err(error) = store_group(&store, spans, &mut unpruned).await {
+            tracing::warn!(%error, "spans cannot be stored, or old ones not removed");
         }
         flushed.into_iter().for_each(|done| _ = done.send(()));
     }
 }
 
 /// Stores spans, and what their decisions say of the principals that made the calls.
-fn save(tx: &mut Tx<'_>, spans: &[Span]) -> Result<(), Error> {
-    trace::save(tx, spans)?;
-    let noted = spans
-        .iter()
-        .filter_map(|span| span.attributes.get("decisions"));
-    let decisions: Vec<Value> = noted
-        .filter_map(Value::as_array)
-        .flatten()
-        .cloned()
-        .collect();
-    iam::observe(tx, &decisions)
+async fn store_group(store: &Store, spans: Vec<Span>, unpruned: &mut usize) -> Result<(), Error> {
+    let noted = spans.iter().filter_map(|span| span.attributes.get("decisions"));
+    let decisions: Vec<Value> = noted.filter_map(Value::as_array).flatten().cloned().collect();
+    let chunks = trace::encode(&spans)?;
+    store
+        .write::<(), Error, _>(move |tx| {
+            trace::keep(tx, chunks)?;
+            iam::observe(tx, &decisions)
+        })
+        .await?;
+    if *unpruned < PRUNE_AFTER_SPANS {
+        return Ok(());
+    }
+    *unpruned = 0;
+    // In steps, so that no group of commits waits long for it.
+    loop {
+        let pruned: Result<usize, StoreError> =
+            store.write(|tx| trace::prune(tx, REQUESTS_MAX)).await;
+        if pruned? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 fn sort(message: Message, spans: &mut Vec<Span>, flushed: &mut Vec<oneshot::Sender<()>>) {
