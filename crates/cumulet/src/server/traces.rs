@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cumulet_engine::Error;
 use cumulet_identity::iam;
+use cumulet_kernel::trace::{self, Span, Trace};
 use cumulet_kernel::{Store, StoreError};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};

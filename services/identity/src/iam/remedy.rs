@@ -92,7 +92,6 @@ fn named_principal(context: &Context) -> Value {
     match &context.principal.kind {
         PrincipalKind::Anonymous => json!("*"),
         PrincipalKind::Service { name } => json!({ "Service": name }),
-        PrincipalKind::WebIdentity { provider } => json!({ "Federated": provider }),
         _ => json!({ "AWS": entity(context) }),
     }
 }
