@@ -177,8 +177,7 @@ fn principal_id(context: &Context) -> String {
         PrincipalKind::Root => context.principal.user_id.clone(),
         PrincipalKind::User { .. }
         | PrincipalKind::Role { .. }
-        | PrincipalKind::FederatedUser { .. }
-        | PrincipalKind::WebIdentity { .. } => {
+        | PrincipalKind::FederatedUser { .. } => {
             format!("AWS:{}", context.principal.user_id)
         }
     }

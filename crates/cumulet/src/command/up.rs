@@ -117,7 +117,7 @@ fn welcome(server: &Server, arguments: &Up) {
                 "dataDirectory": data,
                 "iam": server.iam_mode_name(),
             })
-                .to_string(),
+            .to_string(),
         );
         return;
     }

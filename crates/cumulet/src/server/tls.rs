@@ -35,7 +35,7 @@ enum Certificates {
     Given(Arc<ServerConfig>),
     /// Made as names are asked for.
     Own {
-        authority: Authority,
+        authority: Box<Authority>,
         made: Mutex<HashMap<String, (Timestamp, Arc<ServerConfig>)>>,
     },
 }
@@ -43,7 +43,7 @@ enum Certificates {
 impl Tls {
     pub(crate) fn own(authority: Authority) -> Self {
         Self(Arc::new(Certificates::Own {
-            authority,
+            authority: Box::new(authority),
             made: Mutex::default(),
         }))
     }
