@@ -90,6 +90,7 @@ pub(crate) async fn open(
             cache_directory,
             metrics: Arc::new(cumulet_cloudwatch::Metrics::default()),
             outbound: Arc::new(LoopbackOnly),
+            running: Default::default(),
             services: registry().clone(),
         },
         connections,

@@ -14,6 +14,7 @@ use crate::operation::{Reply, Request, Run};
 use crate::outbound::Outbound;
 use crate::registry::Registry;
 use crate::runner::FunctionRunner;
+use crate::running::Running;
 
 /// Handles on everything an installation is made of; clones share them.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Engine {
     pub metrics: Arc<dyn Meter>,
     pub outbound: Arc<dyn Outbound>,
     pub services: Arc<Registry>,
+    /// What runs at this moment, where limits hold.
+    pub running: Running,
 }
 
 impl Engine {

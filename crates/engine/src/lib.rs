@@ -24,6 +24,7 @@ pub mod page;
 pub mod provider;
 pub mod registry;
 pub mod runner;
+pub mod running;
 
 pub use access::Access;
 pub use context::{Context, Principal, PrincipalKind};

@@ -110,6 +110,7 @@ impl World {
             cache_directory: Arc::from(directory.path()),
             metrics: Arc::new(cumulet_fixture::Unmeasured),
             outbound: Arc::new(cumulet_fixture::NoWayOut),
+            running: Default::default(),
             services: Arc::new(registry()),
         };
         Self {

@@ -256,6 +256,7 @@ impl Machine {
             cache_directory: self.directory.path().into(),
             metrics: Arc::new(cumulet_fixture::Unmeasured),
             outbound: Arc::new(cumulet_fixture::NoWayOut),
+            running: Default::default(),
             services: self.services.clone(),
         });
     }
