@@ -2,6 +2,7 @@
 
 use cumulet_apigateway as apigateway;
 use cumulet_cloudformation::custom;
+use cumulet_engine::body::Body;
 use cumulet_engine::http::{HttpReply, HttpRequest};
 use cumulet_lambda as lambda;
 use cumulet_s3 as s3;
@@ -114,8 +115,16 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     let context = api::context(server, &inbound, &caller);
     let names = header_names::as_sent(&inbound.head).await;
     let request = http_request(&inbound, path, body, names);
-    let reply = lambda::answer_url(&server.engine, context, url_id, request).await;
-    outbound(reply, &inbound, what, caller.principal.arn)
+    let (reply, streamed) = lambda::answer_url(&server.engine, context, url_id, request).await;
+    let mut answer = outbound(reply, &inbound, what, caller.principal.arn);
+    if matches!(streamed, Body::Stream { .. }) {
+        answer
+            .response
+            .headers_mut()
+            .remove(http::header::CONTENT_LENGTH);
+        *answer.response.body_mut() = bodies::reply(streamed);
+    }
+    answer
 }
 
 fn refused_call(inbound: &Inbound, what: &str, error: cumulet_engine::Error) -> Outbound {
