@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use cumulet_services::Engine;
+use cumulet_engine::Engine;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -261,11 +261,12 @@ fn trace_header(headers: &HeaderMap) -> Option<(String, String)> {
             .find(|(key, _)| key.trim() == name)
     };
     let trace_id = field("Root")?.1.strip_prefix("1-")?.replace('-', "");
-    let parent = field("Parent")?.1.to_owned();
+    let parent = field("Parent").map_or_else(String::new, |(_, parent)| parent.to_owned());
     let is_hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    (is_hex(&trace_id, 32) && is_hex(&parent, 16)).then_some((trace_id, parent))
+    let is_parent = parent.is_empty() || is_hex(&parent, 16);
+    (is_hex(&trace_id, 32) && is_parent).then_some((trace_id, parent))
 }
 
 fn note_outcome(trace: &Trace, outbound: &Outbound) {
@@ -284,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_header_is_followed_only_when_it_is_whole() {
+    fn a_trace_header_is_followed_only_when_it_names_a_trace() {
         let read = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-amzn-trace-id", http::HeaderValue::from_static(text));
@@ -299,7 +300,9 @@ mod tests {
                 "53995c3f42cd8ad8".into()
             ))
         );
-        assert_eq!(read("Root=1-5f84c7a1-0123456789abcdef01234567"), None);
+        let root = read("Root=1-5f84c7a1-0123456789abcdef01234567");
+        assert_eq!(root.map(|(_, parent)| parent), Some(String::new()));
+        assert_eq!(read("Parent=53995c3f42cd8ad8"), None);
         assert_eq!(read("Root=1-xyz-0123;Parent=1"), None);
     }
 }
