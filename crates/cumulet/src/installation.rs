@@ -1,5 +1,6 @@
 //! An installation: its folder on disk, opened into an engine.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::cli::OperatorKey;
-use crate::server::{LoopbackOnly, ProcessRunner};
+use crate::server::{ProcessRunner, ThisMachineOnly};
 use crate::services::registry;
 
 /// Why an installation cannot be opened; the text names what to do next.
@@ -60,9 +61,10 @@ pub(crate) struct OperatorFile {
     pub(crate) account: String,
 }
 
-/// Opens the installation in `directory`, making it if it is new.
+/// Opens the installation in `directory`, making it if it is new; the engine will listen on `listen`.
 pub(crate) async fn open(
     directory: &Path,
+    listen: SocketAddr,
 ) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
     make_private(directory)?;
     let directory = directory
@@ -86,7 +88,7 @@ pub(crate) async fn open(
             functions,
             cache_directory,
             metrics: Arc::new(cumulet_cloudwatch::Metrics::default()),
-            outbound: Arc::new(LoopbackOnly),
+            outbound: Arc::new(ThisMachineOnly { own: listen }),
             memory: cumulet_engine::Memory::default(),
             services: registry().clone(),
         },

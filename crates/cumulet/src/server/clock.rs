@@ -87,7 +87,7 @@ pub(super) async fn change(server: &Server, inbound: &Inbound, body: Incoming) -
 
 async fn try_change(server: &Server, inbound: &Inbound, body: Incoming) -> Result<Value, Error> {
     let too_large = || Error::validation("the body is too large");
-    let body = bodies::collect(body, BODY_BYTES_MAX)
+    let body = bodies::collect(server, body, BODY_BYTES_MAX)
         .await?
         .ok_or_else(too_large)?;
     let context = front::signer(server, inbound, SIGNING_NAME, &body)?;

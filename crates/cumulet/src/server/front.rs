@@ -28,7 +28,7 @@ use identity::Unproven;
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, clock, management};
+use super::{Server, clock, management, tunnel};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
@@ -61,6 +61,9 @@ pub(super) async fn answer(
     origin: Origin,
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
+    if request.method() == http::Method::CONNECT {
+        return tunnel::answer(server, origin, request);
+    }
     let (head, body) = request.into_parts();
     if moves_clock(&origin, &head) {
         return move_clock(&server, origin, head, body).await;
@@ -166,7 +169,7 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     if inbound.head.uri.path().starts_with(custom::RESPONSE_PATH) {
         return data_plane::custom_resource(server, inbound, body).await;
     }
-    let body = match read_form(&inbound.head, body).await {
+    let body = match read_form(server, &inbound.head, body).await {
         Ok(body) => body,
         Err(error) => return refused(&inbound, "form", None, Protocol::Query, error.into()),
     };
@@ -188,11 +191,15 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     }
 }
 
-async fn read_form(head: &request::Parts, body: Incoming) -> Result<Unread, Error> {
+async fn read_form(
+    server: &Server,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Unread, Error> {
     if !route::needs_form(head) {
         return Ok(Unread::Stream(body));
     }
-    let read = bodies::collect(body, FORM_BYTES_MAX).await?;
+    let read = bodies::collect(server, body, FORM_BYTES_MAX).await?;
     let too_large = || {
         Error::new(
             "RequestEntityTooLarge",
