@@ -310,6 +310,9 @@ pub(crate) struct Env {
     pub(crate) endpoint: Endpoint,
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     pub(crate) region: String,
+    /// Lead AWS's own names here, with true TLS, instead of naming an endpoint: stack outputs work as they are
+    #[arg(long)]
+    pub(crate) proxy: bool,
     /// Take the settings back
     #[arg(long)]
     pub(crate) unset: bool,

@@ -74,7 +74,7 @@ async fn permitted(
     action: &str,
     body: Incoming,
 ) -> Result<Value, Error> {
-    let body = bodies::collect(body, SIGNED_BODY_BYTES_MAX).await?;
+    let body = bodies::collect(server, body, SIGNED_BODY_BYTES_MAX).await?;
     let body = body.ok_or_else(|| Error::validation("the body is too large"))?;
     let context = front::signer(server, inbound, SIGNING_NAME, &body)?;
     server
