@@ -72,7 +72,13 @@ pub(super) fn encrypt(
     check_usage(&key, spec::ENCRYPT, "Encrypt")?;
     let algorithm = algorithm(input.encryption_algorithm.as_deref(), &key)?;
     unless_dry(input.dry_run)?;
-    let blob = sealed(context, &key, algorithm, &input.encryption_context, &plaintext)?;
+    let blob = sealed(
+        context,
+        &key,
+        algorithm,
+        &input.encryption_context,
+        &plaintext,
+    )?;
     Ok(EncryptOutput {
         ciphertext_blob: to_base64(&blob),
         key_id: key.arn(),
@@ -168,7 +174,15 @@ fn open(
         return Err(incorrect_key());
     }
     algorithm(asked, &key)?;
-    open_under(tx, context, key, version, &action, &blob, encryption_context)
+    open_under(
+        tx,
+        context,
+        key,
+        version,
+        &action,
+        &blob,
+        encryption_context,
+    )
 }
 
 /// Only symmetric keys have materials that are told apart.
@@ -205,7 +219,10 @@ pub(super) fn re_encrypt(
     input: ReEncryptInput,
 ) -> Result<ReEncryptOutput> {
     let source_algorithm = input.source_encryption_algorithm.as_deref();
-    let blob = (input.ciphertext_blob.as_str(), input.source_key_id.as_deref());
+    let blob = (
+        input.ciphertext_blob.as_str(),
+        input.source_key_id.as_deref(),
+    );
     let use_of = ("ReEncryptFrom", &input.source_encryption_context);
     let source = open(tx, context, blob, source_algorithm, use_of)?;
     let encryption_context = &input.destination_encryption_context;
@@ -219,7 +236,13 @@ pub(super) fn re_encrypt(
     check_usage(&key, spec::ENCRYPT, "ReEncryptTo")?;
     let algorithm = algorithm(input.destination_encryption_algorithm.as_deref(), &key)?;
     unless_dry(input.dry_run)?;
-    let blob = sealed(context, &key, algorithm, encryption_context, &source.plaintext)?;
+    let blob = sealed(
+        context,
+        &key,
+        algorithm,
+        encryption_context,
+        &source.plaintext,
+    )?;
     Ok(ReEncryptOutput {
         ciphertext_blob: to_base64(&blob),
         source_key_id: source.key.arn(),

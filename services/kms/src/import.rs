@@ -24,7 +24,7 @@ use super::key::{Asked, authorise, find_without_alias};
 use super::private_key::PrivateKey;
 use super::spec;
 use super::state::{
-    IMPORTS, Imported, ImportRecord, KEYS, KeyRecord, KeyState, Material, MaterialSecret, key_of,
+    IMPORTS, ImportRecord, Imported, KEYS, KeyRecord, KeyState, Material, MaterialSecret, key_of,
 };
 
 const VALID_S: i64 = 86_400;
@@ -153,7 +153,9 @@ fn expiry(context: &Context, input: &ImportKeyMaterialInput) -> Result<Option<Ti
         };
     }
     let valid_to = input.valid_to.ok_or_else(|| {
-        Error::validation("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
+        Error::validation(
+            "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES",
+        )
     })?;
     #[expect(clippy::cast_possible_truncation, reason = "a time of our era")]
     let until = Timestamp((valid_to * 1000.0) as i64);
@@ -237,7 +239,10 @@ pub(super) fn delete(
 ) -> Result<DeleteImportedKeyMaterialOutput> {
     let key = to_import(tx, context, &input.key_id, "kms:DeleteImportedKeyMaterial")?;
     cancel_expiry(tx, &key)?;
-    let material_id = key.imported.as_ref().map(|imported| imported.material_id.clone());
+    let material_id = key
+        .imported
+        .as_ref()
+        .map(|imported| imported.material_id.clone());
     let arn = key.arn();
     forget(tx, key)?;
     Ok(DeleteImportedKeyMaterialOutput {

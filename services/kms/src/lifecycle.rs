@@ -11,8 +11,8 @@ use super::error::invalid_state;
 use super::key::find;
 use super::policies::{aws_managed_policy, default_policy};
 use super::state::{
-    ALIASES, ALIASES_OF_KEY, AliasRecord, GRANTS, IMPORTS, KEYS, KEYS_OF_ACCOUNT, KeyRecord, KeyState,
-    alias_of, alias_of_key, grant_of,
+    ALIASES, ALIASES_OF_KEY, AliasRecord, GRANTS, IMPORTS, KEYS, KEYS_OF_ACCOUNT, KeyRecord,
+    KeyState, alias_of, alias_of_key, grant_of,
 };
 use super::{grant, import, rotation, spec};
 

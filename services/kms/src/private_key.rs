@@ -220,12 +220,8 @@ fn verifies_rsa(key: &RsaPublicKey, algorithm: &str, digest: &[u8], signature: &
         "RSASSA_PSS_SHA_256" => key.verify(Pss::<Sha256>::new(), digest, signature),
         "RSASSA_PSS_SHA_384" => key.verify(Pss::<Sha384>::new(), digest, signature),
         "RSASSA_PSS_SHA_512" => key.verify(Pss::<Sha512>::new(), digest, signature),
-        "RSASSA_PKCS1_V1_5_SHA_256" => {
-            key.verify(Pkcs1v15Sign::new::<Sha256>(), digest, signature)
-        }
-        "RSASSA_PKCS1_V1_5_SHA_384" => {
-            key.verify(Pkcs1v15Sign::new::<Sha384>(), digest, signature)
-        }
+        "RSASSA_PKCS1_V1_5_SHA_256" => key.verify(Pkcs1v15Sign::new::<Sha256>(), digest, signature),
+        "RSASSA_PKCS1_V1_5_SHA_384" => key.verify(Pkcs1v15Sign::new::<Sha384>(), digest, signature),
         _ => key.verify(Pkcs1v15Sign::new::<Sha512>(), digest, signature),
     }
     .is_ok()

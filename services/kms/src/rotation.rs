@@ -33,9 +33,7 @@ pub(super) fn material(
     on_demand: bool,
 ) -> Result<Material> {
     let long_secret = match spec {
-        _ if spec::is_asymmetric(spec) => {
-            Some(PrivateKey::generate(spec, &context.ids)?.to_der()?)
-        }
+        _ if spec::is_asymmetric(spec) => Some(PrivateKey::generate(spec, &context.ids)?.to_der()?),
         _ => spec::hmac_bytes(spec).map(|length| {
             let mut secret = vec![0; length];
             context.ids.fill(&mut secret);

@@ -177,7 +177,10 @@ pub(super) fn verify_mac(
     let given = from_base64(input.mac.as_deref().unwrap_or_default())?;
     let (key, code) = code(tx, context, &input, "VerifyMac")?;
     // Every byte is looked at, wherever the first difference lies.
-    let differences = given.iter().zip(&code).fold(0, |sum, (one, other)| sum | (one ^ other));
+    let differences = given
+        .iter()
+        .zip(&code)
+        .fold(0, |sum, (one, other)| sum | (one ^ other));
     if given.len() != code.len() || differences != 0 {
         return Err(Error::new("KMSInvalidMacException", ""));
     }

@@ -106,7 +106,10 @@ pub(crate) enum KeyState {
     PendingImport,
     Enabled,
     Disabled,
-    PendingDeletion { at: Timestamp, entry: EntryId },
+    PendingDeletion {
+        at: Timestamp,
+        entry: EntryId,
+    },
 }
 
 /// One generation of a key.

@@ -26,7 +26,8 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     }
     let socket = bind(arguments.listen).await?;
     let listen = socket.local_addr().unwrap_or(arguments.listen);
-    let (engine, connections) = installation::open(&arguments.data_dir, &arguments.root_key).await?;
+    let (engine, connections) =
+        installation::open(&arguments.data_dir, &arguments.root_key).await?;
     let settings = Settings {
         listen,
         data_directory: absolute(&arguments.data_dir),

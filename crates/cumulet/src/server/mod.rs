@@ -12,6 +12,7 @@ mod listener;
 mod management;
 mod measures;
 mod outbound;
+mod prometheus;
 mod request_log;
 mod runner;
 mod traces;
