@@ -258,7 +258,11 @@ pub(crate) struct Rotate {
     #[arg(long, value_name = "FILE")]
     pub(crate) new_root_passphrase_file: Option<PathBuf>,
     /// Seal the new root key under what this command prints
-    #[arg(long, value_name = "COMMAND", conflicts_with = "new_root_passphrase_file")]
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with = "new_root_passphrase_file"
+    )]
     pub(crate) new_root_key_command: Option<String>,
 }
 

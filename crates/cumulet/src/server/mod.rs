@@ -14,6 +14,7 @@ mod management;
 mod measures;
 mod outbound;
 mod patient;
+mod prometheus;
 mod request_log;
 mod runner;
 mod tls;
