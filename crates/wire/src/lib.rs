@@ -31,7 +31,7 @@ pub mod validate;
 mod value;
 
 pub use error::{Error, Fault};
-pub use protocol::{Protocol, decode, encode, encode_error, encode_refusal};
+pub use protocol::{Protocol, add_s3_ids, decode, encode, encode_error, encode_refusal};
 pub use timestamp::TimestampFormat;
 pub use validate::validate;
 pub use value::{Blob, Timestamp};

@@ -1,6 +1,7 @@
 //! Bodies on their way in and out: bounded, hashed, and bound to what was signed.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use sha2::{Digest, Sha256};
+
+use super::front::Arrival;
 
 /// What the listener sends: bytes at once, or a stream.
 pub(super) type ReplyBody = UnsyncBoxBody<Bytes, Error>;
@@ -37,9 +40,15 @@ pub(super) async fn drain(body: Incoming) {
     drop(tokio::time::timeout(DRAIN_TIME_MAX, reading).await);
 }
 
-/// A body as the services take it: chunks as they arrive.
-pub(super) fn chunks(body: Incoming) -> BoxStream<'static, Result<Bytes, Error>> {
-    BodyDataStream::new(body).map_err(|_| incomplete()).boxed()
+/// A body as the services take it: chunks as they arrive, each of them noted.
+pub(super) fn chunks(
+    body: Incoming,
+    arrival: Arc<Arrival>,
+) -> BoxStream<'static, Result<Bytes, Error>> {
+    BodyDataStream::new(body)
+        .inspect_ok(move |chunk| arrival.note(chunk.len()))
+        .map_err(|_| incomplete())
+        .boxed()
 }
 
 pub(super) fn bytes(body: impl Into<Bytes>) -> ReplyBody {

@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::front::{self, Inbound};
 use super::management::reply;
-use super::{Server, bodies};
+use super::{Server, bodies, measures};
 
 const BODY_BYTES_MAX: usize = 4096;
 const STEPS_MAX: u64 = 1000;
@@ -132,7 +132,7 @@ async fn keep(server: &Server, state: ClockState) -> Result<(), Error> {
 
 /// Moves the clock forward; what was delivered on the way, in the order it ended.
 async fn advance(server: &Server, by_ms: u64) -> Result<Vec<Delivered>, Error> {
-    server.engine.flush_metrics().await?;
+    measures::flush(server).await;
     let clock = &server.engine.clock;
     keep(server, clock.state().advanced_ms(by_ms)).await?;
     let mut deliveries = server.deliveries.subscribe();

@@ -24,6 +24,7 @@ use cumulet_functions::AwsConnection;
 use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_kernel::{Context, Ids, Principal};
 use cumulet_services::Engine;
+use cumulet_services::s3::AccessLog;
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
@@ -49,6 +50,7 @@ pub(crate) struct Server {
     pub(crate) settings: Arc<Settings>,
     pub(crate) requests: RequestLog,
     traces: Traces,
+    access_log: AccessLog,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
     /// Every delivery that ends, for whoever moves the clock.
@@ -73,6 +75,7 @@ impl Server {
             settings,
             requests: RequestLog::default(),
             traces,
+            access_log: AccessLog::default(),
             ids: Ids::random(),
             signing_keys: Arc::default(),
             deliveries: tokio::sync::broadcast::Sender::new(DELIVERIES_KEPT),

@@ -24,6 +24,8 @@ const PERMISSIONS: [&str; 5] = ["READ", "WRITE", "READ_ACP", "WRITE_ACP", FULL_C
 const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 const AUTHENTICATED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
+/// The principal that stands behind that group.
+const LOG_SERVICE: &str = "logging.s3.amazonaws.com";
 
 fn has_acls(bucket: &Bucket) -> bool {
     bucket.ownership.as_deref() != Some("BucketOwnerEnforced")
@@ -63,6 +65,22 @@ pub(crate) fn of_new_object(
     let kept = grants.filter(|_| has_acls(bucket)).unwrap_or_default();
     let is_private = kept.as_slice() == [to_account(&owner, FULL_CONTROL)];
     Ok(if is_private { Vec::new() } else { kept })
+}
+
+/// The list of a log that is delivered into a bucket: the owner's, and whoever the configuration names.
+pub(crate) fn of_log(target: &Bucket, grants: &[Grant]) -> Result<Vec<Grant>> {
+    if grants.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !has_acls(target) {
+        let message = "The target bucket has the bucket owner enforced setting for Object Ownership, so target \
+                       grants cannot be used.";
+        return Err(Error::new("InvalidTargetBucketForLogging", message)
+            .member("TargetBucket", target.name.as_str()));
+    }
+    let owner = to_account(&canonical_id(&target.account), FULL_CONTROL);
+    let grants = grants.iter().cloned().map(check_grant);
+    std::iter::once(Ok(owner)).chain(grants).collect()
 }
 
 /// Refuses a list that the bucket does not take.
@@ -255,12 +273,14 @@ fn grant(
         .as_ref()
         .is_some_and(|block| block.ignore_public_acls);
     let is_anonymous = context.principal.kind == PrincipalKind::Anonymous;
+    let delivers_logs = matches!(&context.principal.kind, PrincipalKind::Service { name } if name == LOG_SERVICE);
     let caller = canonical_id(&context.principal.account);
     let is_for_caller = |grant: &Grant| match grant.grantee.uri.as_deref() {
+        Some(LOG_DELIVERY) => delivers_logs,
         Some(EVERYBODY) => !ignores,
         Some(AUTHENTICATED) => !ignores && !is_anonymous,
         Some(_) => false,
-        None => !is_anonymous && grant.grantee.id.as_deref() == Some(&caller),
+        None => !is_anonymous && !delivers_logs && grant.grantee.id.as_deref() == Some(&caller),
     };
     let gives = |grant: &Grant| grant.permission == permission || grant.permission == FULL_CONTROL;
     if grants

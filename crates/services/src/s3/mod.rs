@@ -8,6 +8,7 @@
 //! S3 asks IAM whether a caller may, and KMS for keys as that caller. It knows nothing of who listens to
 //! its events.
 
+mod access_log;
 mod acl;
 mod api;
 mod attributes;
@@ -38,6 +39,7 @@ mod post_form;
 mod post_policy;
 mod put;
 mod receive;
+mod request_metrics;
 pub(crate) mod resource;
 mod scan;
 mod send;
@@ -47,13 +49,14 @@ mod tagging;
 mod tests;
 mod versions;
 
-use cumulet_kernel::Context;
+use cumulet_kernel::{Context, Event};
 use cumulet_kernel::outbox::Entry;
 
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::Result;
 
+pub use access_log::{AccessLog, AccessRecord, Authentication};
 pub use cors::{cors_headers, preflight};
 pub use operations::operations;
 pub use post::post_object;
@@ -81,7 +84,12 @@ pub async fn read_object(
     Ok(get::read_object(engine, context, &input, true)?.body)
 }
 
-/// Does what only time sets off: the daily runs of lifecycle rules.
+/// Does what only time sets off: the daily runs of lifecycle rules, the delivery of access logs.
 pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
-    lifecycle_run::deliver(engine, context, entry).await
+    match &entry.event {
+        Event::Timer { kind, .. } if kind == access_log::TIMER => {
+            access_log::deliver(engine, context, entry).await
+        }
+        _ => lifecycle_run::deliver(engine, context, entry).await,
+    }
 }

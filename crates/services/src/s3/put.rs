@@ -176,7 +176,7 @@ pub(crate) async fn store(
         .await
 }
 
-fn commit(
+pub(crate) fn commit(
     tx: &mut Tx<'_>,
     context: &Context,
     new: NewObject,

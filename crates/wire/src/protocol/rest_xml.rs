@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::HeaderName;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, request};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -262,19 +262,21 @@ fn finish(
     response
 }
 
-/// S3 names the request twice, and not as the others do.
 fn s3_headers(response: &mut Response<Bytes>, request_id: &str) {
-    response.headers_mut().remove(super::REQUEST_ID);
-    set_header(
-        response,
-        HeaderName::from_static("x-amz-request-id"),
-        request_id,
-    );
-    set_header(
-        response,
-        HeaderName::from_static("x-amz-id-2"),
-        &host_id(request_id),
-    );
+    add_s3_ids(response.headers_mut(), request_id);
+}
+
+/// S3 names the request twice, and not as the others do.
+pub fn add_s3_ids(headers: &mut HeaderMap, request_id: &str) {
+    headers.remove(super::REQUEST_ID);
+    for (name, value) in [
+        ("x-amz-request-id", request_id),
+        ("x-amz-id-2", &host_id(request_id)),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 /// Opaque to clients; the same in the header and in the error's body.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cumulet_kernel::Context;
+use cumulet_kernel::{Context, Principal};
 use cumulet_services::body::Body;
 use cumulet_services::operation::{Reply, Request};
-use cumulet_services::s3;
+use cumulet_services::s3::{self, AccessRecord};
 use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Caller, Unproven};
-use super::{Inbound, Outbound, Unread, refused};
+use super::{Inbound, Outbound, Unread, access, refused};
 use crate::server::Server;
 use crate::server::bodies::{self, ReplyBody};
 use crate::server::chunked;
@@ -32,31 +32,38 @@ const LAMBDA_BODY_BYTES_MAX: usize = 70_167_211;
 /// Answers a call of an API operation.
 pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: Unread) -> Outbound {
     let what = format!("{}:{}", api.service.name(), api.operation.name);
-    let mut caller_arn = String::new();
-    let mut outbound = match serve(server, &inbound, api, body, &mut caller_arn).await {
+    let mut caller = Principal::anonymous();
+    let mut outbound = match serve(server, &inbound, api, body, &mut caller).await {
         Ok(response) => Outbound {
             response,
             what,
-            principal: caller_arn,
+            principal: String::new(),
             error: None,
+            access: None,
         },
-        Err(error) => {
-            let outbound = refused(&inbound, &what, Some(api.service), api.protocol, error);
-            Outbound {
-                principal: caller_arn,
-                ..outbound
-            }
-        }
+        Err(error) => refused(&inbound, &what, Some(api.service), api.protocol, error),
     };
-    add_cors(server, &inbound, api, outbound.response.headers_mut());
+    outbound.principal.clone_from(&caller.arn);
+    if let Some(bucket) = bucket_of(api) {
+        add_cors(server, &inbound, bucket, outbound.response.headers_mut());
+        let key = api.labels.get("Key").map(String::as_str);
+        outbound.access = Some(AccessRecord {
+            principal: caller,
+            ..access::begin(server, &inbound, api.operation.name, bucket, key)
+        });
+    }
     outbound
 }
 
+fn bucket_of(api: &Api) -> Option<&str> {
+    let bucket = api.labels.get("Bucket")?;
+    (api.service.name() == "s3").then_some(bucket.as_str())
+}
+
 /// What a browser needs to see of an answer, refusals included, where the bucket's rules allow it.
-fn add_cors(server: &Server, inbound: &Inbound, api: &Api, headers: &mut HeaderMap) {
+pub(super) fn add_cors(server: &Server, inbound: &Inbound, bucket: &str, headers: &mut HeaderMap) {
     let origin = inbound.head.headers.get(http::header::ORIGIN);
-    let origin = origin.and_then(|origin| origin.to_str().ok());
-    let (Some(bucket), Some(origin)) = (api.labels.get("Bucket"), origin) else {
+    let Some(origin) = origin.and_then(|origin| origin.to_str().ok()) else {
         return;
     };
     let method = inbound.head.method.as_str();
@@ -76,10 +83,10 @@ async fn serve(
     inbound: &Inbound,
     api: &Api,
     body: Unread,
-    caller_arn: &mut String,
+    caller: &mut Principal,
 ) -> Result<Response<ReplyBody>, Error> {
     let received = receive(server, inbound, api, body).await?;
-    caller_arn.clone_from(&received.caller.principal.arn);
+    caller.clone_from(&received.caller.principal);
     let head_body = received.collected.as_deref().unwrap_or_default();
     let input = cumulet_wire::decode(
         api.operation,
@@ -151,6 +158,7 @@ async fn receive(
         return finish_streaming(caller, stream, streams).await;
     }
     let collected = collect(body, api.service).await?;
+    inbound.arrival.note(collected.len());
     let hash = hex::encode(Sha256::digest(&collected));
     let caller = match claim {
         Some(claim) => claim
@@ -174,7 +182,7 @@ fn may_be_anonymous(api: &Api) -> bool {
 fn proven_stream(inbound: &Inbound, caller: &Caller, body: Unread) -> Result<Body, Error> {
     let length = declared_length(inbound);
     let chunks = match body {
-        Unread::Stream(body) => bodies::chunks(body),
+        Unread::Stream(body) => bodies::chunks(body, inbound.arrival.clone()),
         Unread::Read(read) => Body::from(read).into_chunks(),
     };
     match &caller.payload {
@@ -331,6 +339,7 @@ pub(super) async fn answer_canonical(
         what,
         principal,
         error,
+        access: None,
     }
 }
 

@@ -1,66 +1,19 @@
-//! Configurations that are kept and given back, and have no effect of their own here: logging, transfer
+//! Configurations that are kept and given back, and have no effect of their own here: transfer
 //! acceleration, who pays, website. Each says so where it would otherwise pretend.
 
 use cumulet_kernel::{Context, Tx};
 use serde_json::Value;
 
 use super::super::api::{
-    AccelerateConfiguration, GetBucketLoggingOutput, Nothing, OnBucket, PutAccelerate, PutLogging,
-    PutRequestPayment, PutWebsite, RequestPaymentConfiguration,
+    AccelerateConfiguration, Nothing, OnBucket, PutAccelerate, PutRequestPayment, PutWebsite,
+    RequestPaymentConfiguration,
 };
-use super::super::authorise::open;
 use super::super::errors::{invalid_argument, invalid_request, malformed_xml, not_found};
-use super::super::state::{BUCKETS, Bucket, bucket_key};
 use crate::error::{Error, Result};
 
-const LOGGING: &str = "logging";
 const ACCELERATE: &str = "accelerate";
 const PAYMENT: &str = "request-payment";
 pub(crate) const WEBSITE: &str = "website";
-
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html>
-pub(crate) fn get_logging(
-    tx: &mut Tx<'_>,
-    _context: &Context,
-    input: OnBucket<Nothing>,
-) -> Result<GetBucketLoggingOutput> {
-    Ok(GetBucketLoggingOutput {
-        logging_enabled: super::load(tx, &input.target.bucket, LOGGING)?,
-    })
-}
-
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>
-pub(crate) fn put_logging(
-    tx: &mut Tx<'_>,
-    _context: &Context,
-    input: OnBucket<PutLogging>,
-) -> Result<Nothing> {
-    let bucket = open(tx, &input)?;
-    let Some(enabled) = input.rest.bucket_logging_status.logging_enabled else {
-        let off = OnBucket {
-            target: input.target,
-            rest: Nothing {},
-        };
-        return super::delete(tx, &off, LOGGING);
-    };
-    let target: Option<Bucket> = tx.load(BUCKETS, bucket_key(&enabled.target_bucket))?;
-    let Some(target) = target.filter(|target| target.account == bucket.account) else {
-        let message = "The target bucket for logging does not exist";
-        return Err(Error::new("InvalidTargetBucketForLogging", message)
-            .member("TargetBucket", enabled.target_bucket));
-    };
-    if target.region != bucket.region {
-        let message = "Cross S3 location logging not allowed. ";
-        return Err(Error::new("CrossLocationLoggingProhibitted", message)
-            .status(403)
-            .member("SourceBucketLocation", bucket.region)
-            .member("TargetBucketLocation", target.region));
-    }
-    // Nobody delivers these logs yet: who turned them on must not believe that somebody does.
-    Err(Error::not_implemented(
-        "s3:PutBucketLogging, the delivery of access logs",
-    ))
-}
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAccelerateConfiguration.html>
 pub(crate) fn get_accelerate(
