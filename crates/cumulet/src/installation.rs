@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cumulet_engine::Context;
+use cumulet_engine::{Engine, Error};
 use cumulet_functions::{AwsConnection, Functions};
+use cumulet_identity::iam::{self, Operator};
 use cumulet_kernel::blob::Blobs;
 use cumulet_kernel::root_key::RootKeyError;
 use cumulet_kernel::store::PageKey;
-use cumulet_kernel::{Clock, Context, Ids, Store, StoreError};
-use cumulet_services::iam::{self, Operator};
-use cumulet_services::{Engine, Error};
+use cumulet_kernel::{Clock, Ids, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::cli::OperatorKey;
-use crate::server::ProcessRunner;
+use crate::server::{LoopbackOnly, ProcessRunner};
+use crate::services::registry;
 
 /// Why an installation cannot be opened; the text names what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +83,9 @@ pub(crate) async fn open(
             root_key,
             functions,
             cache_directory,
-            metrics: cumulet_services::cloudwatch::Metrics::default(),
+            metrics: Arc::new(cumulet_cloudwatch::Metrics::default()),
+            outbound: Arc::new(LoopbackOnly),
+            services: registry().clone(),
         },
         connections,
     ))

@@ -6,6 +6,7 @@ mod command;
 mod console;
 mod installation;
 mod server;
+mod services;
 
 use std::process::ExitCode;
 

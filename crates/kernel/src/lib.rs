@@ -6,7 +6,6 @@
 
 pub mod blob;
 pub mod clock;
-pub mod context;
 pub mod event;
 pub mod id;
 pub mod key;
@@ -17,7 +16,6 @@ pub mod store;
 pub mod trace;
 
 pub use clock::{Clock, Timestamp};
-pub use context::{Context, Principal, PrincipalKind};
 pub use event::Event;
 pub use id::Ids;
 pub use key::Key;

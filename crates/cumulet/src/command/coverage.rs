@@ -1,6 +1,6 @@
 //! `cumulet coverage`: the difference between AWS's models and the OPERATIONS tables.
 
-use cumulet_services::registry;
+use crate::services::registry;
 use cumulet_wire::model;
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cumulet_services::Error;
-use cumulet_services::body::Body;
+use cumulet_engine::Error;
+use cumulet_engine::body::Body;
 use futures_util::stream::{BoxStream, StreamExt};
 use futures_util::{Stream, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;

@@ -1,8 +1,8 @@
 //! `aws-chunked` bodies: framing taken off, every chunk's signature checked as it passes.
 
 use bytes::Bytes;
-use cumulet_services::Error;
-use cumulet_services::body::{Body, Trailers};
+use cumulet_engine::Error;
+use cumulet_engine::body::{Body, Trailers};
 use cumulet_wire::sigv4::{AwsChunkedDecoder, Payload, Verified};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http::request;

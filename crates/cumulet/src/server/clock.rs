@@ -10,9 +10,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cumulet_engine::{Access, Error};
+use cumulet_identity::iam;
 use cumulet_kernel::clock::{self, ClockState, wall_now};
 use cumulet_kernel::{StoreError, Timestamp, outbox};
-use cumulet_services::{Access, Error, iam};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};

@@ -16,11 +16,11 @@ mod upload_form;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cumulet_kernel::Context;
+use cumulet_cloudformation::custom;
+use cumulet_engine::Context;
+use cumulet_engine::Error;
 use cumulet_kernel::trace::{SpanGuard, Trace};
-use cumulet_services::Error;
-use cumulet_services::cloudformation::custom;
-use cumulet_services::s3::AccessRecord;
+use cumulet_s3::AccessRecord;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};

@@ -20,14 +20,16 @@ mod worker;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cumulet_engine::Engine;
+use cumulet_engine::{Context, Principal};
 use cumulet_functions::AwsConnection;
+use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
-use cumulet_kernel::{Context, Ids, Principal};
-use cumulet_services::Engine;
-use cumulet_services::s3::AccessLog;
+use cumulet_s3::AccessLog;
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
+pub(crate) use outbound::LoopbackOnly;
 pub(crate) use request_log::{RequestLine, RequestLog};
 pub(crate) use runner::ProcessRunner;
 
@@ -144,6 +146,7 @@ impl Server {
             source_account: None,
             endpoint: self.endpoint().into(),
             trace,
+            services: self.engine.services.clone(),
         }
     }
 }

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
+use cumulet_engine::runner::{FunctionRunner, FunctionVersion, Invocation, Outcome, RunError};
 use cumulet_functions::{Functions, InvokeError};
-use cumulet_services::http::{HttpReply, HttpRequest};
-use cumulet_services::runner::{
-    FetchError, FunctionRunner, FunctionVersion, Invocation, Outcome, RunError,
-};
 use futures_util::future::BoxFuture;
 
 /// Functions as processes in sandboxes.
@@ -48,14 +45,6 @@ impl FunctionRunner for ProcessRunner {
     fn shut_down(&self) -> BoxFuture<'static, ()> {
         let functions = self.functions.clone();
         Box::pin(async move { functions.shutdown().await })
-    }
-
-    fn fetch(
-        &self,
-        url: String,
-        request: HttpRequest,
-    ) -> BoxFuture<'static, Result<HttpReply, FetchError>> {
-        Box::pin(super::outbound::fetch(url, request))
     }
 
     fn isolation(&self) -> String {

@@ -10,9 +10,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cumulet_engine::Context;
+use cumulet_engine::Engine;
 use cumulet_kernel::outbox::{self, Entry, EntryId};
-use cumulet_kernel::{Context, Event, StoreError};
-use cumulet_services::Engine;
+use cumulet_kernel::{Event, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Server;
@@ -126,7 +127,7 @@ async fn deliver(server: &Server, entry: Entry) {
     };
     let (context, span) = server.internal_context(&format!("deliver {name}"), trace_id);
     let outcome =
-        cumulet_services::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
+        cumulet_engine::delivery::deliver(&server.engine, context.clone(), entry.clone()).await;
     let delivered = Delivered {
         due_ms: entry.id.due.milliseconds(),
         event: name,

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::xml::{Node, Writer};
 use super::xml_value::{self, Codec};
-use super::{Refusal, http_binding, respond, set_header};
+use super::{Refusal, http_binding, respond};
 use crate::dialect;
 use crate::error::Error;
 use crate::model::{Kind, Location, Member, Operation, Shape, XmlNamespace};
@@ -75,6 +75,7 @@ pub(super) fn decode(
     labels: &Labels,
     body: &[u8],
 ) -> Result<Value, Error> {
+    refuse_encryption_of_reads(operation, head)?;
     let mut input =
         http_binding::decode(shape, head, labels).map_err(|error| s3_argument(operation, error))?;
     let codec = Codec::rest(dialect::of(operation.service.name).milliseconds);
@@ -90,6 +91,20 @@ pub(super) fn decode(
         None => {}
     }
     Ok(Value::Object(input))
+}
+
+/// How an object is encrypted was said when it was written; S3 will not hear it from a reader.
+fn refuse_encryption_of_reads(operation: &Operation, head: &request::Parts) -> Result<(), Error> {
+    const HEADER: &str = "x-amz-server-side-encryption";
+    let reads = ["GetObject", "HeadObject"].contains(&operation.name);
+    let Some(value) = head.headers.get(HEADER).filter(|_| reads) else {
+        return Ok(());
+    };
+    let text = format!("{HEADER} header is not supported for this operation.");
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Err(Error::sender("InvalidArgument", text)
+        .with_member("ArgumentName", HEADER)
+        .with_member("ArgumentValue", value))
 }
 
 fn read_payload(codec: &Codec, payload: &Member, body: &[u8]) -> Result<Option<Value>, Error> {
@@ -130,11 +145,13 @@ fn s3_argument(operation: &Operation, mut error: Error) -> Error {
 
 pub(super) fn encode(operation: &Operation, output: &Value, request_id: &str) -> Response<Bytes> {
     let Some(shape) = operation.output else {
-        return finish(
-            operation,
-            respond(operation.status, None, request_id, Bytes::new()),
-            request_id,
-        );
+        // The model says 200 of it, S3 itself does not.
+        let status = match operation.name {
+            "PutBucketPolicy" => 204,
+            _ => operation.status,
+        };
+        let response = respond(status, None, request_id, Bytes::new());
+        return finish(operation, response, request_id);
     };
     let (content_type, body) = match shape.payload_member() {
         Some(payload) => payload_body(operation, payload, output),

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use cumulet_engine::Error;
 use cumulet_kernel::clock::wall_micros;
-use cumulet_services::Error;
-use cumulet_services::s3::{AccessLog, AccessRecord, Authentication};
-use http::{HeaderMap, Response};
+use cumulet_s3::{AccessLog, AccessRecord, Authentication};
+use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 
@@ -57,11 +57,14 @@ pub(super) fn begin(
         key: key.map(str::to_owned),
         received: server.engine.clock.now(),
         remote_ip: inbound.origin.address.to_string(),
-        principal: cumulet_kernel::Principal::anonymous(),
+        principal: cumulet_engine::Principal::anonymous(),
         request_id: inbound.request_id.clone(),
         host_id: String::new(),
         method: inbound.head.method.to_string(),
-        uri: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        uri: uri
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         status: 0,
         error_code: None,
         bytes_received: 0,
@@ -84,7 +87,11 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 fn authentication(inbound: &Inbound) -> Authentication {
     let query = inbound.head.uri.query().unwrap_or_default();
-    if inbound.head.headers.contains_key(http::header::AUTHORIZATION) {
+    if inbound
+        .head
+        .headers
+        .contains_key(http::header::AUTHORIZATION)
+    {
         Authentication::Header
     } else if query.contains("X-Amz-Signature=") {
         Authentication::Query
@@ -98,7 +105,9 @@ fn uploaded_size(operation: &str, headers: &HeaderMap) -> Option<u64> {
         return None;
     }
     let size = text(headers, "x-amz-decoded-content-length");
-    size.or_else(|| text(headers, "content-length"))?.parse().ok()
+    size.or_else(|| text(headers, "content-length"))?
+        .parse()
+        .ok()
 }
 
 /// Hands the record in when the answer has gone, or the client has.

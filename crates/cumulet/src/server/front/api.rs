@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cumulet_kernel::{Context, Principal};
-use cumulet_services::body::Body;
-use cumulet_services::operation::{Reply, Request};
-use cumulet_services::s3::{self, AccessRecord};
+use cumulet_engine::body::{Body, Trailers};
+use cumulet_engine::operation::{Reply, Request};
+use cumulet_engine::{Context, Principal};
+use cumulet_s3::{self as s3, AccessRecord};
 use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
@@ -46,7 +46,7 @@ pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: U
     outbound.principal.clone_from(&caller.arn);
     if let Some(bucket) = bucket_of(api) {
         add_cors(server, &inbound, bucket, outbound.response.headers_mut());
-        let key = api.labels.get("Key").map(String::as_str);
+        let key = api.labels.get("Key");
         outbound.access = Some(AccessRecord {
             principal: caller,
             ..access::begin(server, &inbound, api.operation.name, bucket, key)
@@ -57,7 +57,7 @@ pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: U
 
 fn bucket_of(api: &Api) -> Option<&str> {
     let bucket = api.labels.get("Bucket")?;
-    (api.service.name() == "s3").then_some(bucket.as_str())
+    (api.service.name() == "s3").then_some(bucket)
 }
 
 /// What a browser needs to see of an answer, refusals included, where the bucket's rules allow it.
@@ -95,6 +95,13 @@ async fn serve(
         &api.labels,
         head_body,
     )?;
+    if api.service.name() == "s3"
+        && let Some(document) = received.collected.as_deref()
+    {
+        let headers = &inbound.head.headers;
+        let trailer = |name: &str| received.trailers.get(name);
+        cumulet_wire::check_document(api.operation.name, headers, trailer, document)?;
+    }
     cumulet_wire::validate(api.operation, &input)?;
     let context = context(server, inbound, &received.caller);
     let request = Request {
@@ -118,6 +125,8 @@ struct Received {
     caller: Caller,
     collected: Option<Bytes>,
     stream: Body,
+    /// What came behind a body that was collected.
+    trailers: Trailers,
 }
 
 async fn receive(
@@ -155,6 +164,10 @@ async fn receive(
             None => Caller::anonymous(),
         };
         let stream = proven_stream(inbound, &caller, body)?;
+        if streams && is_of_unknown_length(inbound) {
+            let text = "You must provide the Content-Length HTTP header.";
+            return Err(Error::sender("MissingContentLength", text).with_status(411));
+        }
         return finish_streaming(caller, stream, streams).await;
     }
     let collected = collect(body, api.service).await?;
@@ -170,7 +183,15 @@ async fn receive(
         caller,
         collected: Some(collected),
         stream: Body::Empty,
+        trailers: Trailers::default(),
     })
+}
+
+/// S3 must know how much is to come, of the body itself or of what travels inside its framing.
+fn is_of_unknown_length(inbound: &Inbound) -> bool {
+    let headers = &inbound.head.headers;
+    !headers.contains_key(http::header::CONTENT_LENGTH)
+        && !headers.contains_key("x-amz-decoded-content-length")
 }
 
 /// S3 leaves it to policies; elsewhere only the operations that hand out identities.
@@ -220,8 +241,10 @@ async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result
             caller,
             collected: None,
             stream,
+            trailers: Trailers::default(),
         });
     }
+    let trailers = stream.trailers();
     let collected = stream
         .collect(BODY_BYTES_MAX, || too_large(BODY_BYTES_MAX))
         .await?;
@@ -229,6 +252,7 @@ async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result
         caller,
         collected: Some(collected),
         stream: Body::Empty,
+        trailers,
     })
 }
 
@@ -246,9 +270,9 @@ async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
     }
 }
 
-fn too_large(limit: usize) -> cumulet_services::Error {
+fn too_large(limit: usize) -> cumulet_engine::Error {
     let text = format!("Request must be smaller than {limit} bytes");
-    cumulet_services::Error::new("RequestEntityTooLargeException", text).status(413)
+    cumulet_engine::Error::new("RequestEntityTooLargeException", text).status(413)
 }
 
 fn refusal(unproven: &Unproven, service: &Service, protocol: Protocol) -> Error {

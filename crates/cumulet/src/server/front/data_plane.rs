@@ -1,8 +1,10 @@
 //! What is neither an API call nor the engine's own: deployed APIs, function URLs, forms, preflights.
 
-use cumulet_services::cloudformation::custom;
-use cumulet_services::http::{HttpReply, HttpRequest};
-use cumulet_services::{apigateway, lambda, s3};
+use cumulet_apigateway as apigateway;
+use cumulet_cloudformation::custom;
+use cumulet_engine::http::{HttpReply, HttpRequest};
+use cumulet_lambda as lambda;
+use cumulet_s3 as s3;
 use cumulet_wire::route::Route;
 use cumulet_wire::{Error, Protocol, model, sigv4};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -46,9 +48,7 @@ pub(super) async fn answer(
                 ..preflight(server, &inbound, &bucket)
             }
         }
-        Route::S3PostForm { bucket } => {
-            upload_form::answer(server, inbound, &bucket, body).await
-        }
+        Route::S3PostForm { bucket } => upload_form::answer(server, inbound, &bucket, body).await,
         other => {
             super::drain(body).await;
             not_built(&inbound, &other)
@@ -113,7 +113,7 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     };
     let Some(body) = whole else {
         let message = "Request must be smaller than 6291456 bytes";
-        let error = cumulet_services::Error::new("RequestTooLargeException", message).status(413);
+        let error = cumulet_engine::Error::new("RequestTooLargeException", message).status(413);
         return refused_call(&inbound, &what, error);
     };
     let caller = match signer_of(server, &inbound, "lambda", &body, sigv4::SKEW_MAX_S) {
@@ -127,7 +127,7 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     outbound(reply, &inbound, what, caller.principal.arn)
 }
 
-fn refused_call(inbound: &Inbound, what: &str, error: cumulet_services::Error) -> Outbound {
+fn refused_call(inbound: &Inbound, what: &str, error: cumulet_engine::Error) -> Outbound {
     let service = model::service("lambda");
     refused(inbound, what, service, Protocol::RestJson, error.into())
 }
@@ -188,7 +188,12 @@ pub(super) async fn custom_resource(server: &Server, inbound: Inbound, body: Inc
     outbound(reply, &inbound, what, String::new())
 }
 
-pub(super) fn outbound(reply: HttpReply, inbound: &Inbound, what: String, principal: String) -> Outbound {
+pub(super) fn outbound(
+    reply: HttpReply,
+    inbound: &Inbound,
+    what: String,
+    principal: String,
+) -> Outbound {
     let error = (reply.status >= 400).then(|| error_type(&reply));
     Outbound {
         response: respond(reply, &inbound.request_id),
@@ -205,7 +210,7 @@ fn sender(
     server: &Server,
     inbound: &Inbound,
     body: Option<&bytes::Bytes>,
-) -> Result<Caller, cumulet_services::Error> {
+) -> Result<Caller, cumulet_engine::Error> {
     let body = body.map_or(&[][..], |body| body.as_ref());
     signer_of(server, inbound, "execute-api", body, SKEW_MAX_S)
 }
@@ -217,7 +222,7 @@ fn signer_of(
     service: &str,
     body: &[u8],
     skew_max_s: i64,
-) -> Result<Caller, cumulet_services::Error> {
+) -> Result<Caller, cumulet_engine::Error> {
     let refused = |unproven: Unproven| match unproven {
         Unproven::Fault(fault) => fault.to_error(service, Protocol::RestJson).into(),
         Unproven::Internal(error) => error,
@@ -230,7 +235,7 @@ fn signer_of(
     proven.map_err(refused)
 }
 
-async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_services::Error> {
+async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_engine::Error> {
     match body {
         Unread::Read(read) => Ok(Some(read)),
         Unread::Stream(body) => bodies::collect(body, API_BODY_BYTES_MAX).await,

@@ -1,8 +1,8 @@
 //! Who sends a request: the claim in its signature, held against IAM's secret.
 
-use cumulet_kernel::Principal;
+use cumulet_engine::Principal;
+use cumulet_identity::sts::{self, Identity, UnknownIdentity};
 use cumulet_kernel::clock::wall_now;
-use cumulet_services::sts::{self, Identity, UnknownIdentity};
 use cumulet_wire::sigv4::{self, Payload, Presented, SignatureFault, Verification, Verified};
 
 use super::Inbound;
@@ -28,7 +28,7 @@ pub(in crate::server) struct Claim {
 /// Why a request has no caller.
 pub(in crate::server) enum Unproven {
     Fault(SignatureFault),
-    Internal(cumulet_services::Error),
+    Internal(cumulet_engine::Error),
 }
 
 impl From<SignatureFault> for Unproven {

@@ -1,8 +1,8 @@
 //! A browser's upload form (`POST Object`): the one request whose signature travels in its body.
 
-use cumulet_services::body::Body;
-use cumulet_services::http::HttpReply;
-use cumulet_services::s3;
+use cumulet_engine::body::Body;
+use cumulet_engine::http::HttpReply;
+use cumulet_s3 as s3;
 use cumulet_wire::{Protocol, model, sigv4};
 
 use super::identity::{self, Caller, Unproven};
@@ -25,7 +25,13 @@ pub(super) async fn answer(
         Ok(reply) => data_plane::outbound(reply, &inbound, WHAT.to_owned(), caller_arn),
         Err(error) => Outbound {
             principal: caller_arn,
-            ..refused(&inbound, WHAT, model::service("s3"), Protocol::RestXml, error)
+            ..refused(
+                &inbound,
+                WHAT,
+                model::service("s3"),
+                Protocol::RestXml,
+                error,
+            )
         },
     };
     cumulet_wire::add_s3_ids(outbound.response.headers_mut(), &inbound.request_id);
@@ -73,10 +79,11 @@ fn signer(
         return Ok(Caller::anonymous());
     };
     let (key, token) = (&claim.access_key, claim.session_token.as_deref());
-    let identity = identity::find(server, inbound, key, token).map_err(|unproven| match unproven {
-        Unproven::Fault(fault) => refusal(fault),
-        Unproven::Internal(error) => error.into(),
-    })?;
+    let identity =
+        identity::find(server, inbound, key, token).map_err(|unproven| match unproven {
+            Unproven::Fault(fault) => refusal(fault),
+            Unproven::Internal(error) => error.into(),
+        })?;
     claim
         .verify(&identity.secret_access_key, policy)
         .map_err(refusal)?;
@@ -86,4 +93,3 @@ fn signer(
         ..Caller::anonymous()
     })
 }
-

@@ -1,0 +1,107 @@
+//! PATCH: the operations `add`, `remove` and `replace` on the paths that a kind of thing allows.
+//! <https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html>
+
+use cumulet_engine::error::{Error, Result};
+
+use super::super::api::PatchOperation;
+use super::super::errors::bad_request;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Add,
+    Remove,
+    Replace,
+}
+
+/// One operation: what to do, where, and with which value.
+#[derive(Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) op: Op,
+    pub(crate) path: &'a str,
+    pub(crate) value: Option<&'a str>,
+}
+
+impl Change<'_> {
+    /// The parts of the path, `~1` and `~0` resolved.
+    pub(crate) fn segments(&self) -> Vec<String> {
+        let parts = self.path.trim_start_matches('/').split('/');
+        parts
+            .map(|part| part.replace("~1", "/").replace("~0", "~"))
+            .collect()
+    }
+
+    /// The value that a `replace` or `add` brings; a `remove` brings none.
+    pub(crate) fn text(&self) -> Option<String> {
+        self.value
+            .filter(|_| self.op != Op::Remove)
+            .map(str::to_owned)
+    }
+
+    pub(crate) fn flag(&self) -> Result<bool> {
+        match self.value {
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err(bad_request(format!(
+                "Invalid boolean value for {}",
+                self.path
+            ))),
+        }
+    }
+
+    pub(crate) fn number<N: std::str::FromStr>(&self) -> Result<N> {
+        let number = self.value.and_then(|value| value.parse().ok());
+        number.ok_or_else(|| bad_request(format!("Invalid number value for {}", self.path)))
+    }
+
+    /// Refuses a path that this kind of thing has not.
+    pub(crate) fn unknown(&self, paths: &[&str]) -> Error {
+        let op = match self.op {
+            Op::Replace => {
+                let paths = paths.join(", ");
+                return bad_request(format!(
+                    "Invalid patch path  '{}' specified for op 'replace'. Must be one of: [{paths}]",
+                    self.path
+                ));
+            }
+            Op::Add => "add",
+            Op::Remove => "remove",
+        };
+        bad_request(format!(
+            "Invalid patch path  '{}' specified for op '{op}'. Please choose supported operations",
+            self.path
+        ))
+    }
+
+    pub(crate) fn invalid_path(&self) -> Error {
+        bad_request(format!("Invalid patch path {}", self.path))
+    }
+}
+
+/// Makes every change in order; the first refusal undoes all, since its transaction is given up.
+pub(crate) fn each(
+    operations: &[PatchOperation],
+    mut change: impl FnMut(&Change<'_>) -> Result<()>,
+) -> Result<()> {
+    for operation in operations {
+        let op = match operation.op.as_deref() {
+            Some("add") => Op::Add,
+            Some("remove") => Op::Remove,
+            Some("replace") => Op::Replace,
+            _ => {
+                return Err(bad_request(
+                    "Invalid patch operation specified. Must be 'add'|'remove'|'replace'",
+                ));
+            }
+        };
+        let path = operation
+            .path
+            .as_deref()
+            .ok_or_else(|| bad_request("Invalid patch path null"))?;
+        change(&Change {
+            op,
+            path,
+            value: operation.value.as_deref(),
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! From a path to a resource, and the cache of frozen definitions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use cumulet_engine::error::Result;
+use cumulet_kernel::Tx;
+
+use super::super::state::{self, Definition, Method, Resource};
+
+/// What a path leads to.
+#[derive(Debug, Default)]
+pub(super) struct Routed {
+    pub(super) resource: Resource,
+    pub(super) method: Method,
+    pub(super) path_parameters: Vec<(String, String)>,
+}
+
+/// Definitions never change once deployed, and ids are never reused: they are decoded once.
+static DEFINITIONS: LazyLock<Mutex<HashMap<String, Arc<Definition>>>> =
+    LazyLock::new(Mutex::default);
+const CACHED_MAX: usize = 256;
+
+pub(super) fn definition(
+    tx: &Tx<'_>,
+    api_id: &str,
+    deployment_id: &str,
+) -> Result<Option<Arc<Definition>>> {
+    let key = format!("{api_id}/{deployment_id}");
+    let cached = DEFINITIONS
+        .lock()
+        .ok()
+        .and_then(|cache| cache.get(&key).cloned());
+    if cached.is_some() {
+        return Ok(cached);
+    }
+    let Some(deployment) = state::deployment(tx, api_id, deployment_id)? else {
+        return Ok(None);
+    };
+    let definition = Arc::new(deployment.definition);
+    if let Ok(mut cache) = DEFINITIONS.lock() {
+        if cache.len() >= CACHED_MAX {
+            cache.clear();
+        }
+        cache.insert(key, definition.clone());
+    }
+    Ok(Some(definition))
+}
+
+/// The resource that fits best (a name before a variable, a variable before a greedy one) and has the
+/// method, or ANY.
+pub(super) fn find(definition: &Definition, http_method: &str, path: &str) -> Option<Routed> {
+    let parts = parts(path);
+    let matches = definition.resources.values().filter_map(|resource| {
+        let parameters = match_parts(&resource.path, &parts)?;
+        Some((rank(&resource.path), resource, parameters))
+    });
+    let (_, resource, path_parameters) =
+        matches.min_by(|(left, ..), (right, ..)| left.cmp(right))?;
+    let methods = &resource.resource_methods;
+    let method = methods
+        .get(http_method)
+        .or_else(|| methods.get("ANY"))?
+        .clone();
+    Some(Routed {
+        resource: resource.clone(),
+        method,
+        path_parameters,
+    })
+}
+
+fn parts(path: &str) -> Vec<&str> {
+    let parts = path.trim_matches('/').split('/');
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// The path parameters, where the path has the template's form.
+pub(super) fn match_path(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+    match_parts(template, &parts(path))
+}
+
+fn match_parts(template: &str, parts: &[&str]) -> Option<Vec<(String, String)>> {
+    let mut parameters = Vec::new();
+    let mut rest = parts;
+    for segment in template.split('/').filter(|segment| !segment.is_empty()) {
+        let variable = segment
+            .strip_prefix('{')
+            .and_then(|segment| segment.strip_suffix('}'));
+        if let Some(greedy) = variable.and_then(|variable| variable.strip_suffix('+')) {
+            parameters.push((greedy.to_owned(), rest.join("/")));
+            return (!rest.is_empty()).then_some(parameters);
+        }
+        let (part, after) = rest.split_first()?;
+        match variable {
+            Some(variable) => parameters.push((variable.to_owned(), (*part).to_owned())),
+            None if segment == *part => {}
+            None => return None,
+        }
+        rest = after;
+    }
+    rest.is_empty().then_some(parameters)
+}
+
+/// Sorts the more specific template first, segment by segment.
+fn rank(template: &str) -> Vec<u8> {
+    let segments = template.split('/').filter(|segment| !segment.is_empty());
+    segments
+        .map(|segment| match segment {
+            _ if segment.ends_with("+}") => 2,
+            _ if segment.starts_with('{') => 1,
+            _ => 0,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routed(paths: &[&str], path: &str) -> Option<(String, Vec<(String, String)>)> {
+        let resource = |(index, path): (usize, &&str)| {
+            let methods = [("ANY".to_owned(), Method::default())].into();
+            let id = index.to_string();
+            (
+                id.clone(),
+                Resource {
+                    id,
+                    path: (*path).to_owned(),
+                    resource_methods: methods,
+                    ..Resource::default()
+                },
+            )
+        };
+        let definition = Definition {
+            resources: paths.iter().enumerate().map(resource).collect(),
+            ..Definition::default()
+        };
+        find(&definition, "GET", path).map(|routed| (routed.resource.path, routed.path_parameters))
+    }
+
+    #[test]
+    fn the_most_specific_resource_wins() {
+        let paths = ["/", "/pets", "/pets/{id}", "/pets/mine", "/{proxy+}"];
+        let parameter = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        assert_eq!(routed(&paths, "/"), Some(("/".into(), vec![])));
+        assert_eq!(
+            routed(&paths, "/pets/mine"),
+            Some(("/pets/mine".into(), vec![]))
+        );
+        assert_eq!(
+            routed(&paths, "/pets/7"),
+            Some(("/pets/{id}".into(), parameter("id", "7")))
+        );
+        assert_eq!(
+            routed(&paths, "/a/b/c"),
+            Some(("/{proxy+}".into(), parameter("proxy", "a/b/c")))
+        );
+        assert_eq!(routed(&paths[..2], "/a"), None);
+    }
+}

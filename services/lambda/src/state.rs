@@ -1,0 +1,210 @@
+//! What Lambda stores: the on-disk format.
+
+use std::collections::BTreeMap;
+
+use cumulet_engine::provider::StoredCode;
+use cumulet_kernel::blob::BlobRef;
+use cumulet_kernel::{Key, Table, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::name::FunctionName;
+
+/// (account, region, name) -> [`FunctionRecord`].
+pub(super) const FUNCTIONS: Table = Table::new(1200, "lambda.functions");
+/// (account, region, name, number) -> [`VersionRecord`].
+pub(super) const VERSIONS: Table = Table::new(1201, "lambda.versions");
+/// (account, region, name, alias) -> [`AliasRecord`].
+pub(super) const ALIASES: Table = Table::new(1202, "lambda.aliases");
+/// (account, region, name, qualifier or nothing) -> [`PolicyRecord`].
+pub(super) const POLICIES: Table = Table::new(1203, "lambda.policies");
+/// (account, region, name, qualifier) -> [`InvokeConfigRecord`].
+pub(super) const INVOKE_CONFIGS: Table = Table::new(1204, "lambda.event_invoke_configs");
+/// (account, SHA-256 in hexadecimal) -> [`CodeRecord`].
+pub(super) const CODE: Table = Table::new(1205, "lambda.code");
+/// (account, region, name) -> reserved concurrency; apart, so that an invocation can add them up.
+pub(super) const RESERVED: Table = Table::new(1206, "lambda.reserved_concurrency");
+/// (account, region, layer, number) -> [`LayerRecord`].
+pub(super) const LAYERS: Table = Table::new(1207, "lambda.layers");
+/// (account, region, layer) -> the number of its last version; numbers are never used again.
+pub(super) const LAYER_NUMBERS: Table = Table::new(1208, "lambda.layer_numbers");
+/// (account, region, name, qualifier) -> [`UrlRecord`].
+pub(super) const URLS: Table = Table::new(1209, "lambda.urls");
+/// URL id -> [`UrlTarget`].
+pub(super) const URL_TARGETS: Table = Table::new(1210, "lambda.url_targets");
+
+pub(crate) const TABLES: &[Table] = &[
+    FUNCTIONS,
+    VERSIONS,
+    ALIASES,
+    POLICIES,
+    INVOKE_CONFIGS,
+    CODE,
+    RESERVED,
+    LAYERS,
+    LAYER_NUMBERS,
+    URLS,
+    URL_TARGETS,
+];
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FunctionRecord {
+    pub(super) latest: VersionRecord,
+    /// The number of the last version published; numbers are never used again.
+    pub(super) last_version: u64,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum State {
+    Pending,
+    Active,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum UpdateStatus {
+    InProgress,
+    Successful,
+    Failed,
+}
+
+/// The code and configuration of `$LATEST` or of a published version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct VersionRecord {
+    /// `$LATEST` or a number.
+    pub(super) version: String,
+    pub(super) runtime: String,
+    pub(super) handler: String,
+    pub(super) role: String,
+    pub(super) description: String,
+    pub(super) timeout_s: u32,
+    pub(super) memory_size_mb: u32,
+    pub(super) ephemeral_storage_mb: u32,
+    pub(super) architecture: String,
+    /// Absent where the function was given none, which is told apart from an empty map.
+    pub(super) environment: Option<BTreeMap<String, String>>,
+    pub(super) dead_letter_target: Option<String>,
+    pub(super) tracing_mode: String,
+    pub(super) log_format: String,
+    pub(super) log_group: String,
+    pub(super) code: StoredCode,
+    #[serde(default)]
+    pub(super) layers: Vec<LayerUse>,
+    pub(super) last_modified: Timestamp,
+    pub(super) revision_id: String,
+    /// Changes with code and configuration alone: execution environments are never shared across it.
+    pub(super) environment_id: String,
+    pub(super) state: State,
+    pub(super) state_reason: Option<String>,
+    /// Absent until the first update, or the end of the creation.
+    pub(super) update_status: Option<UpdateStatus>,
+    pub(super) update_reason: Option<String>,
+}
+
+/// A zip in the store, shared by all versions of all functions that use the same bytes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CodeRecord {
+    /// Seals the blob; the record itself lies in encrypted pages.
+    #[serde(with = "serde_bytes")]
+    pub(super) key: Vec<u8>,
+    pub(super) body: CodeBody,
+    /// How many versions use it.
+    pub(super) references: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum CodeBody {
+    /// Small zips lie in the record.
+    Inline(#[serde(with = "serde_bytes")] Vec<u8>),
+    Blob(BlobRef),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct AliasRecord {
+    pub(super) name: String,
+    pub(super) function_version: String,
+    pub(super) description: String,
+    /// Version to its share, 0 to 1; the rest goes to `function_version`.
+    pub(super) weights: BTreeMap<String, f64>,
+    pub(super) revision_id: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct PolicyRecord {
+    pub(super) statements: Vec<Value>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct InvokeConfigRecord {
+    pub(super) qualifier: String,
+    pub(super) last_modified: Timestamp,
+    pub(super) maximum_retry_attempts: Option<u32>,
+    pub(super) maximum_event_age_s: Option<u32>,
+    pub(super) on_success: Option<String>,
+    pub(super) on_failure: Option<String>,
+    /// Whether a `DestinationConfig` was given at all.
+    pub(super) has_destinations: bool,
+}
+
+/// A layer as a function uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LayerUse {
+    /// Of the version.
+    pub(super) arn: String,
+    /// The account that owns it.
+    pub(super) account: String,
+    pub(super) content: StoredCode,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LayerRecord {
+    pub(super) version: u64,
+    pub(super) description: String,
+    pub(super) license: Option<String>,
+    pub(super) runtimes: Option<Vec<String>>,
+    pub(super) architectures: Option<Vec<String>>,
+    pub(super) created: Timestamp,
+    pub(super) content: StoredCode,
+    pub(super) policy: PolicyRecord,
+    pub(super) policy_revision_id: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct UrlRecord {
+    pub(super) id: String,
+    pub(super) qualifier: Option<String>,
+    pub(super) auth_type: String,
+    pub(super) invoke_mode: String,
+    pub(super) cors: Option<Value>,
+    pub(super) created: Timestamp,
+    pub(super) last_modified: Timestamp,
+}
+
+/// The function behind a URL.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct UrlTarget {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) function: String,
+    pub(super) qualifier: Option<String>,
+}
+
+/// The key of something that belongs to a function and has a name of its own.
+pub(super) fn part_key(name: &FunctionName, part: &str) -> Key {
+    name.key().text(part)
+}
+
+/// Versions sort by number.
+pub(super) fn version_key(name: &FunctionName, version: &str) -> Key {
+    name.key().number(version.parse().unwrap_or(u64::MAX))
+}
+
+/// Everything of an account in a region.
+pub(super) fn region_prefix(account: &str, region: &str) -> Key {
+    Key::new().text(account).text(region)
+}
+
+pub(super) fn code_key(account: &str, id: &str) -> Key {
+    Key::new().text(account).text(id)
+}
