@@ -77,7 +77,7 @@ def test_access_logs_are_delivered_as_aws_writes_them(shared_engine, s3):
     assert put[4] == f"arn:aws:iam::{ACCOUNT}:user/operator"
     assert put[7] == "a%2520b.txt" and put[8].startswith('"PUT /logged/a%20b.txt')
     assert (put[9], put[10], put[11], put[12]) == ("200", "-", "-", "5")
-    assert put[18:21] == ["SigV4", "-", "AuthHeader"] and put[26] == REGION
+    assert put[19:22] == ["SigV4", "-", "AuthHeader"] and put[26] == REGION
     gets = [line for line in lines if line[6] == "REST.GET.OBJECT"]
     ranged = next(line for line in gets if line[9] == "206")
     assert (ranged[11], ranged[12]) == ("3", "5")

@@ -29,6 +29,7 @@ mod lifecycle_run;
 mod list;
 mod list_versions;
 mod lock;
+mod md5_lane;
 mod multipart;
 mod notify;
 mod object_attributes;
