@@ -1,18 +1,26 @@
 //! The verbs, one file each.
 
+mod assembly;
+mod check;
 mod clock;
 mod coverage;
 mod deploy;
+mod destroy;
+mod diff;
 mod doctor;
 mod env;
+mod events;
+mod failures;
 mod outputs;
 pub(crate) mod runtime;
+mod target;
 mod trace;
 mod up;
 
 use crate::cli::Command;
 use crate::client::ClientError;
 use crate::installation::OpenError;
+use target::Target;
 
 /// Why a command failed, for a person; the text names what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +31,9 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("no engine answers at {0}; start one with: cumulet up")]
     NotRunning(String),
+    /// `cumulet check` found something.
+    #[error("{0}")]
+    Preflight(String),
     #[error(transparent)]
     Open(#[from] OpenError),
 }
@@ -33,6 +44,7 @@ impl Failure {
             Self::Failed(_) | Self::Open(_) => 1,
             Self::Usage(_) => 2,
             Self::NotRunning(_) => 3,
+            Self::Preflight(_) => 4,
         }
     }
 }
@@ -49,6 +61,11 @@ impl From<ClientError> for Failure {
 pub(crate) async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Up(arguments) => up::run(arguments).await,
+        Command::Deploy(arguments) => deploy::deploy(&arguments).await,
+        Command::Diff(arguments) => diff::run(&arguments).await,
+        Command::Check(arguments) => check::run(&arguments).await,
+        Command::Destroy(arguments) => destroy::run(&arguments).await,
+        Command::Events(arguments) => events::run(&arguments).await,
         Command::Outputs(arguments) => outputs::run(&arguments).await,
         Command::Env(arguments) => env::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,

@@ -6,7 +6,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
-use super::deploy::{self, Assembly};
+use super::assembly::{App, Assembly};
+use super::deploy;
 use crate::cli::Up;
 use crate::client::{Client, Credentials};
 use crate::console::{Colour, paint, print, say};
@@ -16,11 +17,7 @@ use crate::server::{RequestLine, RequestLog, Server, Settings};
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     refuse_open_doors(&arguments)?;
     // A missing app is told before anything starts, a broken one before anything is deployed.
-    let app = arguments
-        .app
-        .as_deref()
-        .map(deploy::App::find)
-        .transpose()?;
+    let app = arguments.app.as_deref().map(App::find).transpose()?;
     if let Some(app) = &app {
         app.build().await?;
     }
@@ -133,7 +130,7 @@ async fn deploy_app(
     server: &Server,
     arguments: &Up,
     operator: &OperatorFile,
-    app: &deploy::App,
+    app: &App,
 ) -> Result<(), Failure> {
     let credentials = Credentials {
         access_key_id: operator.access_key_id.clone(),
