@@ -35,7 +35,8 @@ fn taker(event: &Event) -> &str {
         } => Arn::parse(destination_arn).map_or("lambda", |arn| arn.service),
         Event::FunctionInvocation { .. }
         | Event::FunctionReady { .. }
-        | Event::AlarmAction { .. } => "lambda",
+        | Event::AlarmAction { .. }
+        | Event::LogsArrived { .. } => "lambda",
         Event::TableTransition { .. } => "dynamodb",
         Event::StackStep { .. } | Event::InvocationFailed { .. } => "cloudformation",
         Event::KeyDeletion { .. } => "kms",

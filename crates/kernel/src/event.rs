@@ -71,6 +71,19 @@ pub enum Event {
         /// What the function is given.
         payload: Value,
     },
+    /// logs -> lambda: events were stored that a subscription filter may want. It names where they lie and
+    /// not what they say, so what a key protects does not lie in the outbox in the clear.
+    LogsArrived {
+        account: String,
+        region: String,
+        group: String,
+        stream: String,
+        filter: String,
+        destination_arn: String,
+        /// Time in milliseconds and sequence of the first event, and of the last.
+        first: (i64, u64),
+        last: (i64, u64),
+    },
     /// any -> its own service: something that only time sets off (retention, lifecycle, TTL, alarm evaluation).
     Timer {
         service: String,
@@ -107,6 +120,12 @@ impl Event {
                 action_arn,
                 ..
             } => format!("alarm {alarm_arn} {action_arn}"),
+            Self::LogsArrived {
+                group,
+                stream,
+                filter,
+                ..
+            } => format!("logs {group} {stream} {filter}"),
             Self::Timer {
                 service,
                 kind,
@@ -127,6 +146,7 @@ impl Event {
             Self::StackStep { .. } => "StackStep",
             Self::KeyDeletion { .. } => "KeyDeletion",
             Self::AlarmAction { .. } => "AlarmAction",
+            Self::LogsArrived { .. } => "LogsArrived",
             Self::Timer { .. } => "Timer",
         }
     }

@@ -30,7 +30,9 @@ mod policy;
 mod resolve;
 mod resource;
 mod run;
+mod running;
 mod state;
+mod subscription;
 mod streaming;
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,7 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::FunctionInvocation { .. } => deliver_invocation(&engine, context, entry).await,
         Event::FunctionReady { .. } => deliver_ready(&engine, context, entry).await,
         Event::AlarmAction { .. } => deliver_alarm_action(&engine, context, entry).await,
+        Event::LogsArrived { .. } => subscription::deliver(&engine, context, entry).await,
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
     }

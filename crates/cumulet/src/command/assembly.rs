@@ -93,11 +93,11 @@ impl App {
         Ok(())
     }
 
-    /// Makes the cloud assembly in `out`.
+    /// Makes the cloud assembly in `out`; what the settings may be, the app says.
     pub(crate) async fn synthesise(
         &self,
         out: &Path,
-        suffix: &str,
+        settings: &[String],
         account: &str,
         region: &str,
     ) -> Result<Assembly, Failure> {
@@ -116,8 +116,9 @@ impl App {
                 let binary = cargo_build(path).await?;
                 let mut command = tokio::process::Command::new(&binary);
                 command
-                    .args(["synth", "--suffix", suffix, "--out"])
+                    .args(["synth", "--out"])
                     .arg(out)
+                    .args(settings)
                     .envs(place);
                 synthesis(command).await?;
                 out.to_owned()

@@ -35,7 +35,8 @@ impl Target {
         let app = App::find(path)?;
         app.build().await?;
         let out = out_folder(&app);
-        app.synthesise(&out, suffix, &self.account, &self.region)
+        let settings = ["--suffix".to_owned(), suffix.to_owned()];
+        app.synthesise(&out, &settings, &self.account, &self.region)
             .await
     }
 
