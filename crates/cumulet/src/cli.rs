@@ -25,6 +25,21 @@ pub(crate) enum Command {
     /// Start the engine, and build and deploy an app on it if one is named
     #[command(after_help = UP_EXAMPLES)]
     Up(Up),
+    /// Deploy an app, a cloud assembly or a template to the running engine
+    #[command(after_help = DEPLOY_EXAMPLES)]
+    Deploy(Deploy),
+    /// Print what a deployment would change
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
+    /// Say what would bite later, before deploying
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Delete stacks
+    #[command(after_help = DESTROY_EXAMPLES)]
+    Destroy(Destroy),
+    /// Print what happened to a stack
+    #[command(after_help = EVENTS_EXAMPLES)]
+    Events(Events),
     /// Print the outputs of a deployed stack
     #[command(after_help = OUTPUTS_EXAMPLES)]
     Outputs(Outputs),
@@ -82,6 +97,23 @@ const UP_EXAMPLES: &str = "Examples:
   cumulet up apps/upload-api -- --api-key on
   cumulet up                             start the engine alone
   cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
+const DEPLOY_EXAMPLES: &str = "Examples:
+  cumulet deploy apps/upload-api         a folder with a Cargo.toml or a cdk.json
+  cumulet deploy cdk.out                 what cdk synth made
+  cumulet deploy orders.yaml             a template: the stack orders";
+const DIFF_EXAMPLES: &str = "Examples:
+  cumulet diff cdk.out                   what deploying it would change
+  cumulet diff orders.yaml --json        the same for programs";
+const CHECK_EXAMPLES: &str = "Examples:
+  cumulet check cdk.out                  exit code 4 where there are findings
+  cumulet check cdk.out --json           the same for programs";
+const DESTROY_EXAMPLES: &str = "Examples:
+  cumulet destroy orders                 one stack, by its name
+  cumulet destroy cdk.out                all stacks of an app";
+const EVENTS_EXAMPLES: &str = "Examples:
+  cumulet events orders                  everything that happened to a stack
+  cumulet events orders --failed         what failed, and why
+  cumulet events orders --json           the same for programs";
 const OUTPUTS_EXAMPLES: &str = "Examples:
   cumulet outputs                        every stack, for people
   cumulet outputs UploadApi-dev --json  one stack, for programs
@@ -296,10 +328,66 @@ pub(crate) struct Endpoint {
     pub(crate) endpoint: String,
 }
 
+/// Where in the engine.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+}
+
+/// An app, by its path.
+macro_rules! on_an_app {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Args)]
+        pub(crate) struct $name {
+            /// A template, or a folder with a Cargo.toml, a cdk.json or a manifest.json
+            pub(crate) app: PathBuf,
+            #[command(flatten)]
+            pub(crate) target: Target,
+            /// Ends the names of the app's resources
+            #[arg(long, default_value = "dev")]
+            pub(crate) suffix: String,
+            #[arg(long)]
+            pub(crate) json: bool,
+        }
+    };
+}
+
+on_an_app!(Deploy);
+on_an_app!(Diff);
+on_an_app!(Check);
+
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// A stack's name, or the path of an app
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// The stack's name; of a deleted stack the ARN
+    pub(crate) stack: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only what failed
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Outputs {
     /// The stack; all stacks without it
     pub(crate) stack: Option<String>,
+    /// Write all values of all stacks into one JSON file, keyed by output name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) flat: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
