@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cumulet_engine::Context;
 use cumulet_engine::{Engine, Error};
-use cumulet_functions::{AwsConnection, Functions, Runtimes};
+use cumulet_functions::{AwsConnection, Egress, Functions, Runtimes};
 use cumulet_identity::iam::{self, Operator};
 use cumulet_kernel::blob::Blobs;
 use cumulet_kernel::root_key::RootKeyError;
@@ -14,7 +14,7 @@ use cumulet_kernel::{Clock, Ids, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::cli::{FunctionSettings, OperatorKey};
+use crate::cli::{self, FunctionSettings, OperatorKey};
 use crate::command::runtime::library_roots;
 use crate::server::{LoopbackOnly, ProcessRunner};
 use crate::services::registry;
@@ -106,6 +106,11 @@ async fn start_functions(
     }
     let mut config = cumulet_functions::Config::new(sandboxes, code, sender);
     config.runtimes = runtimes(directory, settings);
+    config.egress = match settings.egress {
+        cli::Egress::Deny => Egress::Deny,
+        cli::Egress::Allow => Egress::Allow,
+    };
+    config.egress_exceptions.clone_from(&settings.egress_to);
     let functions = Functions::start(config)
         .await
         .map_err(|error| OpenError::Functions(error.to_string()))?;

@@ -5,6 +5,7 @@ mod coverage;
 mod deploy;
 mod doctor;
 mod env;
+mod invoke;
 mod outputs;
 pub(crate) mod runtime;
 mod trace;
@@ -53,6 +54,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Env(arguments) => env::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
         Command::Trace(arguments) => trace::run(&arguments).await,
+        Command::Invoke(arguments) => invoke::run(&arguments).await,
         Command::Runtime(arguments) => runtime::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),
