@@ -26,6 +26,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def eventually(look, what, patience_s=60):
+    """What `look` answers, as soon as it is true."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {patience_s} s")
+
+
 class Engine:
     """One process of the engine, with a folder and a port that outlive it."""
 

@@ -4,6 +4,7 @@
 //! one service leaves for another (`event`, `outbox`, `bell`), and remembers what happened (`trace`). It must
 //! never learn what a bucket, a table or a function is: that is `services`' business.
 
+pub mod backup;
 pub mod bell;
 pub mod blob;
 pub mod clock;

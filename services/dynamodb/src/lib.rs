@@ -7,7 +7,10 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>
 
 mod access;
+mod access_protection;
 mod api;
+mod backup;
+mod backup_api;
 mod batch_write;
 mod capacity;
 mod codec;
@@ -18,6 +21,7 @@ mod errors;
 mod expression;
 mod get_item;
 mod items;
+mod journal;
 mod key;
 mod key_condition;
 mod legacy;
@@ -25,8 +29,10 @@ mod lifecycle;
 mod number;
 mod page;
 mod partiql;
+mod policy;
 mod query;
 mod request;
+mod restore;
 mod schema;
 mod settings;
 mod state;
@@ -64,6 +70,10 @@ const TABLES: &[Table] = &[
     state::STREAMS,
     state::CHANGES,
     state::TRANSACTION_TOKEN_AGES,
+    state::BACKUPS,
+    state::BACKUP_ITEMS,
+    state::JOURNAL,
+    state::JOURNAL_AGES,
 ];
 
 /// DynamoDB and its streams, as the rest of the house knows them.
@@ -95,7 +105,11 @@ pub fn last_change(tx: &Tx<'_>, context: &Context, stream_arn: &str) -> Result<O
 
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
-    [item_operations(), table_operations()]
+    [
+        item_operations(),
+        table_operations(),
+        protection_operations(),
+    ]
         .into_iter()
         .flatten()
         .collect()
@@ -185,6 +199,45 @@ fn table_operations() -> Vec<Operation> {
             "UpdateContinuousBackups",
             access::update_continuous_backups,
             settings::update_continuous_backups,
+        ),
+    ]
+}
+
+/// Backups, recovery and policies.
+fn protection_operations() -> Vec<Operation> {
+    vec![
+        Operation::write("CreateBackup", access_protection::create_backup, backup::create_backup),
+        Operation::read(
+            "DescribeBackup",
+            access_protection::describe_backup,
+            backup::describe_backup,
+        ),
+        Operation::write("DeleteBackup", access_protection::delete_backup, backup::delete_backup),
+        Operation::read("ListBackups", access_protection::list_backups, backup::list_backups),
+        Operation::write(
+            "RestoreTableFromBackup",
+            access_protection::restore_from_backup,
+            restore::restore_table_from_backup,
+        ),
+        Operation::write(
+            "RestoreTableToPointInTime",
+            access_protection::restore_to_point_in_time,
+            restore::restore_table_to_point_in_time,
+        ),
+        Operation::write(
+            "PutResourcePolicy",
+            access_protection::put_resource_policy,
+            policy::put_resource_policy,
+        ),
+        Operation::read(
+            "GetResourcePolicy",
+            access_protection::get_resource_policy,
+            policy::get_resource_policy,
+        ),
+        Operation::write(
+            "DeleteResourcePolicy",
+            access_protection::delete_resource_policy,
+            policy::delete_resource_policy,
         ),
     ]
 }

@@ -80,6 +80,7 @@ fn open(
         first_sequence: sequence,
         last_sequence: None,
         encryption: record.encryption.clone(),
+        policy: None,
     };
     tx.save(
         STREAMS,

@@ -7,7 +7,7 @@
 use cumulet_engine::Context;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::Result;
-use cumulet_engine::running::Permit;
+use super::running::{Permit, Running};
 use cumulet_kernel::Tx;
 use cumulet_kernel::store::Direction;
 use serde_json::{Map, Value};
@@ -111,6 +111,6 @@ pub(super) fn acquire(engine: &Engine, name: &FunctionName, limits: Limits) -> R
             "ConcurrentInvocationLimitExceeded",
         ),
     };
-    let permit = engine.running.take(pool, limit);
+    let permit = engine.memory.of::<Running>().take(pool, limit);
     permit.ok_or_else(|| errors::throttled(reason))
 }

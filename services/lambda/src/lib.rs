@@ -30,7 +30,9 @@ mod policy;
 mod resolve;
 mod resource;
 mod run;
+mod running;
 mod state;
+mod subscription;
 mod streaming;
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,7 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::FunctionInvocation { .. } => deliver_invocation(&engine, context, entry).await,
         Event::FunctionReady { .. } => deliver_ready(&engine, context, entry).await,
         Event::AlarmAction { .. } => deliver_alarm_action(&engine, context, entry).await,
+        Event::LogsArrived { .. } => subscription::deliver(&engine, context, entry).await,
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
     }
@@ -660,10 +663,36 @@ pub fn invoke_later(
     function: &str,
     payload: &[u8],
 ) -> Result<String> {
+    queue_invocation(tx, context, function, payload, None)
+}
+
+/// The same, and the first failure of the function is told to CloudFormation under the name `watcher`.
+pub fn invoke_watched(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: &str,
+) -> Result<String> {
+    queue_invocation(tx, context, function, payload, Some(watcher.to_owned()))
+}
+
+fn queue_invocation(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: Option<String>,
+) -> Result<String> {
     let name = FunctionName::parse(context, function)?;
     let request_id = context.ids.uuid();
-    asynchronous::accept(tx, context, &name, payload, request_id.clone(), None)
-        .map_err(name_denial)?;
+    let order = asynchronous::Order {
+        payload,
+        request_id: request_id.clone(),
+        client_context: None,
+        watcher,
+    };
+    asynchronous::accept(tx, context, &name, order).map_err(name_denial)?;
     Ok(request_id)
 }
 

@@ -4,6 +4,8 @@
 //! first, waits, and changes the configuration after; the journal of the waiting resource says which is
 //! done.
 
+mod sources;
+
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::provider::{Outcome, Provider, ResourceCall};
 use serde_json::{Map, Value, json};
@@ -89,38 +91,15 @@ pub(crate) fn resource_types() -> Vec<Provider> {
         update_alias,
         delete_alias,
     );
-    let mapping = Provider::new(
-        "AWS::Lambda::EventSourceMapping",
-        &[
-            "BatchSize",
-            "BisectBatchOnFunctionError",
-            "DestinationConfig",
-            "Enabled",
-            "EventSourceArn",
-            "FilterCriteria",
-            "FunctionName",
-            "FunctionResponseTypes",
-            "MaximumBatchingWindowInSeconds",
-            "MaximumRecordAgeInSeconds",
-            "MaximumRetryAttempts",
-            "ParallelizationFactor",
-            "ScalingConfig",
-            "StartingPosition",
-            "Tags",
-            "TumblingWindowInSeconds",
-        ],
-        create_mapping,
-        update_mapping,
-        delete_mapping,
-    );
-    vec![
-        mapping,
+    let mut types = vec![
         function.stabilised_by(go_on).with_code(code_to_fetch),
         permission,
         retries,
         version.stabilised_by(version_stands),
         alias,
-    ]
+    ];
+    types.extend(sources::source_types());
+    types
 }
 
 /// The properties that CreateFunction and UpdateFunctionConfiguration take as they are.
@@ -290,8 +269,13 @@ fn with_defaults(call: &ResourceCall<'_, '_>) -> Value {
 }
 
 fn retag(call: &mut ResourceCall<'_, '_>) -> Result<()> {
+    retag_of(call, "Arn")
+}
+
+/// Brings the tags up to date of whatever has its ARN in `attribute`.
+fn retag_of(call: &mut ResourceCall<'_, '_>, attribute: &str) -> Result<()> {
     let (set, gone) = call.tag_changes();
-    let arn = call.attributes.get("Arn").cloned().unwrap_or_default();
+    let arn = call.attributes.get(attribute).cloned().unwrap_or_default();
     if !gone.is_empty() {
         let input = json!({ "Resource": arn, "TagKeys": gone });
         call.call("lambda", "UntagResource", input)?;
@@ -442,61 +426,3 @@ fn delete_alias(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-const MAPPING: [&str; 13] = [
-    "BatchSize",
-    "BisectBatchOnFunctionError",
-    "DestinationConfig",
-    "Enabled",
-    "FilterCriteria",
-    "FunctionName",
-    "FunctionResponseTypes",
-    "MaximumBatchingWindowInSeconds",
-    "MaximumRecordAgeInSeconds",
-    "MaximumRetryAttempts",
-    "ParallelizationFactor",
-    "ScalingConfig",
-    "TumblingWindowInSeconds",
-];
-
-fn create_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
-    let mut input = call.pick(&MAPPING);
-    input.extend(call.pick(&["EventSourceArn", "StartingPosition"]));
-    input.insert("Tags".into(), call.tag_map());
-    let answer = call.call("lambda", "CreateEventSourceMapping", input.into())?;
-    call.identify(answer["UUID"].as_str().unwrap_or_default());
-    call.attribute("Id", answer["UUID"].clone());
-    call.attribute(
-        "EventSourceMappingArn",
-        answer["EventSourceMappingArn"].clone(),
-    );
-    Ok(Outcome::Done)
-}
-
-/// A property that is gone goes back to its default.
-fn update_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
-    if !call.any_changed(&MAPPING) {
-        return Ok(Outcome::Done);
-    }
-    let mut input = call.pick(&MAPPING);
-    for (name, default) in [
-        ("Enabled", json!(true)),
-        ("FilterCriteria", json!({ "Filters": [] })),
-        ("FunctionResponseTypes", json!([])),
-        ("MaximumBatchingWindowInSeconds", json!(0)),
-        ("ScalingConfig", json!({})),
-    ] {
-        let gone = call.property(name).is_none() && call.old_properties.get(name).is_some();
-        if gone {
-            input.insert(name.into(), default);
-        }
-    }
-    input.insert("UUID".into(), call.physical_id.as_str().into());
-    call.call("lambda", "UpdateEventSourceMapping", input.into())?;
-    Ok(Outcome::Done)
-}
-
-fn delete_mapping(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
-    let input = json!({ "UUID": call.physical_id });
-    call.call_unless_absent("lambda", "DeleteEventSourceMapping", input)?;
-    Ok(Outcome::Done)
-}

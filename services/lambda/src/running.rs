@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts of what runs now; clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Running {
+pub(super) struct Running {
     pools: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 /// The right to run one thing in a pool; given back when dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub(super) struct Permit {
     running: Running,
     pool: String,
 }
@@ -24,7 +24,7 @@ impl Running {
     }
 
     /// A place in the pool, if fewer than `limit` are taken.
-    pub fn take(&self, pool: String, limit: u32) -> Option<Permit> {
+    pub(super) fn take(&self, pool: String, limit: u32) -> Option<Permit> {
         let mut pools = self.lock();
         let count = pools.entry(pool.clone()).or_default();
         if *count >= limit {
@@ -41,7 +41,7 @@ impl Running {
 
 impl Permit {
     /// How many run now in the same pool, this one included.
-    pub fn running(&self) -> u32 {
+    pub(super) fn running(&self) -> u32 {
         self.running
             .lock()
             .get(&self.pool)
