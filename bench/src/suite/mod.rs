@@ -1,6 +1,7 @@
 //! What is measured, and what all suites share.
 
 mod dynamodb;
+mod identity;
 mod s3;
 mod start;
 mod upload;
@@ -20,17 +21,25 @@ use crate::process::{Server, free_address};
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Suite {
     Dynamodb,
+    Identity,
     S3,
     Upload,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 4] = [Self::Dynamodb, Self::S3, Self::Upload, Self::Start];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Dynamodb,
+        Self::Identity,
+        Self::S3,
+        Self::Upload,
+        Self::Start,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dynamodb => "dynamodb",
+            Self::Identity => "identity",
             Self::S3 => "s3",
             Self::Upload => "upload",
             Self::Start => "start",
@@ -40,6 +49,7 @@ impl Suite {
     pub(crate) async fn measure(self, bench: &Bench) -> Outcome<Vec<Figure>> {
         match self {
             Self::Dynamodb => dynamodb::measure(bench).await,
+            Self::Identity => identity::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
             Self::Start => start::measure(bench).await,
