@@ -49,7 +49,9 @@ class Engine:
         self.process = None
 
     def start(self, *app, timeout_s=60):
-        command = [BINARY, "up", *app, "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, *self.extra]
+        command = [BINARY, "up", *app, "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
+        # Most tests need no SDK in their functions; test_lambda.py installs it.
+        command += ["--allow-bare-runtimes", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait_ready(timeout_s)

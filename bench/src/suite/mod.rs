@@ -1,7 +1,9 @@
 //! What is measured, and what all suites share.
 
+mod deployed;
 mod dynamodb;
 mod identity;
+mod pipeline;
 mod s3;
 mod start;
 mod upload;
@@ -24,15 +26,17 @@ pub(crate) enum Suite {
     Identity,
     S3,
     Upload,
+    Pipeline,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Dynamodb,
         Self::Identity,
         Self::S3,
         Self::Upload,
+        Self::Pipeline,
         Self::Start,
     ];
 
@@ -42,6 +46,7 @@ impl Suite {
             Self::Identity => "identity",
             Self::S3 => "s3",
             Self::Upload => "upload",
+            Self::Pipeline => "pipeline",
             Self::Start => "start",
         }
     }
@@ -52,6 +57,7 @@ impl Suite {
             Self::Identity => identity::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
+            Self::Pipeline => pipeline::measure(bench).await,
             Self::Start => start::measure(bench).await,
         }
     }

@@ -77,8 +77,7 @@ impl Checker {
             if value.is_none() && !member.required {
                 continue;
             }
-            self.path
-                .push(Step::Name(render::lower_camel(member.name)));
+            self.path.push(Step::Name(render::lower_camel(member.name)));
             match value {
                 Some(value) => self.member(member, value),
                 // A client fills it in; AWS does too where one did not.
@@ -265,9 +264,7 @@ impl Violation {
     /// Whether this is at `path`, in which a star stands for one map key.
     fn is_at(&self, path: &str) -> bool {
         match path.split_once('*') {
-            Some((before, after)) => {
-                self.path.starts_with(before) && self.path.ends_with(after)
-            }
+            Some((before, after)) => self.path.starts_with(before) && self.path.ends_with(after),
             None => self.path == path,
         }
     }

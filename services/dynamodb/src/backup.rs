@@ -24,7 +24,7 @@ use super::state::{
 };
 use super::table;
 
-const CHUNK_ITEMS: usize = 500;
+const CHUNK_ITEMS: usize = if cfg!(test) { 7 } else { 500 };
 const LIST_MAX: usize = 100;
 
 fn backup_key(account: &str, region: &str, arn: &str) -> Key {
@@ -36,7 +36,10 @@ fn key_of(backup: &BackupRecord) -> Key {
 }
 
 pub(super) fn not_found(arn: &str) -> Error {
-    Error::new("BackupNotFoundException", format!("Backup not found: {arn}"))
+    Error::new(
+        "BackupNotFoundException",
+        format!("Backup not found: {arn}"),
+    )
 }
 
 /// The backup of this ARN, wherever the caller is.

@@ -50,6 +50,8 @@ impl RestoreInput {
     /// The table to go back in, by name or ARN.
     pub(super) fn source(&self) -> &str {
         let named = self.source_table_name.as_ref();
-        named.or(self.source_table_arn.as_ref()).map_or("", |name| name)
+        named
+            .or(self.source_table_arn.as_ref())
+            .map_or("", |name| name)
     }
 }

@@ -43,6 +43,7 @@ mod table_api;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod transact;
 mod ttl;
 mod update_table;
@@ -110,9 +111,9 @@ pub fn operations() -> Vec<Operation> {
         table_operations(),
         protection_operations(),
     ]
-        .into_iter()
-        .flatten()
-        .collect()
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn item_operations() -> Vec<Operation> {
@@ -206,14 +207,26 @@ fn table_operations() -> Vec<Operation> {
 /// Backups, recovery and policies.
 fn protection_operations() -> Vec<Operation> {
     vec![
-        Operation::write("CreateBackup", access_protection::create_backup, backup::create_backup),
+        Operation::write(
+            "CreateBackup",
+            access_protection::create_backup,
+            backup::create_backup,
+        ),
         Operation::read(
             "DescribeBackup",
             access_protection::describe_backup,
             backup::describe_backup,
         ),
-        Operation::write("DeleteBackup", access_protection::delete_backup, backup::delete_backup),
-        Operation::read("ListBackups", access_protection::list_backups, backup::list_backups),
+        Operation::write(
+            "DeleteBackup",
+            access_protection::delete_backup,
+            backup::delete_backup,
+        ),
+        Operation::read(
+            "ListBackups",
+            access_protection::list_backups,
+            backup::list_backups,
+        ),
         Operation::write(
             "RestoreTableFromBackup",
             access_protection::restore_from_backup,

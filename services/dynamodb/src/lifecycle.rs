@@ -254,6 +254,12 @@ pub(super) fn index_expiries(
     Ok(next_chunk(rows))
 }
 
+/// Whether KMS keeps the table's key even from DynamoDB: disabled, about to be deleted, or gone.
+fn is_inaccessible(tx: &Tx<'_>, context: &Context, record: &TableRecord) -> bool {
+    let as_service = as_service(context, record);
+    OpenTable::of(tx, &as_service, record.clone().into()).is_err()
+}
+
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html>
 pub(super) fn describe_table(
     tx: &mut Tx<'_>,
@@ -261,7 +267,11 @@ pub(super) fn describe_table(
     input: NamedTableInput,
 ) -> Result<Value> {
     let record = table::named(tx, context, &input.table_name)?;
-    Ok(json!({"Table": description(tx, &record)?}))
+    let mut description = description(tx, &record)?;
+    if record.status == Status::Active && is_inaccessible(tx, context, &record) {
+        description["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS".into();
+    }
+    Ok(json!({ "Table": description }))
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html>

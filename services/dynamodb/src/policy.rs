@@ -31,8 +31,12 @@ impl Governed {
         let parts = Arn::parse(arn).filter(|parts| parts.service == "dynamodb");
         let path = parts.as_ref().map(|parts| parts.resource);
         let path = path.unwrap_or_default().split('/').collect::<Vec<_>>();
-        let missing =
-            || Error::new("ResourceNotFoundException", format!("Requested resource not found: {arn}"));
+        let missing = || {
+            Error::new(
+                "ResourceNotFoundException",
+                format!("Requested resource not found: {arn}"),
+            )
+        };
         let location = Location::new(context, arn);
         match path.as_slice() {
             ["table", _] => {
@@ -42,7 +46,9 @@ impl Governed {
             ["table", _, "stream", _] => {
                 let key = stream_key(&location.account, &location.region, arn);
                 let stream: Option<StreamRecord> = tx.load(STREAMS, key)?;
-                stream.map(|stream| Self::Stream(Box::new(stream))).ok_or_else(missing)
+                stream
+                    .map(|stream| Self::Stream(Box::new(stream)))
+                    .ok_or_else(missing)
             }
             _ => Err(validation(format!("Invalid ResourceArn: {arn}"))),
         }

@@ -27,7 +27,7 @@ use super::table_api::{EncryptionInput, IndexInput};
 use super::{backup, encryption, lifecycle, schema};
 
 const NAME_MIN: usize = 3;
-const CHUNK_ITEMS: usize = 200;
+const CHUNK_ITEMS: usize = if cfg!(test) { 7 } else { 200 };
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_RestoreTableFromBackup.html>
 pub(super) fn restore_table_from_backup(
@@ -91,7 +91,10 @@ fn target(tx: &Tx<'_>, context: &Context, input: &RestoreInput) -> Result<Locati
 /// The millisecond up to which changes are in.
 fn moment(context: &Context, source: &TableRecord, input: &RestoreInput) -> Result<Timestamp> {
     let Some((earliest, latest)) = restorable(context, source) else {
-        let text = format!("Point in time recovery is not enabled for table '{}'", source.name);
+        let text = format!(
+            "Point in time recovery is not enabled for table '{}'",
+            source.name
+        );
         return Err(Error::new("PointInTimeRecoveryUnavailableException", text));
     };
     let at = match (input.use_latest_restorable_time, input.restore_date_time) {

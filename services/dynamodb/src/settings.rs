@@ -31,7 +31,10 @@ fn recoverable(tx: &Tx<'_>, context: &Context, name: &str) -> Result<TableRecord
 }
 
 /// From when to when the table can be had as it was; `None` where recovery is off.
-pub(super) fn restorable(context: &Context, record: &TableRecord) -> Option<(Timestamp, Timestamp)> {
+pub(super) fn restorable(
+    context: &Context,
+    record: &TableRecord,
+) -> Option<(Timestamp, Timestamp)> {
     let recovery = record.recovery.as_ref().filter(|it| it.enabled)?;
     let oldest = context.now.plus_s(-recovery.days * 86_400);
     let earliest = recovery.enabled_at.unwrap_or(context.now).max(oldest);

@@ -12,6 +12,7 @@ mod dead_letter;
 mod error;
 mod group;
 mod md5;
+mod measure;
 mod message;
 mod move_task;
 mod permission;

@@ -28,7 +28,7 @@ use identity::Unproven;
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, management};
+use super::{Server, management, tunnel};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
@@ -61,6 +61,9 @@ pub(super) async fn answer(
     origin: Origin,
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
+    if request.method() == http::Method::CONNECT {
+        return tunnel::answer(server, origin, request);
+    }
     let (head, body) = request.into_parts();
     if let Some(action) = signed_management(&origin, &head) {
         return manage(&server, origin, head, action, body).await;
@@ -168,7 +171,7 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     if inbound.head.uri.path().starts_with(custom::RESPONSE_PATH) {
         return data_plane::custom_resource(server, inbound, body).await;
     }
-    let body = match read_form(&inbound.head, body).await {
+    let body = match read_form(server, &inbound.head, body).await {
         Ok(body) => body,
         Err(error) => return refused(&inbound, "form", None, Protocol::Query, error.into()),
     };
@@ -190,11 +193,15 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     }
 }
 
-async fn read_form(head: &request::Parts, body: Incoming) -> Result<Unread, Error> {
+async fn read_form(
+    server: &Server,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Unread, Error> {
     if !route::needs_form(head) {
         return Ok(Unread::Stream(body));
     }
-    let read = bodies::collect(body, FORM_BYTES_MAX).await?;
+    let read = bodies::collect(server, body, FORM_BYTES_MAX).await?;
     let too_large = || {
         Error::new(
             "RequestEntityTooLarge",
@@ -263,11 +270,12 @@ fn trace_header(headers: &HeaderMap) -> Option<(String, String)> {
             .find(|(key, _)| key.trim() == name)
     };
     let trace_id = field("Root")?.1.strip_prefix("1-")?.replace('-', "");
-    let parent = field("Parent")?.1.to_owned();
+    let parent = field("Parent").map_or_else(String::new, |(_, parent)| parent.to_owned());
     let is_hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    (is_hex(&trace_id, 32) && is_hex(&parent, 16)).then_some((trace_id, parent))
+    let is_parent = parent.is_empty() || is_hex(&parent, 16);
+    (is_hex(&trace_id, 32) && is_parent).then_some((trace_id, parent))
 }
 
 fn note_outcome(trace: &Trace, outbound: &Outbound) {
@@ -286,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_header_is_followed_only_when_it_is_whole() {
+    fn a_trace_header_is_followed_only_when_it_names_a_trace() {
         let read = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-amzn-trace-id", http::HeaderValue::from_static(text));
@@ -301,7 +309,9 @@ mod tests {
                 "53995c3f42cd8ad8".into()
             ))
         );
-        assert_eq!(read("Root=1-5f84c7a1-0123456789abcdef01234567"), None);
+        let root = read("Root=1-5f84c7a1-0123456789abcdef01234567");
+        assert_eq!(root.map(|(_, parent)| parent), Some(String::new()));
+        assert_eq!(read("Parent=53995c3f42cd8ad8"), None);
         assert_eq!(read("Root=1-xyz-0123;Parent=1"), None);
     }
 }

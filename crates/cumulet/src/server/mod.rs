@@ -13,10 +13,13 @@ mod listener;
 mod management;
 mod measures;
 mod outbound;
+mod patient;
+mod prometheus;
 mod request_log;
 mod runner;
 mod tls;
 mod traces;
+mod tunnel;
 mod worker;
 
 use std::net::SocketAddr;
@@ -30,7 +33,7 @@ use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
-pub(crate) use outbound::LoopbackOnly;
+pub(crate) use outbound::ThisMachineOnly;
 pub(crate) use request_log::{RequestLine, RequestLog};
 pub(crate) use runner::ProcessRunner;
 pub(crate) use tls::Tls;

@@ -10,7 +10,12 @@ const ORDERS: &[&[&str]] = &[
     ],
     &["INDEXES", "TOTAL", "NONE"],
     &["SIZE", "NONE"],
-    &["SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"],
+    &[
+        "SPECIFIC_ATTRIBUTES",
+        "COUNT",
+        "ALL_ATTRIBUTES",
+        "ALL_PROJECTED_ATTRIBUTES",
+    ],
     &["B", "N", "S"],
     &["HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS"],
     &["INSUFFICIENT_DATA", "ALARM", "OK"],

@@ -150,7 +150,7 @@ async fn receive(
         let stream = proven_stream(inbound, &caller, body)?;
         return finish_streaming(caller, stream, streams).await;
     }
-    let collected = collect(body, api.service).await?;
+    let collected = collect(server, body, api.service).await?;
     let hash = hex::encode(Sha256::digest(&collected));
     let caller = match claim {
         Some(claim) => claim
@@ -224,7 +224,7 @@ async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result
     })
 }
 
-async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
+async fn collect(server: &Server, body: Unread, service: &Service) -> Result<Bytes, Error> {
     let limit = if service.name() == "lambda" {
         LAMBDA_BODY_BYTES_MAX
     } else {
@@ -232,7 +232,7 @@ async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
     };
     match body {
         Unread::Read(read) => Ok(read),
-        Unread::Stream(body) => bodies::collect(body, limit)
+        Unread::Stream(body) => bodies::collect(server, body, limit)
             .await?
             .ok_or_else(|| too_large(limit).into()),
     }
