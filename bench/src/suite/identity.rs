@@ -111,7 +111,8 @@ impl Way {
         let payload = "x".repeat(PAYLOAD_BYTES);
         for number in 0..ITEMS {
             let item = json!({ "pk": { "S": number.to_string() }, "payload": { "S": payload } });
-            self.call("PutItem", json!({ "TableName": "bench", "Item": item })).await?;
+            self.call("PutItem", json!({ "TableName": "bench", "Item": item }))
+                .await?;
         }
         Ok(())
     }
@@ -120,8 +121,13 @@ impl Way {
         // In the region that the load signs for.
         let root = self.installation.root();
         let context = root.located(&root.account, crate::client::REGION);
-        let called = self.installation.engine.call(context, "dynamodb", operation, Call::new(input));
-        called.await.map_err(|error| format!("{operation}: {error}"))?;
+        let called =
+            self.installation
+                .engine
+                .call(context, "dynamodb", operation, Call::new(input));
+        called
+            .await
+            .map_err(|error| format!("{operation}: {error}"))?;
         Ok(())
     }
 
@@ -149,17 +155,26 @@ impl Way {
         validate(api.operation, &input).map_err(|error| error.message)?;
         let (service, operation) = (api.service.name(), api.operation.name);
         let engine = &self.installation.engine;
-        let reply = engine.call(context, service, operation, Call::new(input)).await;
+        let reply = engine
+            .call(context, service, operation, Call::new(input))
+            .await;
         let reply = reply.map_err(|error| error.message)?;
         Ok(encode(api.operation, api.protocol, &reply.output, "id").map(Full::new))
     }
 
-    fn prove(&self, head: &http::request::Parts, body: &[u8]) -> Outcome<cumulet_engine::Principal> {
+    fn prove(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+    ) -> Outcome<cumulet_engine::Principal> {
         let presented = sigv4::parse(head).map_err(|fault| format!("{fault:?}"))?;
         let presented = presented.ok_or("the load signs every request")?;
         let wall = cumulet_kernel::clock::wall_now();
         let times = Times { now: wall, wall };
-        let (key, token) = (presented.access_key.as_str(), presented.session_token.as_deref());
+        let (key, token) = (
+            presented.access_key.as_str(),
+            presented.session_token.as_deref(),
+        );
         let identity = self
             .installation
             .engine
