@@ -1,6 +1,7 @@
 //! What is measured, and what all suites share.
 
 mod dynamodb;
+mod gateway;
 mod s3;
 mod start;
 mod upload;
@@ -21,17 +22,25 @@ use crate::process::{Server, free_address};
 pub(crate) enum Suite {
     Dynamodb,
     S3,
+    Gateway,
     Upload,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 4] = [Self::Dynamodb, Self::S3, Self::Upload, Self::Start];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Dynamodb,
+        Self::S3,
+        Self::Gateway,
+        Self::Upload,
+        Self::Start,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dynamodb => "dynamodb",
             Self::S3 => "s3",
+            Self::Gateway => "gateway",
             Self::Upload => "upload",
             Self::Start => "start",
         }
@@ -41,6 +50,7 @@ impl Suite {
         match self {
             Self::Dynamodb => dynamodb::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
+            Self::Gateway => gateway::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
             Self::Start => start::measure(bench).await,
         }
