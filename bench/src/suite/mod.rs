@@ -1,7 +1,9 @@
 //! What is measured, and what all suites share.
 
+mod deployed;
 mod dynamodb;
 mod gateway;
+mod pipeline;
 mod s3;
 mod start;
 mod upload;
@@ -24,15 +26,17 @@ pub(crate) enum Suite {
     S3,
     Gateway,
     Upload,
+    Pipeline,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Dynamodb,
         Self::S3,
         Self::Gateway,
         Self::Upload,
+        Self::Pipeline,
         Self::Start,
     ];
 
@@ -42,6 +46,7 @@ impl Suite {
             Self::S3 => "s3",
             Self::Gateway => "gateway",
             Self::Upload => "upload",
+            Self::Pipeline => "pipeline",
             Self::Start => "start",
         }
     }
@@ -52,6 +57,7 @@ impl Suite {
             Self::S3 => s3::measure(bench).await,
             Self::Gateway => gateway::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
+            Self::Pipeline => pipeline::measure(bench).await,
             Self::Start => start::measure(bench).await,
         }
     }

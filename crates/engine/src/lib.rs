@@ -27,7 +27,7 @@ pub mod registry;
 pub mod runner;
 
 pub use access::Access;
-pub use context::{Context, Principal, PrincipalKind};
+pub use context::{Context, IamMode, Principal, PrincipalKind, SessionFacts};
 pub use engine::Engine;
 pub use error::Error;
 pub use memory::Memory;

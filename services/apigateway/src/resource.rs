@@ -3,6 +3,7 @@
 //! The service writes its members with a small first letter and updates by patches; maps whose keys are
 //! the user's own (models, parameters, templates) keep them.
 
+mod authorizers;
 mod plans;
 
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 pub(crate) fn resource_types() -> Vec<Provider> {
     let mut types = api_types();
     types.extend(plans::plan_types());
+    types.push(authorizers::authorizer_type());
     types
 }
 

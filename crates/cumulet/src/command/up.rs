@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use cumulet_engine::Engine;
+use cumulet_engine::{Engine, IamMode};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::deploy::{self, Assembly};
 use crate::authority::{self, Authority};
-use crate::cli::Up;
+use crate::cli::{Iam, Up};
 use crate::client::{Client, Credentials};
 use crate::console::{Colour, paint, print, say};
 use crate::installation::{self, OperatorFile};
@@ -27,12 +27,16 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     }
     let socket = bind(arguments.listen).await?;
     let listen = socket.local_addr().unwrap_or(arguments.listen);
-    let (engine, connections) = installation::open(&arguments.data_dir, listen).await?;
+    let (engine, connections) = installation::open(&arguments, listen).await?;
     let settings = Settings {
         listen,
         data_directory: absolute(&arguments.data_dir),
         account: arguments.account.clone(),
         region: arguments.region.clone(),
+        iam_mode: match arguments.iam {
+            Iam::Enforce => IamMode::Enforce,
+            Iam::Report => IamMode::Report,
+        },
         secure_transport: arguments.secure_transport,
         insecure: arguments.insecure,
     };
@@ -107,8 +111,13 @@ fn welcome(server: &Server, arguments: &Up) {
     if arguments.json {
         let data = &server.settings.data_directory;
         print(
-            &serde_json::json!({ "event": "ready", "endpoint": endpoint, "dataDirectory": data })
-                .to_string(),
+            &serde_json::json!({
+                "event": "ready",
+                "endpoint": endpoint,
+                "dataDirectory": data,
+                "iam": server.iam_mode_name(),
+            })
+            .to_string(),
         );
         return;
     }
@@ -124,7 +133,10 @@ fn welcome(server: &Server, arguments: &Up) {
         arguments.account, arguments.region
     ));
     say(&format!("  data       {data}"));
-    say("  identity   signatures verified, IAM enforced");
+    say(match arguments.iam {
+        Iam::Enforce => "  identity   signatures verified, IAM enforced",
+        Iam::Report => "  identity   signatures verified, IAM only reports: denied calls go on",
+    });
     say(&format!(
         "  functions  {}",
         server.engine.functions.isolation()
@@ -155,7 +167,7 @@ async fn deploy_app(
     let assembly: Assembly = app
         .synthesise(
             &out,
-            &arguments.suffix,
+            &settings(arguments),
             &arguments.account,
             &arguments.region,
         )
@@ -168,6 +180,15 @@ async fn deploy_app(
         arguments.json,
     )
     .await
+}
+
+/// The suffix, which every app has, and what was given after `--`, which may say it again.
+fn settings(arguments: &Up) -> Vec<String> {
+    let suffix = ["--suffix".to_owned(), arguments.suffix.clone()];
+    suffix
+        .into_iter()
+        .chain(arguments.settings.clone())
+        .collect()
 }
 
 /// Prints a line for every request, until aborted.
@@ -199,8 +220,11 @@ fn request_text(line: &RequestLine) -> String {
     );
     let depth = if line.from_function { "    " } else { "  " };
     let error = line.error.as_deref().unwrap_or_default();
+    let would_deny = line.would_deny.as_ref().map_or_else(String::new, |denial| {
+        paint(&format!("\n    would be denied: {denial}"), Colour::Yellow)
+    });
     format!(
-        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}",
+        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}{would_deny}",
         line.what,
         paint(&line.request_id, Colour::Faint)
     )

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 use super::Server;
 
+use super::front::Arrival;
+
 /// What the listener sends: bytes at once, or a stream.
 pub(super) type ReplyBody = UnsyncBoxBody<Bytes, Error>;
 
@@ -128,14 +130,18 @@ pub(super) async fn drain(body: Incoming) {
     drop(tokio::time::timeout(DRAIN_TIME_MAX, reading).await);
 }
 
-/// A body as the services take it: chunks as they arrive, as long as they do arrive.
-pub(super) fn chunks(body: Incoming) -> BoxStream<'static, Result<Bytes, Error>> {
+/// A body as the services take it: chunks as they arrive, as long as they do arrive, each of them noted.
+pub(super) fn chunks(
+    body: Incoming,
+    arrival: Arc<Arrival>,
+) -> BoxStream<'static, Result<Bytes, Error>> {
     let chunks = BodyDataStream::new(body);
     futures_util::stream::try_unfold(chunks, |mut chunks| async move {
         let next = tokio::time::timeout(IDLE_MAX, chunks.next()).await;
         let next = next.map_err(|_| too_slow())?.transpose();
         Ok(next.map_err(|_| incomplete())?.map(|chunk| (chunk, chunks)))
     })
+    .inspect_ok(move |chunk: &Bytes| arrival.note(chunk.len()))
     .boxed()
 }
 

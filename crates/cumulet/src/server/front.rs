@@ -6,16 +6,21 @@
 //!
 //! The front knows protocols and identities, and no service's behaviour.
 
+mod access;
 mod api;
 mod data_plane;
 mod header_names;
 mod identity;
+mod upload_form;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cumulet_cloudformation::custom;
 use cumulet_engine::Context;
 use cumulet_engine::Error;
 use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_s3::AccessRecord;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
@@ -23,12 +28,13 @@ use http::{HeaderMap, Response, request};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
+pub(super) use access::Arrival;
 use identity::Unproven;
 
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, clock, management, tunnel};
+use super::{Server, management, tunnel};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
@@ -39,6 +45,7 @@ pub(super) struct Inbound {
     origin: Origin,
     request_id: String,
     trace: Trace,
+    arrival: Arc<Arrival>,
 }
 
 /// A body still to be read, or one that routing had to read.
@@ -53,6 +60,8 @@ struct Outbound {
     what: String,
     principal: String,
     error: Option<String>,
+    /// What S3's logs are told, where the request was about a bucket.
+    access: Option<AccessRecord>,
 }
 
 /// Answers one request, whatever it is.
@@ -65,8 +74,8 @@ pub(super) async fn answer(
         return tunnel::answer(server, origin, request);
     }
     let (head, body) = request.into_parts();
-    if moves_clock(&origin, &head) {
-        return move_clock(&server, origin, head, body).await;
+    if let Some(action) = signed_management(&origin, &head) {
+        return manage(&server, origin, head, action, body).await;
     }
     if is_management(&head) {
         return management_answer(&server, &origin, &head);
@@ -80,11 +89,14 @@ pub(super) async fn answer(
         origin,
         request_id: request_id.clone(),
         trace: trace.clone(),
+        arrival: Arc::default(),
     };
-    let outbound = go_through(&server, inbound, body).await;
+    let arrival = inbound.arrival.clone();
+    let mut outbound = go_through(&server, inbound, body).await;
+    access::attach(&server, &mut outbound, &arrival, started_us);
     note_outcome(&trace, &outbound);
     drop(span);
-    server.traces.keep(&trace);
+    let would_deny = server.traces.keep(&trace);
     server.requests.write(RequestLine {
         request_id,
         timestamp_ms: started_us / 1000,
@@ -92,6 +104,7 @@ pub(super) async fn answer(
         principal: outbound.principal,
         status: outbound.response.status().as_u16(),
         error: outbound.error,
+        would_deny,
         duration_us: cumulet_kernel::clock::wall_micros() - started_us,
         from_function,
     });
@@ -105,16 +118,17 @@ fn is_management(head: &request::Parts) -> bool {
     path.starts_with("/_cumulet/") && !is_call
 }
 
-/// The one management request that changes something: from this machine, and signed.
-fn moves_clock(origin: &Origin, head: &request::Parts) -> bool {
-    let is_it = head.method == http::Method::POST && head.uri.path() == "/_cumulet/clock";
-    is_it && origin.is_local() && management::is_addressed_to_this_machine(head)
+/// The action of a management request that must be signed, from this machine.
+fn signed_management(origin: &Origin, head: &request::Parts) -> Option<&'static str> {
+    let is_ours = origin.is_local() && management::is_addressed_to_this_machine(head);
+    management::action(head).filter(|_| is_ours)
 }
 
-async fn move_clock(
+async fn manage(
     server: &Server,
     origin: Origin,
     head: request::Parts,
+    action: &str,
     body: Incoming,
 ) -> Response<ReplyBody> {
     let request_id = server.ids.uuid();
@@ -124,8 +138,9 @@ async fn move_clock(
         origin,
         request_id,
         trace: trace.clone(),
+        arrival: Arc::default(),
     };
-    let answer = clock::change(server, &inbound, body).await;
+    let answer = management::answer_signed(server, &inbound, action, body).await;
     drop(span);
     server.traces.keep(&trace);
     answer.map(bodies::bytes)
@@ -236,6 +251,7 @@ fn refused(
         what: what.to_owned(),
         principal: String::new(),
         error: Some(code),
+        access: None,
     }
 }
 

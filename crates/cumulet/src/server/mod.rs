@@ -3,6 +3,7 @@
 //! Connections come from the listening socket, or from inside a function's sandbox; both speak to the
 //! same front, and only where they come from differs.
 
+mod backup;
 mod bodies;
 mod chunked;
 mod clock;
@@ -13,6 +14,7 @@ mod management;
 mod measures;
 mod outbound;
 mod patient;
+mod prometheus;
 mod request_log;
 mod runner;
 mod tls;
@@ -24,10 +26,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cumulet_engine::Engine;
-use cumulet_engine::{Context, Principal};
+use cumulet_engine::{Context, IamMode, Principal};
 use cumulet_functions::AwsConnection;
 use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_s3::AccessLog;
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
@@ -46,6 +49,7 @@ pub(crate) struct Settings {
     /// The account of the operator and of the engine's own work.
     pub(crate) account: String,
     pub(crate) region: String,
+    pub(crate) iam_mode: IamMode,
     pub(crate) secure_transport: SecureTransport,
     /// Whether other machines may speak plain HTTP here.
     pub(crate) insecure: bool,
@@ -67,6 +71,7 @@ pub(crate) struct Server {
     pub(crate) settings: Arc<Settings>,
     pub(crate) requests: RequestLog,
     traces: Traces,
+    access_log: AccessLog,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
     tls: Tls,
@@ -92,6 +97,7 @@ impl Server {
             settings,
             requests: RequestLog::default(),
             traces,
+            access_log: AccessLog::default(),
             ids: Ids::random(),
             signing_keys: Arc::default(),
             tls,
@@ -131,6 +137,14 @@ impl Server {
         format!("{}://{listen}", if plain { "http" } else { "https" })
     }
 
+    /// `enforce` or `report`.
+    pub(crate) fn iam_mode_name(&self) -> &'static str {
+        match self.settings.iam_mode {
+            IamMode::Enforce => "enforce",
+            IamMode::Report => "report",
+        }
+    }
+
     /// A context for what the engine does before it serves.
     pub(crate) fn start_context(&self) -> Context {
         self.internal_context("start", None).0
@@ -161,6 +175,7 @@ impl Server {
             ids: self.ids.clone(),
             source_ip: None,
             user_agent: None,
+            iam_mode: self.settings.iam_mode,
             secure_transport: true,
             via: None,
             source_arn: None,
@@ -168,6 +183,7 @@ impl Server {
             endpoint: self.endpoint().into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 }

@@ -38,7 +38,7 @@ enum Certificates {
     Given(Arc<ServerConfig>),
     /// Made as names are asked for.
     Own {
-        authority: Authority,
+        authority: Box<Authority>,
         made: Mutex<HashMap<String, (Timestamp, Arc<ServerConfig>)>>,
     },
 }
@@ -46,7 +46,7 @@ enum Certificates {
 impl Tls {
     pub(crate) fn own(authority: Authority) -> Self {
         Self(Arc::new(Certificates::Own {
-            authority,
+            authority: Box::new(authority),
             made: Mutex::default(),
         }))
     }

@@ -263,6 +263,22 @@ fn update_method(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Met
     })
 }
 
+/// What a patch names must be there.
+fn check_patched(api: &Api, segments: &[&str], change: &Change<'_>) -> Result<()> {
+    let Some(named) = change.text().filter(|named| !named.is_empty()) else {
+        return Ok(());
+    };
+    match segments {
+        ["requestModels", _] if !api.definition.models.contains_key(&named) => Err(bad_request(
+            format!("Invalid model identifier specified: {named}"),
+        )),
+        ["requestValidatorId"] if !api.definition.validators.contains_key(&named) => Err(
+            bad_request("Invalid Request Validator identifier specified"),
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<()> {
     let segments = change.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -271,21 +287,7 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
     {
         change.only_replaces()?;
     }
-    if let (["requestModels", _], Some(name)) = (segments.as_slice(), change.text())
-        && !api.definition.models.contains_key(&name)
-    {
-        return Err(bad_request(format!(
-            "Invalid model identifier specified: {name}"
-        )));
-    }
-    if let (["requestValidatorId"], Some(id)) = (segments.as_slice(), change.text())
-        && !id.is_empty()
-        && !api.definition.validators.contains_key(&id)
-    {
-        return Err(bad_request(
-            "Invalid Request Validator identifier specified",
-        ));
-    }
+    check_patched(api, &segments, change)?;
     let method = method_mut(api, &target.resource_id, &target.http_method)?;
     match segments.as_slice() {
         ["apiKeyRequired"] => method.api_key_required = change.is_true(),

@@ -137,6 +137,7 @@ impl World {
             ids: self.ids.clone(),
             source_ip: None,
             user_agent: None,
+            iam_mode: cumulet_engine::IamMode::Enforce,
             secure_transport: false,
             via: None,
             source_arn: None,
@@ -144,6 +145,7 @@ impl World {
             endpoint: "http://127.0.0.1:4566".into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use cumulet_apigateway as apigateway;
 use cumulet_cloudformation::custom;
+use cumulet_engine::body::Body;
 use cumulet_engine::http::{HttpReply, HttpRequest};
 use cumulet_lambda as lambda;
 use cumulet_s3 as s3;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Caller, Unproven};
-use super::{Inbound, Outbound, Unread, api, header_names, refused};
+use super::{Inbound, Outbound, Unread, access, api, header_names, refused, upload_form};
 use crate::server::Server;
 use crate::server::bodies::{self, ReplyBody};
 
@@ -39,8 +40,16 @@ pub(super) async fn answer(
         Route::FunctionUrl { url_id } => function_url(server, inbound, &url_id, body).await,
         Route::S3Preflight {
             bucket: Some(bucket),
-            ..
-        } => preflight(server, &inbound, &bucket),
+            key,
+        } => {
+            super::drain(body).await;
+            let record = access::begin(server, &inbound, "Preflight", &bucket, key.as_deref());
+            Outbound {
+                access: Some(record),
+                ..preflight(server, &inbound, &bucket)
+            }
+        }
+        Route::S3PostForm { bucket } => upload_form::answer(server, inbound, &bucket, body).await,
         other => {
             super::drain(body).await;
             not_built(&inbound, &other)
@@ -89,6 +98,7 @@ async fn execute_api(
         what,
         principal: caller.principal.arn,
         error,
+        access: None,
     }
 }
 
@@ -114,8 +124,16 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     let context = api::context(server, &inbound, &caller);
     let names = header_names::as_sent(&inbound.head).await;
     let request = http_request(&inbound, path, body, names);
-    let reply = lambda::answer_url(&server.engine, context, url_id, request).await;
-    outbound(reply, &inbound, what, caller.principal.arn)
+    let (reply, streamed) = lambda::answer_url(&server.engine, context, url_id, request).await;
+    let mut answer = outbound(reply, &inbound, what, caller.principal.arn);
+    if matches!(streamed, Body::Stream { .. }) {
+        answer
+            .response
+            .headers_mut()
+            .remove(http::header::CONTENT_LENGTH);
+        *answer.response.body_mut() = bodies::reply(streamed);
+    }
+    answer
 }
 
 fn refused_call(inbound: &Inbound, what: &str, error: cumulet_engine::Error) -> Outbound {
@@ -179,13 +197,19 @@ pub(super) async fn custom_resource(server: &Server, inbound: Inbound, body: Inc
     outbound(reply, &inbound, what, String::new())
 }
 
-fn outbound(reply: HttpReply, inbound: &Inbound, what: String, principal: String) -> Outbound {
+pub(super) fn outbound(
+    reply: HttpReply,
+    inbound: &Inbound,
+    what: String,
+    principal: String,
+) -> Outbound {
     let error = (reply.status >= 400).then(|| error_type(&reply));
     Outbound {
         response: respond(reply, &inbound.request_id),
         what,
         principal,
         error,
+        access: None,
     }
 }
 
@@ -309,10 +333,10 @@ fn not_built(inbound: &Inbound, route: &Route) -> Outbound {
     let what = match route {
         Route::FunctionUrl { .. } => "function URLs",
         Route::CustomResourceResponse { .. } => "custom resource responses",
-        Route::S3PostForm { .. } => "s3:PostObject",
         Route::S3Preflight { .. } => "CORS preflights",
         Route::S3Website { .. } => "S3 websites",
         Route::Api(_)
+        | Route::S3PostForm { .. }
         | Route::Refused { .. }
         | Route::ExecuteApi { .. }
         | Route::Management { .. } => "this address",
