@@ -38,7 +38,7 @@ fn taker(event: &Event) -> &str {
         | Event::AlarmAction { .. }
         | Event::LogsArrived { .. } => "lambda",
         Event::TableTransition { .. } => "dynamodb",
-        Event::StackStep { .. } => "cloudformation",
+        Event::StackStep { .. } | Event::InvocationFailed { .. } => "cloudformation",
         Event::KeyDeletion { .. } => "kms",
         Event::Timer { service, .. } => service,
     }

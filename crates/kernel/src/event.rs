@@ -35,6 +35,15 @@ pub enum Event {
         client_context: Option<String>,
         /// The last response, for the dead letter or destination record.
         last_response: Option<Value>,
+        /// Who wants to know at once when the function fails: what [`Event::InvocationFailed`] names.
+        #[serde(default)]
+        watcher: Option<String>,
+    },
+    /// lambda -> cloudformation: a function that was to answer a custom resource failed.
+    InvocationFailed {
+        watcher: String,
+        /// The error's type and message.
+        message: String,
     },
     /// lambda -> lambda: a created or updated function becomes usable.
     FunctionReady {
@@ -101,6 +110,7 @@ impl Event {
                 format!("object {destination_arn} {bucket}/{key}")
             }
             Self::FunctionInvocation { request_id, .. } => format!("invocation {request_id}"),
+            Self::InvocationFailed { watcher, .. } => format!("watcher {watcher}"),
             Self::FunctionReady { function_arn, .. } => format!("function {function_arn}"),
             Self::TableTransition { table_id, .. } => format!("table {table_id}"),
             Self::StackStep { stack_id, .. } => format!("stack {stack_id}"),
@@ -130,6 +140,7 @@ impl Event {
         match self {
             Self::ObjectChanged { .. } => "ObjectChanged",
             Self::FunctionInvocation { .. } => "FunctionInvocation",
+            Self::InvocationFailed { .. } => "InvocationFailed",
             Self::FunctionReady { .. } => "FunctionReady",
             Self::TableTransition { .. } => "TableTransition",
             Self::StackStep { .. } => "StackStep",

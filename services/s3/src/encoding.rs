@@ -1,7 +1,6 @@
 //! How keys, times and owners are written in answers.
 
 use cumulet_kernel::Timestamp;
-use sha2::{Digest, Sha256};
 
 /// Form-URL-encoding as S3 writes keys in events and in listings with `encoding-type=url`.
 pub(crate) fn url_encode(text: &str) -> String {
@@ -49,7 +48,7 @@ pub(crate) fn http_date(time: Timestamp) -> String {
     format_time(time, "%a, %d %b %Y %H:%M:%S GMT")
 }
 
-fn format_time(time: Timestamp, format: &str) -> String {
+pub(crate) fn format_time(time: Timestamp, format: &str) -> String {
     jiff::Timestamp::from_millisecond(time.milliseconds())
         .map(|time| time.strftime(format).to_string())
         .unwrap_or_default()
@@ -57,7 +56,7 @@ fn format_time(time: Timestamp, format: &str) -> String {
 
 /// The canonical user id of an account: 64 hexadecimal digits.
 pub(crate) fn canonical_id(account: &str) -> String {
-    hex::encode(Sha256::digest(format!("canonical user of {account}")))
+    cumulet_identity::iam::canonical_user_id(account)
 }
 
 /// An ETag as answers carry it.

@@ -43,7 +43,7 @@ use cumulet_engine::operation::{AccessRule, Operation};
 use cumulet_engine::registry::{Denial, Service};
 use cumulet_identity::iam;
 use cumulet_kernel::outbox::{self, Entry};
-use cumulet_kernel::{Event, Tx};
+use cumulet_kernel::{Event, Timestamp, Tx};
 use serde_json::{Value, json};
 use state::TABLES;
 
@@ -62,6 +62,7 @@ pub fn service() -> Service {
         .with_tables(700, TABLES)
         .with_resource_types(resource::resource_types())
         .taking_events(|engine, context, entry| Box::pin(take(engine, context, entry)))
+        .admitting_events(lets_in)
 }
 
 async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
@@ -281,6 +282,49 @@ pub fn receive_messages(tx: &mut Tx<'_>, context: &Context, input: Value) -> Res
     serde_json::to_value(received).map_err(|error| Error::internal(error.to_string()))
 }
 
+/// What whoever polls a queue may expect of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Messages that can be received now, counted as far as was asked.
+    pub visible: usize,
+    /// When the next one can be seen that cannot be seen now.
+    pub next: Option<Timestamp>,
+    pub visibility_timeout_s: u32,
+}
+
+/// What may be expected at `now`, counting up to `limit` messages; nothing where the queue does not exist. To hear of
+/// messages that come later, hang an event on the bell of the queue's ARN.
+pub fn expected(
+    tx: &Tx<'_>,
+    queue_arn: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Option<Expected>> {
+    let Some(queue) = queue::by_arn(tx, queue_arn)? else {
+        return Ok(None);
+    };
+    Ok(Some(Expected {
+        visible: message::visible(tx, queue.number, now, limit)?.len(),
+        next: message::next_visible(tx, queue.number, now)?,
+        visibility_timeout_s: queue.settings.visibility_timeout_s,
+    }))
+}
+
+/// Whether the context's service may send to the queue, which S3 asks before it takes a notification
+/// configuration.
+pub fn lets_in(tx: &Tx<'_>, context: &Context, queue_arn: &str) -> Result<bool> {
+    let Some(arn) = Arn::parse(queue_arn) else {
+        return Ok(false);
+    };
+    let access = queue::access_to(tx, arn.region, arn.account, arn.resource, "SendMessage");
+    let allowed = access.and_then(|needed| iam::authorise(tx, context, &needed));
+    match allowed {
+        Ok(()) => Ok(true),
+        Err(error) if error.status < 500 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Tells a queue of a change in a bucket. A refusal ends it: nobody else would hear of it either.
 pub async fn deliver_object_change(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     let Event::ObjectChanged {
@@ -299,7 +343,11 @@ pub async fn deliver_object_change(engine: &Engine, context: Context, entry: Ent
         context = context.located(target.account, target.region);
     }
     context.now = engine.clock.now();
-    let body = json!({ "Records": [record] }).to_string();
+    // The test that a destination is sent is a message of its own form.
+    let body = match record.get("Event") {
+        Some(_) => record.to_string(),
+        None => json!({ "Records": [record] }).to_string(),
+    };
     engine
         .write(move |tx| {
             outbox::finish(tx, entry.id)?;

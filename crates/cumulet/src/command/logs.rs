@@ -32,13 +32,13 @@ pub(crate) async fn run(arguments: &Logs) -> Result<(), Failure> {
         seen: HashSet::new(),
         json: arguments.json,
     };
-    let mut shown = tail.show_new().await?;
+    let shown = tail.show_new().await?;
     if !arguments.follow && shown == 0 {
         say("nothing was logged in that time; look further back with --since 1d");
     }
     while arguments.follow {
         tokio::time::sleep(LOOK_EVERY).await;
-        shown += tail.show_new().await?;
+        tail.show_new().await?;
     }
     Ok(())
 }

@@ -256,6 +256,7 @@ impl Machine {
             cache_directory: self.directory.path().into(),
             metrics: Arc::new(cumulet_fixture::Unmeasured),
             outbound: Arc::new(cumulet_fixture::NoWayOut),
+            memory: cumulet_engine::Memory::default(),
             services: self.services.clone(),
         });
     }
@@ -287,6 +288,7 @@ impl Machine {
             principal: Arc::new(principal),
             source_ip: None,
             user_agent: None,
+            iam_mode: cumulet_engine::IamMode::Enforce,
             secure_transport: false,
             via: None,
             source_arn: None,
