@@ -275,6 +275,7 @@ def test_the_root_key_is_replaced_and_sealed(tmp_path):
     assert running.returncode == 1 and "in use" in running.stderr, running.stderr
     engine.stop()
     old = (engine.data / "root.key").read_text()
+    authority = (engine.data / "authority.pem").read_text()
     rotated = engine.cumulet("key", "rotate", "--data-dir", engine.data)
     assert rotated.returncode == 0, rotated.stderr
     assert (engine.data / "root.key").read_text() != old
@@ -292,6 +293,8 @@ def test_the_root_key_is_replaced_and_sealed(tmp_path):
     engine.start()
     assert engine.client("s3").get_object(Bucket="kept", Key="k")["Body"].read() == b"v" * 100_000
     engine.stop()
+    # One that could not be opened would have been made anew.
+    assert (engine.data / "authority.pem").read_text() == authority
 
 
 ROTATION = '''

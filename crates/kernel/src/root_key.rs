@@ -121,7 +121,7 @@ pub fn rotate(
 )]
 fn finish_rotation(directory: &Path) -> io::Result<()> {
     let (next, rekeyed) = (directory.join(NEXT_NAME), directory.join(REKEYED_NAME));
-    let mut changes = vec![(rekeyed, directory.join(STORE_NAME))];
+    let mut changes = vec![(rekeyed, directory.join(TREE_FILE))];
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         let own = path.to_str().and_then(|name| name.strip_suffix(RESEALED));
