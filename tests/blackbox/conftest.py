@@ -26,6 +26,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def eventually(look, what, patience_s=60):
+    """What `look` answers, as soon as it is true."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {patience_s} s")
+
+
 class Engine:
     """One process of the engine, with a folder and a port that outlive it."""
 
@@ -39,7 +50,9 @@ class Engine:
         self.process = None
 
     def start(self, *app, timeout_s=60):
-        command = [self.binary, "up", *app, "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, *self.extra]
+        command = [self.binary, "up", *app, "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
+        # Most tests need no SDK in their functions; test_lambda.py installs it.
+        command += ["--allow-bare-runtimes", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait_ready(timeout_s)

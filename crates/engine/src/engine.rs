@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::meter::Meter;
-use crate::operation::{Reply, Request, Run};
+use crate::operation::{Handler, Reply, Request, Run};
 use crate::outbound::Outbound;
 use crate::registry::Registry;
 use crate::runner::FunctionRunner;
@@ -28,6 +29,7 @@ pub struct Engine {
     /// Where services publish what they measure.
     pub metrics: Arc<dyn Meter>,
     pub outbound: Arc<dyn Outbound>,
+    pub memory: Memory,
     pub services: Arc<Registry>,
 }
 
@@ -43,22 +45,34 @@ impl Engine {
         let (service, operation) = self.services.operation(service, operation)?;
         let (context, _span) = context.span(&format!("{}:{}", service.name, operation.name));
         let outcome = match &operation.run {
-            Run::Read(handler) => self
-                .store
-                .read(|tx| handler(tx, &context, request.input))
-                .map(reply),
+            Run::Read(handler) => self.read_operation(handler, &context, request.input),
             Run::Write(handler) => {
-                let (handler, context) = (handler.clone(), context.clone());
-                self.store
-                    .write(move |tx| handler(tx, &context, request.input))
+                let handler = handler.clone();
+                self.write_operation(&handler, context.clone(), request.input)
                     .await
-                    .map(reply)
             }
             Run::Edge(handler) => handler(self.clone(), context.clone(), request).await,
         };
         outcome
             .map_err(|error| service.denial.name(error))
             .inspect_err(|error| context.trace.fail(&error.code))
+    }
+
+    fn read_operation(&self, handler: &Handler, context: &Context, input: Value) -> Result<Reply> {
+        let prepared = handler(input)?;
+        let finished = self.store.read(|tx| prepared(tx, context))?;
+        finished().map(reply)
+    }
+
+    async fn write_operation(
+        &self,
+        handler: &Handler,
+        context: Context,
+        input: Value,
+    ) -> Result<Reply> {
+        let prepared = handler(input)?;
+        let finished = self.store.write(move |tx| prepared(tx, &context)).await?;
+        finished().map(reply)
     }
 
     /// Ends all running functions.

@@ -33,8 +33,13 @@ impl std::fmt::Debug for Operation {
     }
 }
 
-/// A typed operation behind untyped values.
-pub type Handler = Arc<dyn Fn(&mut Tx<'_>, &Context, Value) -> Result<Value> + Send + Sync>;
+/// A typed operation behind untyped values. Reading the input and writing the output are no work for a
+/// transaction, and writes have one thread among them all; so an operation comes in three steps.
+pub type Handler = Arc<dyn Fn(Value) -> Result<Prepared> + Send + Sync>;
+/// An operation that has its input: what is to be done inside a transaction.
+pub type Prepared = Box<dyn FnOnce(&mut Tx<'_>, &Context) -> Result<Finished> + Send>;
+/// An operation that is done: what is left is to write its output.
+pub type Finished = Box<dyn FnOnce() -> Result<Value> + Send>;
 /// An operation that streams a body or runs a function.
 pub type EdgeHandler = fn(Engine, Context, Request) -> BoxFuture<'static, Result<Reply>>;
 
@@ -104,8 +109,8 @@ impl Operation {
         operation: OperationFn<I, O>,
     ) -> Self
     where
-        I: DeserializeOwned + 'static,
-        O: Serialize + 'static,
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
     {
         Self {
             name,
@@ -120,8 +125,8 @@ impl Operation {
         operation: OperationFn<I, O>,
     ) -> Self
     where
-        I: DeserializeOwned + 'static,
-        O: Serialize + 'static,
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
     {
         Self {
             name,
@@ -140,14 +145,17 @@ impl Operation {
 
 fn erase<I, O>(access: AccessRule<I>, operation: OperationFn<I, O>) -> Handler
 where
-    I: DeserializeOwned + 'static,
-    O: Serialize + 'static,
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
 {
-    Arc::new(move |tx, context, input| {
+    Arc::new(move |input| {
         let input = decode(input)?;
-        let needed = access(tx, context, &input)?;
-        context.authorise(tx, &needed)?;
-        encode(&operation(tx, context, input)?)
+        Ok(Box::new(move |tx, context| {
+            let needed = access(tx, context, &input)?;
+            context.authorise(tx, &needed)?;
+            let output = operation(tx, context, input)?;
+            Ok(Box::new(move || encode(&output)))
+        }))
     })
 }
 

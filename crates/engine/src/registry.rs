@@ -180,7 +180,8 @@ impl Context {
         let (service, operation) = self.services.operation(service, operation)?;
         match &operation.run {
             Run::Read(handler) | Run::Write(handler) => {
-                handler(tx, self, input).map_err(|error| service.denial.name(error))
+                let done = handler(input).and_then(|prepared| prepared(tx, self)?());
+                done.map_err(|error| service.denial.name(error))
             }
             Run::Edge(_) => Err(Error::internal(format!(
                 "{} runs outside transactions",

@@ -14,7 +14,9 @@ use crate::runtimes::{self, Runtime};
 use crate::sandbox::protocol::Plan;
 use crate::sandbox::{host_ids, kernel};
 use crate::vacant_sandbox::{Builder, Mode};
-use crate::{Config, Egress, FunctionVersion, IsolationReport, RequiredIsolation, StartError};
+use crate::{
+    Config, Egress, FunctionVersion, IsolationReport, Logging, RequiredIsolation, StartError,
+};
 
 /// The one layer that strict isolation does without: most hosts delegate no memory cgroup.
 const KERNEL_MEMORY_LIMIT: &str = "memory limit by the kernel";
@@ -80,7 +82,7 @@ async fn builder(config: &Config) -> io::Result<Builder> {
         as_root: false,
         mount_point,
         code_root: config.code_root.clone(),
-        runtime_dirs: config.runtime_dirs.clone().into_iter().collect(),
+        library_roots: config.runtimes.library_roots.clone(),
         interpreter_prefixes: prefixes,
         clients: runtimes::CLIENTS
             .iter()
@@ -107,6 +109,8 @@ async fn try_mode(builder: &Builder, config: &Config) -> Result<Vec<Layer>, Stri
     let runtime = Runtime::Interpreted {
         interpreter: a_program()?,
         client: "",
+        libraries: String::new(),
+        substitute: None,
     };
     let occupied = ExecutionEnvironment::occupy(vacant, &function, &runtime, config, &[], None);
     let mut environment = occupied.map_err(|error| error.to_string())?;
@@ -145,6 +149,7 @@ fn probe_function(config: &Config) -> FunctionVersion {
         log_group_name: String::new(),
         environment: Vec::new(),
         tracing_active: false,
+        logging: Logging::default(),
         environment_source: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
     }
 }

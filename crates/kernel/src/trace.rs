@@ -2,7 +2,11 @@
 //!
 //! Spans are collected in memory while a request runs and stored afterwards, off its path. Losing the
 //! last ones in a crash loses no data of anybody's; so they are not part of any operation's commit.
+//! They are stored many in a row and found by scanning a small index: every request writes, hardly
+//! anybody reads.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -10,15 +14,16 @@ use serde_json::{Map, Value};
 
 use crate::clock::wall_micros;
 use crate::id::Ids;
-use crate::key::{Key, KeyReader};
+use crate::key::Key;
 use crate::store::{Direction, StoreError, Table, Tx};
 
-const SPANS: Table = Table::new(2, "kernel.spans");
-/// The topmost span of each request, the newest first.
-const ROOTS: Table = Table::new(8, "kernel.request_spans");
+/// Spans as they were stored, many in a row: 2, 3 and 8 held one a row.
+const CHUNKS: Table = Table::new(9, "kernel.trace_chunks");
+const INDEX: Table = Table::new(10, "kernel.trace_index");
+/// So that a chunk stays below what a page of the store takes well.
+const CHUNK_SPANS_MAX: usize = 64;
 /// So that one pruning does not hold the writer up for long.
-pub const PRUNED_REQUESTS_MAX: usize = 256;
-const TRACE_OF_REQUEST: Table = Table::new(3, "kernel.trace_of_request");
+pub const PRUNED_CHUNKS_MAX: usize = 256;
 
 /// One timed step of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -175,96 +180,154 @@ fn new_trace_id(ids: &Ids) -> String {
     format!("{:08x}{}", wall_micros() / 1_000_000, ids.hex(24))
 }
 
-/// Stores finished spans, findable by trace, by request and, the topmost of a request, by time.
-pub fn save(tx: &mut Tx<'_>, spans: &[Span]) -> Result<(), StoreError> {
-    for span in spans {
-        tx.save(SPANS, span_key(span), span)?;
-        tx.put(
-            TRACE_OF_REQUEST,
-            Key::new().text(&span.request_id),
-            span.trace_id.clone().into_bytes(),
-        )?;
+/// Spans of several requests, ready to be stored: encoding them is no work for the writer.
+#[derive(Debug)]
+pub struct Chunk {
+    spans: Vec<u8>,
+    index: Vec<u8>,
+}
+
+/// What is found without decoding a chunk: how many requests end in it, and of each span the hashes of
+/// its trace and its request.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Index {
+    requests: usize,
+    hashes: Vec<(u64, u64)>,
+}
+
+/// A span as it lies in a chunk; the flag says that it is the topmost of its request there.
+type Stored<'a> = (bool, Cow<'a, Span>);
+
+/// Encodes finished spans.
+pub fn encode(spans: &[Span]) -> Result<Vec<Chunk>, StoreError> {
+    let known: HashSet<_> = spans
+        .iter()
+        .map(|span| (span.span_id.as_str(), span.request_id.as_str()))
+        .collect();
+    // A span above belongs to the same request, or the span is the top of its own.
+    let is_topmost = |span: &Span| {
+        let above = span.parent_span_id.as_deref();
+        !above.is_some_and(|above| known.contains(&(above, span.request_id.as_str())))
+    };
+    let chunks = spans.chunks(CHUNK_SPANS_MAX).map(|spans| {
+        let stored: Vec<Stored<'_>> = spans
+            .iter()
+            .map(|span| (is_topmost(span), Cow::Borrowed(span)))
+            .collect();
+        Chunk::of(&stored)
+    });
+    chunks.collect()
+}
+
+impl Chunk {
+    fn of(spans: &[Stored<'_>]) -> Result<Self, StoreError> {
+        let hashes = spans
+            .iter()
+            .map(|(_, span)| (hash(&span.trace_id), hash(&span.request_id)));
+        let mut hashes: Vec<_> = hashes.collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        let index = Index {
+            requests: spans.iter().filter(|(topmost, _)| *topmost).count(),
+            hashes,
+        };
+        let broken = |error: rmp_serde::encode::Error| StoreError::Record(error.to_string());
+        Ok(Self {
+            spans: rmp_serde::to_vec(spans).map_err(broken)?,
+            index: rmp_serde::to_vec(&index).map_err(broken)?,
+        })
     }
-    for root in spans.iter().filter(|span| is_topmost(span, spans)) {
-        tx.save(ROOTS, root_key(root), &(&root.trace_id, &root.span_id))?;
+}
+
+/// The same in every life of the installation, unlike the standard library's.
+fn hash(id: &str) -> u64 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, id.as_bytes())
+}
+
+/// Stores chunks, the newest before all others.
+pub fn keep(tx: &mut Tx<'_>, chunks: Vec<Chunk>) -> Result<(), StoreError> {
+    for chunk in chunks {
+        let key = Key::new().number_descending(tx.next_sequence()?);
+        tx.put(CHUNKS, &key, chunk.spans)?;
+        tx.put(INDEX, &key, chunk.index)?;
     }
     Ok(())
 }
 
-/// Whether no span above this one belongs to the same request.
-fn is_topmost(span: &Span, spans: &[Span]) -> bool {
-    let Some(parent) = &span.parent_span_id else {
-        return true;
-    };
-    let is_above = |other: &Span| other.span_id == *parent && other.request_id == span.request_id;
-    !spans.iter().any(is_above)
-}
-
-fn span_key(span: &Span) -> Key {
-    Key::new()
-        .text(&span.trace_id)
-        .number(span.start_us.max(0).unsigned_abs())
-        .text(&span.span_id)
-}
-
-fn root_key(root: &Span) -> Key {
-    Key::new()
-        .number_descending(root.start_us.max(0).unsigned_abs())
-        .text(&root.span_id)
+/// Stores finished spans, findable by trace, by request and, the topmost of a request, by time.
+pub fn save(tx: &mut Tx<'_>, spans: &[Span]) -> Result<(), StoreError> {
+    keep(tx, encode(spans)?)
 }
 
 /// The spans of a trace, by start; `id` is a trace id or the id of a request in it.
 pub fn load(tx: &Tx<'_>, id: &str) -> Result<Vec<Span>, StoreError> {
-    let trace_id = tx.get(TRACE_OF_REQUEST, Key::new().text(id))?;
-    let trace_id = trace_id
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_else(|| id.to_owned());
-    let spans = tx.prefix(SPANS, Key::new().text(&trace_id), Direction::Forward)?;
-    spans.map(|pair| crate::store::decode(&pair?.1)).collect()
+    let of_request = find(tx, id, |&(_, request)| request, |span| &span.request_id)?;
+    let trace_id = of_request.first().map_or(id, |span| &span.trace_id);
+    let mut spans = find(tx, trace_id, |&(trace, _)| trace, |span| &span.trace_id)?;
+    spans.sort_by(|a, b| (a.start_us, &a.span_id).cmp(&(b.start_us, &b.span_id)));
+    Ok(spans)
+}
+
+/// The spans that have this id: first by its hash in the indexes, then in the chunks these name.
+fn find(
+    tx: &Tx<'_>,
+    id: &str,
+    indexed: fn(&(u64, u64)) -> u64,
+    id_of: fn(&Span) -> &String,
+) -> Result<Vec<Span>, StoreError> {
+    let wanted = hash(id);
+    let mut found = Vec::new();
+    for pair in tx.prefix(INDEX, Key::new(), Direction::Forward)? {
+        let (key, value) = pair?;
+        let index: Index = crate::store::decode(&value)?;
+        if index.hashes.iter().any(|pair| indexed(pair) == wanted) {
+            let spans = chunk(tx, &key)?.into_iter().map(|(_, span)| span);
+            found.extend(spans.filter(|span| id_of(span) == id));
+        }
+    }
+    Ok(found)
+}
+
+fn chunk(tx: &Tx<'_>, key: &[u8]) -> Result<Vec<(bool, Span)>, StoreError> {
+    let stored: Option<Vec<(bool, Span)>> = tx.load(CHUNKS, key)?;
+    Ok(stored.unwrap_or_default())
 }
 
 /// The last `limit` requests as their topmost spans, the newest first.
 pub fn recent(tx: &Tx<'_>, limit: usize) -> Result<Vec<Span>, StoreError> {
-    let roots = tx.prefix(ROOTS, Key::new(), Direction::Forward)?;
-    let mut spans = Vec::new();
-    for pair in roots.take(limit) {
-        let (key, value) = pair?;
-        let (trace_id, span_id): (String, String) = crate::store::decode(&value)?;
-        let start_us = KeyReader::new(&key).number_descending().unwrap_or_default();
-        let key = Key::new().text(&trace_id).number(start_us).text(&span_id);
-        spans.extend(tx.load::<Span>(SPANS, key)?);
+    let mut spans: Vec<Span> = Vec::new();
+    for pair in tx.prefix(CHUNKS, Key::new(), Direction::Forward)? {
+        if spans.len() >= limit {
+            break;
+        }
+        let stored: Vec<(bool, Span)> = crate::store::decode(&pair?.1)?;
+        let topmost = stored.into_iter().filter(|(topmost, _)| *topmost);
+        spans.extend(topmost.map(|(_, span)| span));
     }
+    spans.sort_by_key(|span| std::cmp::Reverse(span.start_us));
+    spans.truncate(limit);
     Ok(spans)
 }
 
-/// Removes requests beyond the newest `keep_requests`, with all their spans; at most
-/// [`PRUNED_REQUESTS_MAX`] a call, the oldest first. Gives the number removed.
+/// Removes the oldest chunks, as long as those left hold `keep_requests`; at most
+/// [`PRUNED_CHUNKS_MAX`] a call. Gives the number of requests removed.
 pub fn prune(tx: &mut Tx<'_>, keep_requests: usize) -> Result<usize, StoreError> {
-    let roots = tx.prefix(ROOTS, Key::new(), Direction::Forward)?;
-    let overdue: Result<Vec<_>, _> = roots.skip(keep_requests).collect();
-    let overdue = overdue?;
-    let oldest = overdue.into_iter().rev().take(PRUNED_REQUESTS_MAX);
+    let (mut kept, mut overdue) = (0, Vec::new());
+    for pair in tx.prefix(INDEX, Key::new(), Direction::Forward)? {
+        let (key, value) = pair?;
+        let index: Index = crate::store::decode(&value)?;
+        if kept >= keep_requests {
+            overdue.push((key, index.requests));
+        }
+        kept += index.requests;
+    }
     let mut pruned = 0;
-    for (key, value) in oldest {
-        tx.delete(ROOTS, key)?;
-        let (trace_id, _): (String, String) = crate::store::decode(&value)?;
-        remove_trace(tx, &trace_id)?;
-        pruned += 1;
+    for (key, requests) in overdue.into_iter().rev().take(PRUNED_CHUNKS_MAX) {
+        tx.delete(INDEX, &key)?;
+        tx.delete(CHUNKS, &key)?;
+        pruned += requests;
     }
     Ok(pruned)
-}
-
-/// A trace goes as a whole, with its first request: half a tree explains nothing.
-fn remove_trace(tx: &mut Tx<'_>, trace_id: &str) -> Result<(), StoreError> {
-    let spans = tx.prefix(SPANS, Key::new().text(trace_id), Direction::Forward)?;
-    let spans: Result<Vec<_>, _> = spans.collect();
-    for (key, value) in spans? {
-        let span: Span = crate::store::decode(&value)?;
-        tx.delete(SPANS, key)?;
-        tx.delete(TRACE_OF_REQUEST, Key::new().text(&span.request_id))?;
-        tx.delete(ROOTS, root_key(&span))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

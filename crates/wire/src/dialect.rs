@@ -10,8 +10,6 @@ use crate::timestamp::Milliseconds;
 pub(crate) enum ViolationForm {
     /// All violations, with values, in lower camel case.
     All,
-    /// The first one only, in Pascal case, without its value: DynamoDB since 2026.
-    First,
     /// The service does not use the framework's checks; it has texts of its own.
     None,
 }
@@ -31,6 +29,30 @@ pub(crate) struct Dialect {
     /// The response carries `x-amz-crc32`.
     pub(crate) crc32: bool,
     pub(crate) json_type_texts: JsonTypeTexts,
+    /// Operations and members that the service words in another way than the rest.
+    pub(crate) exceptions: &'static [Exception],
+}
+
+/// A violation of one member that does not go the common way.
+#[derive(Debug)]
+pub(crate) struct Exception {
+    /// Empty: every operation.
+    pub(crate) operation: &'static str,
+    /// The member's path; a star stands for a map's key.
+    pub(crate) path: &'static str,
+    pub(crate) instead: Instead,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// Alone, in Pascal case and without its value: the form that AWS has been moving to since 2026.
+    Newer,
+    /// Alone, whatever else is wrong.
+    Alone,
+    /// `The parameter 'TableName' is required but was not present in the request`
+    Required,
+    /// Not at all: the service refuses it in words of its own.
+    Later,
 }
 
 /// How a wrong JSON type is worded.
@@ -52,6 +74,7 @@ const STANDARD: Dialect = Dialect {
     milliseconds: Milliseconds::WhereNotZero,
     crc32: false,
     json_type_texts: JsonTypeTexts::Token,
+    exceptions: &[],
 };
 
 const QUERY: Dialect = Dialect {
@@ -59,8 +82,26 @@ const QUERY: Dialect = Dialect {
     ..STANDARD
 };
 
+const fn except(operation: &'static str, path: &'static str, instead: Instead) -> Exception {
+    Exception {
+        operation,
+        path,
+        instead,
+    }
+}
+
+/// Recorded in eu-west-2 and us-east-1 in 2026, while AWS was moving from one form to the other.
+const DYNAMODB_EXCEPTIONS: &[Exception] = &[
+    except("CreateTable", "tableName", Instead::Required),
+    except("", "tableName", Instead::Alone),
+    except("Query", "limit", Instead::Newer),
+    except("BatchGetItem", "requestItems.*.member.keys", Instead::Newer),
+    except("BatchGetItem", "requestItems", Instead::Later),
+    except("BatchWriteItem", "requestItems", Instead::Later),
+];
+
 static DYNAMODB: Dialect = Dialect {
-    violation_form: ViolationForm::First,
+    exceptions: DYNAMODB_EXCEPTIONS,
     error_namespace: "com.amazonaws.dynamodb.v20120810#",
     framework_namespace: "com.amazon.coral.validate#",
     crc32: true,

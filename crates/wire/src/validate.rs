@@ -8,7 +8,7 @@ mod render;
 
 use serde_json::Value;
 
-use crate::dialect::{self, Dialect, ViolationForm};
+use crate::dialect::{self, Dialect, Exception, Instead, ViolationForm};
 use crate::error::Error;
 use crate::model::{Constraints, Kind, Location, Member, Operation, Shape};
 
@@ -23,6 +23,7 @@ pub fn validate(operation: &Operation, input: &Value) -> Result<(), Error> {
     };
     let mut checker = Checker {
         dialect,
+        operation: operation.name,
         violations: Vec::new(),
         path: Vec::new(),
     };
@@ -47,6 +48,7 @@ fn prefixes(operation: &Operation) -> bool {
 
 struct Checker {
     dialect: &'static Dialect,
+    operation: &'static str,
     violations: Vec<Violation>,
     path: Vec<Step>,
 }
@@ -75,8 +77,7 @@ impl Checker {
             if value.is_none() && !member.required {
                 continue;
             }
-            self.path
-                .push(Step::Name(render::member_name(self.dialect, member.name)));
+            self.path.push(Step::Name(render::lower_camel(member.name)));
             match value {
                 Some(value) => self.member(member, value),
                 // A client fills it in; AWS does too where one did not.
@@ -158,7 +159,7 @@ impl Checker {
                 format!("Map keys must satisfy constraint: [{all}]"),
             );
         }
-        if is_scalar(value) {
+        if is_scalar(value) || value.shape().kind == Kind::List {
             let bad = entries
                 .values()
                 .any(|item| !broken(value.shape(), item).is_empty());
@@ -170,7 +171,9 @@ impl Checker {
                     format!("Map value must satisfy constraint: [{all}]"),
                 );
             }
-            return;
+            if bad || is_scalar(value) {
+                return;
+            }
         }
         for (name, item) in entries {
             self.path.push(Step::Element(name.clone()));
@@ -209,37 +212,107 @@ impl Checker {
     }
 
     fn finish(mut self) -> Result<(), Error> {
-        if self.violations.is_empty() {
-            return Ok(());
+        let mut exceptional = None;
+        let exceptions = self.dialect.exceptions;
+        self.violations.retain(|violation| {
+            let exception = exceptions
+                .iter()
+                .filter(|known| known.operation.is_empty() || known.operation == self.operation)
+                .find(|known| violation.is_at(known.path) && violation.may(known.instead));
+            match exception {
+                Some(exception) if exception.instead == Instead::Later => return false,
+                Some(exception) => {
+                    exceptional.get_or_insert_with(|| violation.exceptional(exception));
+                }
+                None => {}
+            }
+            true
+        });
+        let code = self.dialect.violation_code;
+        if let Some(message) = exceptional {
+            return Err(Error::sender(code, message));
         }
-        let first_only = self.dialect.violation_form == ViolationForm::First;
-        if first_only {
-            self.violations.truncate(1);
-        }
-        let count = self.violations.len();
-        let texts: Vec<String> = self
-            .violations
-            .iter()
-            .map(|violation| violation.text(first_only))
-            .collect();
-        let errors = if count == 1 { "error" } else { "errors" };
-        let message = format!("{count} validation {errors} detected: {}", texts.join("; "));
-        Err(Error::sender(self.dialect.violation_code, message))
+        let texts: Vec<String> = self.violations.iter().map(Violation::text).collect();
+        let message = match texts.len() {
+            0 => return Ok(()),
+            1 => format!("1 validation error detected: {}", texts[0]),
+            count => format!("{count} validation errors detected: {}", texts.join("; ")),
+        };
+        Err(Error::sender(code, message))
     }
 }
 
 impl Violation {
-    fn text(&self, without_value: bool) -> String {
+    fn text(&self) -> String {
         let Self {
             path,
             value,
             constraint,
         } = self;
-        match value.as_ref().filter(|_| !without_value) {
+        match value {
             Some(value) => {
                 format!("Value {value} at '{path}' failed to satisfy constraint: {constraint}")
             }
             None => format!("Value at '{path}' failed to satisfy constraint: {constraint}"),
+        }
+    }
+
+    fn is_missing(&self) -> bool {
+        self.value.as_deref() == Some("null")
+    }
+
+    /// Whether this is at `path`, in which a star stands for one map key.
+    fn is_at(&self, path: &str) -> bool {
+        match path.split_once('*') {
+            Some((before, after)) => self.path.starts_with(before) && self.path.ends_with(after),
+            None => self.path == path,
+        }
+    }
+
+    /// Whether an exception is meant for this kind of violation.
+    fn may(&self, instead: Instead) -> bool {
+        match instead {
+            Instead::Required => self.is_missing(),
+            Instead::Alone => self.value.as_deref() == Some("''"),
+            Instead::Later => self.is_missing() || self.value.as_deref() == Some("'{}'"),
+            Instead::Newer => true,
+        }
+    }
+
+    fn exceptional(&self, exception: &Exception) -> String {
+        match exception.instead {
+            Instead::Required => {
+                let name = render::pascal(&self.path);
+                format!("The parameter '{name}' is required but was not present in the request")
+            }
+            Instead::Newer => {
+                let path = self.pascal_path(exception.path);
+                let constraint = &self.constraint;
+                format!(
+                    "1 validation error detected: Value at '{path}' failed to satisfy constraint: {constraint}"
+                )
+            }
+            Instead::Alone | Instead::Later => {
+                format!("1 validation error detected: {}", self.text())
+            }
+        }
+    }
+
+    /// The path as the model spells it; a map's key stays as it is.
+    fn pascal_path(&self, pattern: &str) -> String {
+        let spelt = |names: &str| {
+            let names = names.split('.').map(|name| match name {
+                "member" => name.to_owned(),
+                name => render::pascal(name),
+            });
+            names.collect::<Vec<_>>().join(".")
+        };
+        match pattern.split_once('*') {
+            Some((before, after)) => {
+                let key = &self.path[before.len()..self.path.len() - after.len()];
+                format!("{}{key}{}", spelt(before), spelt(after))
+            }
+            None => spelt(&self.path),
         }
     }
 }

@@ -4,7 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{ApiStage, EndpointConfiguration, Quota, Texts, Throttle};
+use super::state::{ApiStage, CanarySettings, EndpointConfiguration, Quota, Texts, Throttle};
+
+/// Templates by content type; one that is null is empty.
+fn templates<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Texts, D::Error> {
+    let given = BTreeMap::<String, Option<String>>::deserialize(given)?;
+    let given = given.into_iter();
+    Ok(given
+        .map(|(media_type, template)| (media_type, template.unwrap_or_default()))
+        .collect())
+}
 
 /// A page of a list: `item` on the wire.
 #[derive(Debug, Serialize)]
@@ -46,7 +55,7 @@ pub(super) struct Target {
     pub(super) include_value: Option<bool>,
     pub(super) include_values: Option<bool>,
     pub(super) position: Option<String>,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +63,8 @@ pub(super) struct PatchOperation {
     pub(super) op: Option<String>,
     pub(super) path: Option<String>,
     pub(super) value: Option<String>,
+    /// Where a `copy` takes its value from.
+    pub(super) from: Option<String>,
 }
 
 /// A PATCH of what `target` names.
@@ -83,6 +94,38 @@ pub(super) struct CreateRestApiInput {
     pub(super) tags: Texts,
     #[serde(default)]
     pub(super) disable_execute_api_endpoint: bool,
+}
+
+/// What ImportRestApi and PutRestApi send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ImportRestApiInput {
+    pub(super) rest_api_id: String,
+    /// `merge` or `overwrite`.
+    pub(super) mode: Option<String>,
+    pub(super) fail_on_warnings: bool,
+    pub(super) parameters: Texts,
+    /// The document, in base64.
+    pub(super) body: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ExportInput {
+    pub(super) rest_api_id: String,
+    pub(super) stage_name: String,
+    pub(super) export_type: String,
+    pub(super) parameters: Texts,
+    pub(super) accepts: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Export {
+    pub(super) content_type: String,
+    pub(super) content_disposition: String,
+    /// The document, in base64.
+    pub(super) body: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,10 +161,8 @@ pub(super) struct PutMethodInput {
 pub(super) struct PutMethodResponseInput {
     #[serde(flatten)]
     pub(super) target: Target,
-    #[serde(default)]
-    pub(super) response_parameters: BTreeMap<String, bool>,
-    #[serde(default)]
-    pub(super) response_models: Texts,
+    pub(super) response_parameters: Option<BTreeMap<String, bool>>,
+    pub(super) response_models: Option<Texts>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,7 +179,7 @@ pub(super) struct PutIntegrationInput {
     pub(super) credentials: Option<String>,
     #[serde(default)]
     pub(super) request_parameters: Texts,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "templates")]
     pub(super) request_templates: Texts,
     pub(super) passthrough_behavior: Option<String>,
     pub(super) cache_namespace: Option<String>,
@@ -159,7 +200,7 @@ pub(super) struct PutIntegrationResponseInput {
     pub(super) selection_pattern: Option<String>,
     #[serde(default)]
     pub(super) response_parameters: Texts,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "templates")]
     pub(super) response_templates: Texts,
     pub(super) content_handling: Option<String>,
 }
@@ -194,7 +235,7 @@ pub(super) struct CreateDeploymentInput {
     pub(super) description: Option<String>,
     #[serde(default)]
     pub(super) variables: Texts,
-    pub(super) canary_settings: Option<serde_json::Value>,
+    pub(super) canary_settings: Option<CanarySettings>,
     #[serde(default)]
     pub(super) cache_cluster_enabled: bool,
     #[serde(default)]
@@ -213,7 +254,7 @@ pub(super) struct CreateStageInput {
     #[serde(default)]
     pub(super) variables: Texts,
     pub(super) documentation_version: Option<String>,
-    pub(super) canary_settings: Option<serde_json::Value>,
+    pub(super) canary_settings: Option<CanarySettings>,
     #[serde(default)]
     pub(super) tracing_enabled: bool,
     #[serde(default)]
@@ -273,7 +314,7 @@ pub(super) struct PutGatewayResponseInput {
     pub(super) status_code: Option<String>,
     #[serde(default)]
     pub(super) response_parameters: Texts,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "templates")]
     pub(super) response_templates: Texts,
 }
 

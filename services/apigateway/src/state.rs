@@ -9,10 +9,11 @@ mod store;
 
 pub(crate) use store::TABLES;
 pub(super) use store::{
-    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, delete_api,
-    delete_api_key, delete_deployment, delete_stage, delete_usage_plan, deployment, deployments,
-    owner, save_account, save_api, save_api_key, save_deployment, save_stage, save_usage_plan,
-    stage, stages, usage_plan, usage_plans,
+    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, authorizer_flushes,
+    count_authorizer_flush, delete_api, delete_api_key, delete_deployment, delete_stage,
+    delete_usage_plan, deployment, deployments, forget_stages, owner, save_account, save_api,
+    save_api_key, save_deployment, save_stage, save_usage_plan, stage, stages, usage_plan,
+    usage_plans,
 };
 
 /// Text by text: parameters, templates, variables, tags.
@@ -116,10 +117,24 @@ pub(super) struct Method {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct MethodResponse {
     pub(super) status_code: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) response_parameters: BTreeMap<String, bool>,
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub(super) response_models: Texts,
+    /// Given as empty it is shown as empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response_parameters: Option<BTreeMap<String, bool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response_models: Option<Texts>,
+}
+
+impl MethodResponse {
+    /// `method.response.header.name`
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &String> {
+        let parameters = self.response_parameters.iter();
+        parameters.flat_map(|parameters| parameters.keys())
+    }
+
+    /// Model by content type.
+    pub(super) fn models(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.response_models.iter().flatten()
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -205,7 +220,16 @@ pub(super) struct Authorizer {
     pub(super) identity_source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) identity_validation_expression: Option<String>,
-    pub(super) authorizer_result_ttl_in_seconds: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_result_ttl_in_seconds: Option<i64>,
+}
+
+impl Authorizer {
+    /// How long its answers are kept.
+    pub(super) fn ttl_s(&self) -> i64 {
+        const DEFAULT_S: i64 = 300;
+        self.authorizer_result_ttl_in_seconds.unwrap_or(DEFAULT_S)
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -243,11 +267,24 @@ pub(super) struct Stage {
     pub(super) documentation_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) access_log_settings: Option<AccessLogSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) canary_settings: Option<CanarySettings>,
     pub(super) tracing_enabled: bool,
     #[serde(skip_serializing_if = "Texts::is_empty")]
     pub(super) tags: Texts,
     pub(super) created_date: Timestamp,
     pub(super) last_updated_date: Timestamp,
+}
+
+/// A share of a stage's traffic that goes to another deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct CanarySettings {
+    pub(super) percent_traffic: f64,
+    pub(super) deployment_id: String,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) stage_variable_overrides: Texts,
+    pub(super) use_stage_cache: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -339,6 +376,9 @@ pub(super) struct UsagePlan {
 pub(super) struct StoredPlan {
     pub(super) plan: UsagePlan,
     pub(super) key_ids: Vec<String>,
+    /// When the quota came into force: its offset is taken from the first period alone.
+    #[serde(default)]
+    pub(super) quota_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

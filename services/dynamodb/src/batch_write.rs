@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cumulet_engine::Context;
-use cumulet_engine::error::Result;
+use cumulet_engine::error::{Error, Result};
 use cumulet_kernel::Tx;
+use serde_json::{Map, Value, json};
 
 use super::api::{BatchWriteItemInput, BatchWriteItemOutput, WriteRequest};
 use super::capacity::{Shown, Usage};
 use super::errors::validation;
 use super::table::OpenTable;
+use super::throttle::{self, Kind};
 use super::value::read_item;
 use super::write_item::{Write, WriteKind, carry_out, collection_metrics};
 
@@ -35,8 +37,16 @@ pub(super) fn batch_write_item(
     }
     let mut consumed = Vec::new();
     let mut metrics = BTreeMap::new();
+    let mut unprocessed = Map::new();
+    let mut throttled = None;
     for writes in &tables {
+        if let Err(error) = throttle::admit(context, &writes.table.record, None, Kind::Write) {
+            throttled = Some(error);
+            unprocessed.insert(writes.name.clone(), writes.requests()?);
+            continue;
+        }
         let usage = write_all(tx, context, writes)?;
+        throttle::spend(context, &writes.table.record, &usage, Kind::Write);
         consumed.extend(usage.answer(
             input.return_consumed_capacity.as_deref(),
             &writes.table.record,
@@ -52,8 +62,11 @@ pub(super) fn batch_write_item(
             }
         }
     }
+    if let Some(error) = throttled.filter(|_| unprocessed.len() == tables.len()) {
+        return Err(error);
+    }
     Ok(BatchWriteItemOutput {
-        unprocessed_items: serde_json::Map::new(),
+        unprocessed_items: unprocessed,
         item_collection_metrics: input
             .return_item_collection_metrics
             .filter(|wanted| wanted == "SIZE")
@@ -64,6 +77,22 @@ pub(super) fn batch_write_item(
             .filter(|wanted| wanted != "NONE")
             .map(|_| consumed),
     })
+}
+
+impl TableWrites {
+    /// The requests as they came, for whoever will send them again.
+    fn requests(&self) -> Result<Value> {
+        let request = |write: &Write| {
+            let subject = serde_json::to_value(&write.subject)
+                .map_err(|error| Error::internal(error.to_string()))?;
+            Ok(match write.kind {
+                WriteKind::Put => json!({"PutRequest": {"Item": subject}}),
+                _ => json!({"DeleteRequest": {"Key": subject}}),
+            })
+        };
+        let requests = self.writes.iter().map(|(_, write)| request(write));
+        Ok(Value::Array(requests.collect::<Result<_>>()?))
+    }
 }
 
 fn prepare(requests: BTreeMap<String, Vec<WriteRequest>>) -> Result<Vec<(String, Vec<Write>)>> {

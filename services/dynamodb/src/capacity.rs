@@ -69,6 +69,16 @@ impl Usage {
         }
     }
 
+    /// What the table's own capacity bears: local indexes draw on it too.
+    pub(super) fn of_table(&self) -> f64 {
+        self.table + self.local.values().sum::<f64>()
+    }
+
+    pub(super) fn of_global_indexes(&self) -> impl Iterator<Item = (&str, f64)> {
+        let each = self.global.iter();
+        each.map(|(name, units)| (name.as_str(), *units))
+    }
+
     /// The answer's member: nothing unless `wanted` is TOTAL or INDEXES.
     pub(super) fn answer(
         &self,

@@ -100,6 +100,10 @@ fn record(
             revision: context.ids.uuid(),
         }),
         contributor_insights: BTreeMap::new(),
+        restore: None,
+        backups_under_way: Vec::new(),
+        restores_under_way: Vec::new(),
+        journal_left_over: false,
     })
 }
 

@@ -5,6 +5,7 @@ use cumulet_kernel::{Timestamp, Tx};
 use serde_json::{Map, Value, json};
 
 use super::items::tally;
+use super::restore;
 use super::state::{
     Encryption, IndexProjection, IndexRecord, KeySchema, Status, TableRecord, Throughput,
     WarmThroughput,
@@ -31,7 +32,7 @@ pub(super) fn key_schema(keys: &KeySchema) -> Value {
         .collect()
 }
 
-fn projection(projection: &IndexProjection) -> Value {
+pub(super) fn projection(projection: &IndexProjection) -> Value {
     match projection {
         IndexProjection::All => json!({"ProjectionType": "ALL"}),
         IndexProjection::KeysOnly => json!({"ProjectionType": "KEYS_ONLY"}),
@@ -134,6 +135,9 @@ pub(super) fn description(tx: &Tx<'_>, table: &TableRecord) -> Result<Value> {
         "WarmThroughput".into(),
         warm_throughput(table, &table.throughput, table.warm_throughput),
     );
+    if let Some(restore) = &table.restore {
+        members.insert("RestoreSummary".into(), restore::summary(restore));
+    }
     add_streams(table, &mut members);
     add_settings(table, &mut members);
     Ok(Value::Object(members))

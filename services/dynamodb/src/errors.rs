@@ -25,6 +25,16 @@ pub(super) fn named_table_not_found(name: &str) -> Error {
     )
 }
 
+/// Backups name missing tables in their own way.
+pub(super) fn table_named_not_found(error: Error, name: &str) -> Error {
+    match error.code.as_ref() {
+        "ResourceNotFoundException" => {
+            Error::new("TableNotFoundException", format!("Table not found: {name}"))
+        }
+        _ => error,
+    }
+}
+
 pub(super) fn in_use(message: impl Into<String>) -> Error {
     Error::new("ResourceInUseException", message)
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cumulet_engine::Context;
-use cumulet_engine::error::Result;
+use cumulet_engine::error::{Error, Result};
 use cumulet_kernel::Tx;
 
 use super::api::{
@@ -16,6 +16,7 @@ use super::expression::Projection;
 use super::key::{check_key, item_key};
 use super::request;
 use super::table::OpenTable;
+use super::throttle::{self, Kind};
 use super::value::{Item, item_size, read_item};
 
 /// A batch answers at most this much; the rest is left for the next call.
@@ -62,9 +63,11 @@ pub(super) fn get_item(
 ) -> Result<GetItemOutput> {
     let lookup = Lookup::new(&mut input)?;
     let table = OpenTable::open(tx, context, &input.table_name)?;
+    throttle::admit(context, &table.record, None, Kind::Read)?;
     let (item, size_bytes) = lookup.read(tx, &table)?;
     let mut usage = Usage::default();
     usage.add_table(read_units(size_bytes, input.consistent_read == Some(true)));
+    throttle::spend(context, &table.record, &usage, Kind::Read);
     Ok(GetItemOutput {
         item,
         consumed_capacity: usage.answer(
@@ -109,7 +112,15 @@ pub(super) fn batch_get_item(
         batch.open(tx, context)?;
     }
     for batch in batches {
-        batch.read(tx, input.return_consumed_capacity.as_deref(), &mut answer)?;
+        batch.read(
+            tx,
+            context,
+            input.return_consumed_capacity.as_deref(),
+            &mut answer,
+        )?;
+    }
+    if let Some(error) = answer.throttled.filter(|_| !answer.served) {
+        return Err(error);
     }
     Ok(BatchGetItemOutput {
         responses: answer.responses,
@@ -127,6 +138,9 @@ struct BatchAnswer {
     unprocessed: BTreeMap<String, KeysAndAttributes>,
     consumed: Vec<ConsumedCapacity>,
     left_bytes: u64,
+    /// Set where a table's capacity was used up: an error if that holds of all of them.
+    throttled: Option<Error>,
+    served: bool,
 }
 
 /// The keys wanted of one table.
@@ -182,6 +196,7 @@ impl Batch {
     fn read(
         self,
         tx: &Tx<'_>,
+        context: &Context,
         return_capacity: Option<&str>,
         answer: &mut BatchAnswer,
     ) -> Result<()> {
@@ -192,8 +207,9 @@ impl Batch {
         let mut usage = Usage::default();
         let mut items = Vec::new();
         let mut unprocessed = Vec::new();
+        let throttled = throttle::admit(context, &table.record, None, Kind::Read).err();
         for (key, lookup) in self.lookups {
-            if answer.left_bytes == 0 {
+            if answer.left_bytes == 0 || throttled.is_some() {
                 unprocessed.push(key);
                 continue;
             }
@@ -207,6 +223,9 @@ impl Batch {
             usage.add_table(read_units(size_bytes, consistent));
             items.extend(item);
         }
+        throttle::spend(context, &table.record, &usage, Kind::Read);
+        answer.served |= throttled.is_none();
+        answer.throttled = answer.throttled.take().or(throttled);
         answer
             .consumed
             .extend(usage.answer(return_capacity, &table.record, Shown::Plain));

@@ -14,7 +14,7 @@ use super::state::{
 };
 use super::table::OpenTable;
 use super::value::{AttributeValue, Item, item_size};
-use super::{codec, streams};
+use super::{codec, journal, streams};
 
 /// What a write cost: for capacity units.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,6 +70,7 @@ impl OpenTable {
         if old == new {
             return Ok(cost);
         }
+        journal::append(tx, context, &self.record, key)?;
         match new {
             Some(item) => tx.put(ITEMS, key, self.seal(context, key, item))?,
             None => tx.delete(ITEMS, key)?,

@@ -7,7 +7,10 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>
 
 mod access;
+mod access_protection;
 mod api;
+mod backup;
+mod backup_api;
 mod batch_write;
 mod capacity;
 mod codec;
@@ -18,6 +21,7 @@ mod errors;
 mod expression;
 mod get_item;
 mod items;
+mod journal;
 mod key;
 mod key_condition;
 mod legacy;
@@ -25,8 +29,10 @@ mod lifecycle;
 mod number;
 mod page;
 mod partiql;
+mod policy;
 mod query;
 mod request;
+mod restore;
 mod schema;
 mod settings;
 mod state;
@@ -37,6 +43,7 @@ mod table_api;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod transact;
 mod ttl;
 mod update_table;
@@ -52,7 +59,7 @@ use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::Operation;
 use cumulet_engine::registry::{Denial, Service};
 use cumulet_kernel::outbox::Entry;
-use cumulet_kernel::{Event, Table};
+use cumulet_kernel::{Event, Table, Tx};
 
 const TABLES: &[Table] = &[
     state::TABLE_RECORDS,
@@ -64,6 +71,10 @@ const TABLES: &[Table] = &[
     state::STREAMS,
     state::CHANGES,
     state::TRANSACTION_TOKEN_AGES,
+    state::BACKUPS,
+    state::BACKUP_ITEMS,
+    state::JOURNAL,
+    state::JOURNAL_AGES,
 ];
 
 /// DynamoDB and its streams, as the rest of the house knows them.
@@ -87,12 +98,22 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
     }
 }
 
+/// The sequence number of the last change in a stream, for who reads on from there; nothing where it is empty. To hear
+/// of later changes, hang an event on the bell of the stream's ARN.
+pub fn last_change(tx: &Tx<'_>, context: &Context, stream_arn: &str) -> Result<Option<String>> {
+    stream_reading::last_change(tx, context, stream_arn)
+}
+
 /// The OPERATIONS table.
 pub fn operations() -> Vec<Operation> {
-    [item_operations(), table_operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        item_operations(),
+        table_operations(),
+        protection_operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn item_operations() -> Vec<Operation> {
@@ -179,6 +200,57 @@ fn table_operations() -> Vec<Operation> {
             "UpdateContinuousBackups",
             access::update_continuous_backups,
             settings::update_continuous_backups,
+        ),
+    ]
+}
+
+/// Backups, recovery and policies.
+fn protection_operations() -> Vec<Operation> {
+    vec![
+        Operation::write(
+            "CreateBackup",
+            access_protection::create_backup,
+            backup::create_backup,
+        ),
+        Operation::read(
+            "DescribeBackup",
+            access_protection::describe_backup,
+            backup::describe_backup,
+        ),
+        Operation::write(
+            "DeleteBackup",
+            access_protection::delete_backup,
+            backup::delete_backup,
+        ),
+        Operation::read(
+            "ListBackups",
+            access_protection::list_backups,
+            backup::list_backups,
+        ),
+        Operation::write(
+            "RestoreTableFromBackup",
+            access_protection::restore_from_backup,
+            restore::restore_table_from_backup,
+        ),
+        Operation::write(
+            "RestoreTableToPointInTime",
+            access_protection::restore_to_point_in_time,
+            restore::restore_table_to_point_in_time,
+        ),
+        Operation::write(
+            "PutResourcePolicy",
+            access_protection::put_resource_policy,
+            policy::put_resource_policy,
+        ),
+        Operation::read(
+            "GetResourcePolicy",
+            access_protection::get_resource_policy,
+            policy::get_resource_policy,
+        ),
+        Operation::write(
+            "DeleteResourcePolicy",
+            access_protection::delete_resource_policy,
+            policy::delete_resource_policy,
         ),
     ]
 }

@@ -18,12 +18,12 @@ use super::errors::{in_use, validation};
 use super::items::{expiration_key, expiry_of};
 use super::key::rows_prefix;
 use super::state::{
-    Backfill, EXPIRATIONS, INDEX_ROWS, ITEMS, IndexRecord, Status, TABLE_RECORDS, TALLIES,
-    TableRecord,
+    Backfill, EXPIRATIONS, INDEX_ROWS, ITEMS, IndexRecord, JOURNAL, JOURNAL_AGES, Status,
+    TABLE_RECORDS, TALLIES, TableRecord,
 };
 use super::table::{self, Location, OpenTable};
 use super::table_api::{ListTablesInput, NamedTableInput};
-use super::{streams, ttl};
+use super::{backup, journal, restore, streams, ttl};
 
 /// How long a state is seen at least: clients wait for it, nobody wants to wait long.
 const STATE_MS: i64 = 5;
@@ -77,23 +77,28 @@ pub(super) fn as_service(context: &Context, record: &TableRecord) -> Context {
 
 fn step(tx: &mut Tx<'_>, context: &Context, mut record: TableRecord) -> Result<()> {
     let done = match record.status {
-        Status::Deleting => return delete_step(tx, context, &record),
+        Status::Deleting => return delete_step(tx, context, record),
         Status::Creating => {
-            record
-                .indexes
-                .iter_mut()
-                .for_each(|index| index.status = Status::Active);
-            true
+            let is_filled = restore::step(tx, context, &mut record)?;
+            if is_filled {
+                let indexes = record.indexes.iter_mut();
+                indexes.for_each(|index| index.status = Status::Active);
+            }
+            is_filled
         }
         Status::Updating | Status::Active => {
-            update_indexes(tx, context, &mut record)? && ttl::index_step(tx, context, &mut record)?
+            update_indexes(tx, context, &mut record)?
+                && ttl::index_step(tx, context, &mut record)?
+                && backup::step(tx, &mut record)?
+                && journal::purge_left_over(tx, &mut record)?
         }
     };
     let indexed = record
         .indexes
         .iter()
         .all(|index| index.status == Status::Active);
-    if indexed {
+    let filled = record.restore.as_ref().is_none_or(|it| !it.in_progress);
+    if indexed && filled {
         record.status = Status::Active;
     }
     table::save(tx, &record)?;
@@ -105,9 +110,22 @@ fn step(tx: &mut Tx<'_>, context: &Context, mut record: TableRecord) -> Result<(
 }
 
 /// Removes a chunk of what a deleted table leaves; at last the table itself.
-fn delete_step(tx: &mut Tx<'_>, context: &Context, record: &TableRecord) -> Result<()> {
+fn delete_step(tx: &mut Tx<'_>, context: &Context, mut record: TableRecord) -> Result<()> {
     let number = record.number.to_be_bytes();
-    for rows in [ITEMS, INDEX_ROWS, EXPIRATIONS, TALLIES] {
+    let record = &mut record;
+    // Whoever copies the table finishes first.
+    if !backup::step(tx, record)? || !record.restores_under_way.is_empty() {
+        table::save(tx, record)?;
+        return schedule(tx, context, record);
+    }
+    for rows in [
+        ITEMS,
+        INDEX_ROWS,
+        EXPIRATIONS,
+        TALLIES,
+        JOURNAL,
+        JOURNAL_AGES,
+    ] {
         if !purge(tx, rows, &number)? {
             return schedule(tx, context, record);
         }
@@ -169,7 +187,7 @@ fn update_indexes(tx: &mut Tx<'_>, context: &Context, record: &mut TableRecord) 
     Ok(true)
 }
 
-fn forget_unused_attributes(record: &mut TableRecord) {
+pub(super) fn forget_unused_attributes(record: &mut TableRecord) {
     let (keys, indexes) = (&record.keys, &record.indexes);
     record.attributes.retain(|(name, _)| {
         keys.contains(name) || indexes.iter().any(|index| index.keys.contains(name))
@@ -236,6 +254,12 @@ pub(super) fn index_expiries(
     Ok(next_chunk(rows))
 }
 
+/// Whether KMS keeps the table's key even from DynamoDB: disabled, about to be deleted, or gone.
+fn is_inaccessible(tx: &Tx<'_>, context: &Context, record: &TableRecord) -> bool {
+    let as_service = as_service(context, record);
+    OpenTable::of(tx, &as_service, record.clone().into()).is_err()
+}
+
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html>
 pub(super) fn describe_table(
     tx: &mut Tx<'_>,
@@ -243,7 +267,11 @@ pub(super) fn describe_table(
     input: NamedTableInput,
 ) -> Result<Value> {
     let record = table::named(tx, context, &input.table_name)?;
-    Ok(json!({"Table": description(tx, &record)?}))
+    let mut description = description(tx, &record)?;
+    if record.status == Status::Active && is_inaccessible(tx, context, &record) {
+        description["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS".into();
+    }
+    Ok(json!({ "Table": description }))
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html>

@@ -1,5 +1,6 @@
 //! A page: rows of one range, examined up to a count or a size, filtered and cut.
 
+use cumulet_engine::Context;
 use cumulet_engine::error::Result;
 use cumulet_kernel::Tx;
 use cumulet_kernel::store::{Direction, Scan};
@@ -13,6 +14,7 @@ use super::key::{index_key, is_of_type, item_key, key_of};
 use super::key_condition::Rows;
 use super::state::{INDEX_ROWS, ITEMS, IndexProjection, IndexRecord, KeySchema, Status};
 use super::table::OpenTable;
+use super::throttle::{self, Kind};
 use super::value::{Item, item_size, read_item};
 
 /// Stored bytes of a page, before filter and projection.
@@ -197,9 +199,12 @@ impl Page {
     pub(super) fn read(
         self,
         tx: &Tx<'_>,
+        context: &Context,
         source: &Source<'_>,
         input: &ReadPageInput,
     ) -> Result<ReadPageOutput> {
+        let table = &source.table.record;
+        throttle::admit(context, table, source.index, Kind::Read)?;
         let found = self.examine(tx, source, input)?;
         let consistent = input.consistent_read == Some(true);
         let mut usage = Usage::default();
@@ -209,6 +214,7 @@ impl Page {
             None => usage.add_table(units),
         }
         usage.add_table(found.fetched_units);
+        throttle::spend(context, table, &usage, Kind::Read);
         let count_only = input.select.as_deref() == Some("COUNT");
         Ok(ReadPageOutput {
             items: (!count_only).then_some(found.items),
@@ -217,7 +223,7 @@ impl Page {
             last_evaluated_key: found.last,
             consumed_capacity: usage.answer(
                 input.return_consumed_capacity.as_deref(),
-                &source.table.record,
+                table,
                 Shown::Plain,
             ),
         })

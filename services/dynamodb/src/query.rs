@@ -66,7 +66,7 @@ pub(super) fn query(
         filter: question.filter,
         projection: question.projection,
     };
-    page.read(tx, &source, &input)
+    page.read(tx, context, &source, &input)
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html>
@@ -109,7 +109,7 @@ pub(super) fn scan(
         filter: question.filter,
         projection: question.projection,
     };
-    page.read(tx, &source, &input)
+    page.read(tx, context, &source, &input)
 }
 
 fn check_start(start: Option<&[u8]>, rows: &Rows) -> Result<()> {

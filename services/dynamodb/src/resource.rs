@@ -165,7 +165,11 @@ fn go_on(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let Some((operation, mut input)) = next else {
         return Ok(Outcome::Done);
     };
-    input["TableName"] = call.physical_id.as_str().into();
+    if operation.ends_with("ResourcePolicy") {
+        input["ResourceArn"] = table["TableArn"].clone();
+    } else {
+        input["TableName"] = call.physical_id.as_str().into();
+    }
     call.call("dynamodb", operation, input)?;
     call.journal = (done + 1).into();
     Ok(Outcome::AskAgain { after_ms: 0 })
@@ -228,6 +232,9 @@ fn changes(new: &Value, old: &Value) -> Vec<Step> {
     if changed("TimeToLiveSpecification") {
         steps.extend(lifetime_changes(new, old));
     }
+    if changed("ResourcePolicy") {
+        steps.push(policy_change(new));
+    }
     if changed("PointInTimeRecoverySpecification") {
         let off = json!({ "PointInTimeRecoveryEnabled": false });
         steps.push(recovery(new).unwrap_or((
@@ -236,6 +243,18 @@ fn changes(new: &Value, old: &Value) -> Vec<Step> {
         )));
     }
     steps
+}
+
+fn policy_change(new: &Value) -> Step {
+    match new.get("ResourcePolicy") {
+        Some(policy) => {
+            let document = cumulet_engine::provider::document(&policy["PolicyDocument"]);
+            // A deployment that leaves its own role no access says so in its template.
+            let input = json!({ "Policy": document, "ConfirmRemoveSelfResourceAccess": true });
+            ("PutResourcePolicy", input)
+        }
+        None => ("DeleteResourcePolicy", json!({})),
+    }
 }
 
 fn capacity(new: &Value) -> Value {

@@ -78,7 +78,7 @@ fn too_many_keys(elements: &[KeySchemaElement]) -> cumulet_engine::error::Error 
 }
 
 /// The key schema of a global index: up to four attributes each.
-fn global_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
+pub(super) fn global_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
     if elements.len() <= 2 {
         return simple_keys(elements);
     }

@@ -1,12 +1,13 @@
 //! What accounts and tables are set to: limits, continuous backups.
 
 use cumulet_engine::Context;
-use cumulet_engine::error::{Error, Result};
-use cumulet_kernel::Tx;
+use cumulet_engine::error::Result;
+use cumulet_kernel::{Timestamp, Tx};
 use serde_json::{Value, json};
 
 use super::describe::seconds;
-use super::errors::validation;
+use super::errors::{table_named_not_found, validation};
+use super::lifecycle;
 use super::state::{Recovery, TableRecord};
 use super::table;
 use super::table_api::{NamedTableInput, UpdateRecoveryInput};
@@ -25,30 +26,30 @@ pub(super) fn describe_limits(
     }))
 }
 
-/// Backups name missing tables in their own way.
 fn recoverable(tx: &Tx<'_>, context: &Context, name: &str) -> Result<TableRecord> {
-    table::named(tx, context, name).map_err(|error| match error.code.as_ref() {
-        "ResourceNotFoundException" => {
-            Error::new("TableNotFoundException", format!("Table not found: {name}"))
-        }
-        _ => error,
-    })
+    table::named(tx, context, name).map_err(|error| table_named_not_found(error, name))
+}
+
+/// From when to when the table can be had as it was; `None` where recovery is off.
+pub(super) fn restorable(
+    context: &Context,
+    record: &TableRecord,
+) -> Option<(Timestamp, Timestamp)> {
+    let recovery = record.recovery.as_ref().filter(|it| it.enabled)?;
+    let oldest = context.now.plus_s(-recovery.days * 86_400);
+    let earliest = recovery.enabled_at.unwrap_or(context.now).max(oldest);
+    Some((earliest, context.now))
 }
 
 fn continuous_backups(context: &Context, record: &TableRecord) -> Value {
-    let enabled = record.recovery.as_ref().filter(|recovery| recovery.enabled);
-    let recovery = match enabled {
+    let recovery = match restorable(context, record) {
         None => json!({"PointInTimeRecoveryStatus": "DISABLED"}),
-        Some(recovery) => {
-            let oldest = context.now.plus_s(-recovery.days * 86_400);
-            let earliest = recovery.enabled_at.unwrap_or(context.now).max(oldest);
-            json!({
-                "PointInTimeRecoveryStatus": "ENABLED",
-                "RecoveryPeriodInDays": recovery.days,
-                "EarliestRestorableDateTime": seconds(earliest),
-                "LatestRestorableDateTime": seconds(context.now),
-            })
-        }
+        Some((earliest, latest)) => json!({
+            "PointInTimeRecoveryStatus": "ENABLED",
+            "RecoveryPeriodInDays": record.recovery.as_ref().map(|it| it.days),
+            "EarliestRestorableDateTime": seconds(earliest),
+            "LatestRestorableDateTime": seconds(latest),
+        }),
     };
     json!({"ContinuousBackupsDescription": {
         "ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery,
@@ -91,6 +92,10 @@ pub(super) fn update_continuous_backups(
             .then(|| since.unwrap_or(context.now)),
         days,
     });
+    if !wanted.point_in_time_recovery_enabled {
+        record.journal_left_over = true;
+        lifecycle::schedule(tx, context, &record)?;
+    }
     table::save(tx, &record)?;
     Ok(continuous_backups(context, &record))
 }

@@ -26,6 +26,15 @@ pub(super) const CHANGES: Table = Table::new(1107, "dynamodb.changes");
 pub(super) const TRANSACTION_TOKEN_AGES: Table =
     Table::new(1108, "dynamodb.transaction_token_ages");
 
+/// account, region, backup ARN -> [`BackupRecord`]
+pub(super) const BACKUPS: Table = Table::new(1109, "dynamodb.backups");
+/// backup number, item's store key -> sealed item
+pub(super) const BACKUP_ITEMS: Table = Table::new(1110, "dynamodb.backup_items");
+/// item's store key, milliseconds, sequence -> what was there before, see [`super::journal`]
+pub(super) const JOURNAL: Table = Table::new(1111, "dynamodb.journal");
+/// table number, milliseconds, sequence -> item's store key
+pub(super) const JOURNAL_AGES: Table = Table::new(1112, "dynamodb.journal_ages");
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ScalarType {
     S,
@@ -209,6 +218,78 @@ pub(super) struct TableRecord {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) policy: Option<ResourcePolicy>,
     pub(super) contributor_insights: BTreeMap<String, String>,
+    /// What the table was made from.
+    #[serde(default)]
+    pub(super) restore: Option<Restore>,
+    /// ARNs of backups that are being made of the table.
+    #[serde(default)]
+    pub(super) backups_under_way: Vec<String>,
+    /// ARNs of tables that are being made of this one.
+    #[serde(default)]
+    pub(super) restores_under_way: Vec<String>,
+    /// The journal may hold rows though nobody needs them any more.
+    #[serde(default)]
+    pub(super) journal_left_over: bool,
+}
+
+/// A table's making out of what another was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Restore {
+    pub(super) source: RestoreSource,
+    pub(super) source_table: String,
+    /// The moment that the table is of.
+    pub(super) at: Timestamp,
+    pub(super) after: Backfill,
+    pub(super) in_progress: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum RestoreSource {
+    Backup {
+        arn: String,
+    },
+    Table {
+        account: String,
+        region: String,
+        name: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum BackupStatus {
+    Creating,
+    Available,
+    Deleted,
+}
+
+impl BackupStatus {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Available => "AVAILABLE",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BackupRecord {
+    pub(super) arn: String,
+    pub(super) name: String,
+    /// Names the backup in the keys of its items.
+    pub(super) number: u64,
+    pub(super) created: Timestamp,
+    pub(super) status: BackupStatus,
+    /// Changes from here on are not in it.
+    pub(super) cut: (Timestamp, u64),
+    /// Up to where the items are copied.
+    pub(super) after: Backfill,
+    pub(super) items: u64,
+    pub(super) size_bytes: u64,
+    /// How many tables are being made of it.
+    pub(super) restores: u64,
+    /// The table as it was, its key included.
+    pub(super) table: TableRecord,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,6 +345,8 @@ pub(super) struct StreamRecord {
     pub(super) first_sequence: u64,
     pub(super) last_sequence: Option<u64>,
     pub(super) encryption: Encryption,
+    #[serde(default)]
+    pub(super) policy: Option<ResourcePolicy>,
 }
 
 /// One change of one item. Items are in their binary form.

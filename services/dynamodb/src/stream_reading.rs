@@ -16,6 +16,7 @@ use cumulet_kernel::{Key, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::access_protection::stream;
 use super::describe::{key_schema, seconds};
 use super::errors::validation;
 use super::state::{CHANGES, STREAMS, StoredChange, StreamRecord};
@@ -52,25 +53,17 @@ struct StreamsInput {
     limit: Option<usize>,
 }
 
-fn describe_access(_tx: &Tx<'_>, _context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
-    Ok(vec![Access::new(
-        "dynamodb:DescribeStream",
-        &*input.stream_arn,
-    )])
+fn describe_access(tx: &Tx<'_>, context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
+    stream(tx, context, "DescribeStream", &input.stream_arn)
 }
 
-fn iterator_access(_tx: &Tx<'_>, _context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
-    Ok(vec![Access::new(
-        "dynamodb:GetShardIterator",
-        &*input.stream_arn,
-    )])
+fn iterator_access(tx: &Tx<'_>, context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
+    stream(tx, context, "GetShardIterator", &input.stream_arn)
 }
 
-fn records_access(_tx: &Tx<'_>, _context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
-    Ok(vec![Access::new(
-        "dynamodb:GetRecords",
-        Iterator::parse(&input.shard_iterator)?.stream_arn,
-    )])
+fn records_access(tx: &Tx<'_>, context: &Context, input: &StreamsInput) -> Result<Vec<Access>> {
+    let arn = Iterator::parse(&input.shard_iterator)?.stream_arn;
+    stream(tx, context, "GetRecords", &arn)
 }
 
 fn list_access(_tx: &Tx<'_>, _context: &Context, _input: &StreamsInput) -> Result<Vec<Access>> {
@@ -274,6 +267,16 @@ fn last_sequence(tx: &Tx<'_>, stream: &StreamRecord) -> Result<Option<u64>> {
         .next()
         .transpose()?;
     Ok(last.and_then(|(key, _)| sequence_of(&key)))
+}
+
+/// The sequence number of the last record, as it is answered.
+pub(super) fn last_change(
+    tx: &Tx<'_>,
+    context: &Context,
+    stream_arn: &str,
+) -> Result<Option<String>> {
+    let stream = load(tx, context, stream_arn)?;
+    Ok(last_sequence(tx, &stream)?.map(sequence_text))
 }
 
 fn check_not_trimmed(

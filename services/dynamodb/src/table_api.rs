@@ -139,6 +139,16 @@ pub(super) struct TagsInput {
     pub(super) next_token: Option<String>,
 }
 
+/// Of all operations on resource policies.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct PolicyInput {
+    pub(super) resource_arn: String,
+    pub(super) policy: String,
+    pub(super) expected_revision_id: Option<String>,
+    pub(super) confirm_remove_self_resource_access: bool,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct UpdateRecoveryInput {

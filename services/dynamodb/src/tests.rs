@@ -1,5 +1,7 @@
 //! Whole calls against an installation: what must hold between items, indexes, streams, clocks and keys.
 
+mod protection;
+
 use std::collections::BTreeMap;
 
 use cumulet_engine::registry::Registry;

@@ -19,6 +19,7 @@ use super::get_item::Lookup;
 use super::key::item_key;
 use super::state::{CompletedTransaction, TRANSACTION_TOKEN_AGES, TRANSACTION_TOKENS};
 use super::table::OpenTable;
+use super::throttle::{self, Kind};
 use super::value::{Item, item_size};
 use super::write_item::{Decided, Write, WriteKind, carry_out, collection_metrics};
 
@@ -75,7 +76,7 @@ fn write_with_metrics(
     {
         return replayed(tx, actions, capacity);
     }
-    let decided = decide_all(tx, actions)?;
+    let decided = decide_all(tx, context, actions)?;
     let mut answer = WriteAnswer::default();
     for (action, decided) in actions.iter().zip(&decided) {
         answer.carry_out(tx, context, action, decided, metrics)?;
@@ -125,7 +126,7 @@ fn prepare_one(item: Value) -> Result<(String, Write)> {
 }
 
 /// Decides every action against the state before the transaction; one that fails cancels all.
-fn decide_all(tx: &Tx<'_>, actions: &[Action]) -> Result<Vec<Decided>> {
+fn decide_all(tx: &Tx<'_>, context: &Context, actions: &[Action]) -> Result<Vec<Decided>> {
     let keys: Vec<Result<Vec<u8>>> = actions
         .iter()
         .map(|action| action.write.check(&action.table))
@@ -138,7 +139,10 @@ fn decide_all(tx: &Tx<'_>, actions: &[Action]) -> Result<Vec<Decided>> {
     let outcomes: Vec<Result<Decided>> = actions
         .iter()
         .zip(keys)
-        .map(|(action, key)| action.write.decide(tx, &action.table, key?))
+        .map(|(action, key)| {
+            throttle::admit(context, &action.table.record, None, Kind::Write)?;
+            action.write.decide(tx, &action.table, key?)
+        })
         .collect();
     let decided = all_or_cancelled(outcomes)?;
     let size = |item: &Option<Item>| item.as_ref().map_or(0, item_size);
@@ -224,6 +228,9 @@ impl WriteAnswer {
     ) -> Result<()> {
         let cost = carry_out(tx, context, &action.table, decided)?;
         self.usages.of(&action.table).add_write(&cost, 2.0);
+        let mut usage = Usage::default();
+        usage.add_write(&cost, 2.0);
+        throttle::spend(context, &action.table.record, &usage, Kind::Write);
         if action.write.kind == WriteKind::Check {
             return Ok(());
         }
@@ -383,11 +390,15 @@ pub(super) fn transact_get_items(
     let mut usages = Usages::default();
     let mut outcomes = Vec::with_capacity(lookups.len());
     for ((lookup, _), table) in lookups.iter().zip(&tables) {
-        let outcome = lookup.read(tx, table);
+        let outcome = throttle::admit(context, &table.record, None, Kind::Read)
+            .and_then(|()| lookup.read(tx, table));
         if outcome.is_ok() && !seen.insert(item_key(&table.record, &lookup.key)?) {
             return Err(multiple_operations());
         }
         if let Ok((_, size_bytes)) = &outcome {
+            let mut usage = Usage::default();
+            usage.add_table(2.0 * read_units(*size_bytes, true));
+            throttle::spend(context, &table.record, &usage, Kind::Read);
             usages
                 .of(table)
                 .add_table(2.0 * read_units(*size_bytes, true));

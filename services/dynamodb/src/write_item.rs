@@ -16,6 +16,7 @@ use super::key::{check_index_keys, check_item, check_key, item_key, key_of};
 use super::legacy;
 use super::request::{check_combination, check_condition, write_condition};
 use super::table::OpenTable;
+use super::throttle::{self, Kind};
 use super::value::{Item, item_size, read_item};
 
 pub(super) const ITEM_MAX_BYTES: u64 = 409_600;
@@ -262,10 +263,12 @@ fn write_item(
     let write = Write::prepare(kind, &mut input)?;
     let table = OpenTable::open(tx, context, &input.table_name)?;
     let key = write.check(&table)?;
+    throttle::admit(context, &table.record, None, Kind::Write)?;
     let decided = write.decide(tx, &table, key)?;
     let cost = carry_out(tx, context, &table, &decided)?;
     let mut usage = Usage::default();
     usage.add_write(&cost, 1.0);
+    throttle::spend(context, &table.record, &usage, Kind::Write);
     Ok(WriteItemOutput {
         attributes: write.returned(input.return_values.as_deref(), &decided),
         consumed_capacity: usage.answer(

@@ -17,6 +17,7 @@ mod concurrency;
 mod configuration;
 mod destination;
 mod errors;
+mod event_source;
 mod function;
 mod inline_code;
 mod invoke;
@@ -29,7 +30,10 @@ mod policy;
 mod resolve;
 mod resource;
 mod run;
+mod running;
 mod state;
+mod subscription;
+mod streaming;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -41,14 +45,16 @@ mod version;
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
     LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
-    ListPartsInput, NoInput, PublishLayerVersionInput, PublishVersionInput, PutAliasInput,
-    PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
-    UpdateFunctionConfigurationInput, UrlConfigInput,
+    ListMappingsInput, ListPartsInput, MappingIdInput, MappingInput, NoInput,
+    PublishLayerVersionInput, PublishVersionInput, PutAliasInput, PutConcurrencyInput,
+    RemovePermissionInput, TagInput, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
+    UrlConfigInput,
 };
 use bytes::Bytes;
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
 use cumulet_engine::arn::Arn;
+use cumulet_engine::body::Body;
 use cumulet_engine::delivery::unhandled;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
@@ -82,6 +88,7 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::FunctionInvocation { .. } => deliver_invocation(&engine, context, entry).await,
         Event::FunctionReady { .. } => deliver_ready(&engine, context, entry).await,
         Event::AlarmAction { .. } => deliver_alarm_action(&engine, context, entry).await,
+        Event::LogsArrived { .. } => subscription::deliver(&engine, context, entry).await,
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
     }
@@ -96,6 +103,7 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(account_operations());
     operations.extend(layer_operations());
     operations.extend(url_operations());
+    operations.extend(mapping_operations());
     operations
 }
 
@@ -286,6 +294,7 @@ fn policy_operations() -> Vec<Operation> {
 fn invocation_operations() -> Vec<Operation> {
     vec![
         Operation::edge("Invoke", invoke::operation),
+        Operation::edge("InvokeWithResponseStream", streaming::operation),
         Operation::write::<InvokeConfigInput, _>(
             "PutFunctionEventInvokeConfig",
             |tx, context, input| {
@@ -346,6 +355,33 @@ fn invocation_operations() -> Vec<Operation> {
             },
             invoke_config::list,
         ),
+    ]
+}
+
+fn mapping_operations() -> Vec<Operation> {
+    use event_source::mapping;
+    let change: AccessRule<MappingInput> = |tx, context, input| {
+        let id = input.uuid.as_deref().unwrap_or_default();
+        mapping::access_to(tx, context, "lambda:UpdateEventSourceMapping", id)
+    };
+    let read: AccessRule<MappingIdInput> = |tx, context, input| {
+        mapping::access_to(tx, context, "lambda:GetEventSourceMapping", &input.uuid)
+    };
+    let delete: AccessRule<MappingIdInput> = |tx, context, input| {
+        mapping::access_to(tx, context, "lambda:DeleteEventSourceMapping", &input.uuid)
+    };
+    let list: AccessRule<ListMappingsInput> =
+        |_, _, _| Ok(vec![Access::new("lambda:ListEventSourceMappings", "*")]);
+    vec![
+        Operation::write(
+            "CreateEventSourceMapping",
+            mapping::create_access,
+            mapping::create,
+        ),
+        Operation::write("UpdateEventSourceMapping", change, mapping::update),
+        Operation::read("GetEventSourceMapping", read, mapping::get),
+        Operation::write("DeleteEventSourceMapping", delete, mapping::delete),
+        Operation::read("ListEventSourceMappings", list, mapping::list),
     ]
 }
 
@@ -518,13 +554,14 @@ pub fn publish_layer_version_in(
     members(&layer::publish(tx, context, input, content).map_err(name_denial)?)
 }
 
-/// Answers a request to a function URL; `caller` is anonymous where the request was not signed.
+/// Answers a request to a function URL; `caller` is anonymous where the request was not signed. A body beside the reply
+/// is streamed in place of the reply's own.
 pub async fn answer_url(
     engine: &Engine,
     caller: Context,
     url_id: &str,
     request: HttpRequest,
-) -> HttpReply {
+) -> (HttpReply, Body) {
     url::answer(engine, caller, url_id, request).await
 }
 
@@ -626,10 +663,36 @@ pub fn invoke_later(
     function: &str,
     payload: &[u8],
 ) -> Result<String> {
+    queue_invocation(tx, context, function, payload, None)
+}
+
+/// The same, and the first failure of the function is told to CloudFormation under the name `watcher`.
+pub fn invoke_watched(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: &str,
+) -> Result<String> {
+    queue_invocation(tx, context, function, payload, Some(watcher.to_owned()))
+}
+
+fn queue_invocation(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: Option<String>,
+) -> Result<String> {
     let name = FunctionName::parse(context, function)?;
     let request_id = context.ids.uuid();
-    asynchronous::accept(tx, context, &name, payload, request_id.clone(), None)
-        .map_err(name_denial)?;
+    let order = asynchronous::Order {
+        payload,
+        request_id: request_id.clone(),
+        client_context: None,
+        watcher,
+    };
+    asynchronous::accept(tx, context, &name, order).map_err(name_denial)?;
     Ok(request_id)
 }
 
@@ -730,9 +793,12 @@ pub async fn deliver_alarm_action(engine: &Engine, context: Context, entry: Entr
 }
 
 /// Does what only time sets off: unused code goes, replaced execution environments stop.
-pub async fn deliver_timer(engine: &Engine, _context: Context, entry: Entry) -> Result<()> {
+pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     let Event::Timer { kind, .. } = entry.event.clone() else {
         return Err(Error::internal("not a timer"));
     };
+    if kind == event_source::POLL_TIMER {
+        return event_source::deliver(engine, context, entry).await;
+    }
     transition::deliver_timer(engine, entry, &kind).await
 }

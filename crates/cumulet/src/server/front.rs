@@ -34,7 +34,7 @@ use identity::Unproven;
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, clock, management};
+use super::{Server, management, tunnel};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
@@ -70,9 +70,12 @@ pub(super) async fn answer(
     origin: Origin,
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
+    if request.method() == http::Method::CONNECT {
+        return tunnel::answer(server, origin, request);
+    }
     let (head, body) = request.into_parts();
-    if moves_clock(&origin, &head) {
-        return move_clock(&server, origin, head, body).await;
+    if let Some(action) = signed_management(&origin, &head) {
+        return manage(&server, origin, head, action, body).await;
     }
     if is_management(&head) {
         return management_answer(&server, &origin, &head);
@@ -93,7 +96,7 @@ pub(super) async fn answer(
     access::attach(&server, &mut outbound, &arrival, started_us);
     note_outcome(&trace, &outbound);
     drop(span);
-    server.traces.keep(&trace);
+    let would_deny = server.traces.keep(&trace);
     server.requests.write(RequestLine {
         request_id,
         timestamp_ms: started_us / 1000,
@@ -101,6 +104,7 @@ pub(super) async fn answer(
         principal: outbound.principal,
         status: outbound.response.status().as_u16(),
         error: outbound.error,
+        would_deny,
         duration_us: cumulet_kernel::clock::wall_micros() - started_us,
         from_function,
     });
@@ -114,16 +118,17 @@ fn is_management(head: &request::Parts) -> bool {
     path.starts_with("/_cumulet/") && !is_call
 }
 
-/// The one management request that changes something: from this machine, and signed.
-fn moves_clock(origin: &Origin, head: &request::Parts) -> bool {
-    let is_it = head.method == http::Method::POST && head.uri.path() == "/_cumulet/clock";
-    is_it && origin.is_local() && management::is_addressed_to_this_machine(head)
+/// The action of a management request that must be signed, from this machine.
+fn signed_management(origin: &Origin, head: &request::Parts) -> Option<&'static str> {
+    let is_ours = origin.is_local() && management::is_addressed_to_this_machine(head);
+    management::action(head).filter(|_| is_ours)
 }
 
-async fn move_clock(
+async fn manage(
     server: &Server,
     origin: Origin,
     head: request::Parts,
+    action: &str,
     body: Incoming,
 ) -> Response<ReplyBody> {
     let request_id = server.ids.uuid();
@@ -135,7 +140,7 @@ async fn move_clock(
         trace: trace.clone(),
         arrival: Arc::default(),
     };
-    let answer = clock::change(server, &inbound, body).await;
+    let answer = management::answer_signed(server, &inbound, action, body).await;
     drop(span);
     server.traces.keep(&trace);
     answer.map(bodies::bytes)
@@ -179,7 +184,7 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     if inbound.head.uri.path().starts_with(custom::RESPONSE_PATH) {
         return data_plane::custom_resource(server, inbound, body).await;
     }
-    let body = match read_form(&inbound.head, body).await {
+    let body = match read_form(server, &inbound.head, body).await {
         Ok(body) => body,
         Err(error) => return refused(&inbound, "form", None, Protocol::Query, error.into()),
     };
@@ -201,11 +206,15 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     }
 }
 
-async fn read_form(head: &request::Parts, body: Incoming) -> Result<Unread, Error> {
+async fn read_form(
+    server: &Server,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Unread, Error> {
     if !route::needs_form(head) {
         return Ok(Unread::Stream(body));
     }
-    let read = bodies::collect(body, FORM_BYTES_MAX).await?;
+    let read = bodies::collect(server, body, FORM_BYTES_MAX).await?;
     let too_large = || {
         Error::new(
             "RequestEntityTooLarge",
@@ -275,11 +284,12 @@ fn trace_header(headers: &HeaderMap) -> Option<(String, String)> {
             .find(|(key, _)| key.trim() == name)
     };
     let trace_id = field("Root")?.1.strip_prefix("1-")?.replace('-', "");
-    let parent = field("Parent")?.1.to_owned();
+    let parent = field("Parent").map_or_else(String::new, |(_, parent)| parent.to_owned());
     let is_hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    (is_hex(&trace_id, 32) && is_hex(&parent, 16)).then_some((trace_id, parent))
+    let is_parent = parent.is_empty() || is_hex(&parent, 16);
+    (is_hex(&trace_id, 32) && is_parent).then_some((trace_id, parent))
 }
 
 fn note_outcome(trace: &Trace, outbound: &Outbound) {
@@ -298,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_header_is_followed_only_when_it_is_whole() {
+    fn a_trace_header_is_followed_only_when_it_names_a_trace() {
         let read = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-amzn-trace-id", http::HeaderValue::from_static(text));
@@ -313,7 +323,9 @@ mod tests {
                 "53995c3f42cd8ad8".into()
             ))
         );
-        assert_eq!(read("Root=1-5f84c7a1-0123456789abcdef01234567"), None);
+        let root = read("Root=1-5f84c7a1-0123456789abcdef01234567");
+        assert_eq!(root.map(|(_, parent)| parent), Some(String::new()));
+        assert_eq!(read("Parent=53995c3f42cd8ad8"), None);
         assert_eq!(read("Root=1-xyz-0123;Parent=1"), None);
     }
 }

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use cumulet_engine::Error;
+use cumulet_identity::iam;
 use cumulet_kernel::trace::{self, Span, Trace};
 use cumulet_kernel::{Store, StoreError};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long spans wait for company before they are stored.
 const GATHER: Duration = Duration::from_millis(200);
 /// Spans waiting beyond this many are dropped: a trace is a convenience, a full memory is not.
 const WAITING_MAX: usize = 10_000;
-const GROUP_MAX: usize = 2_000;
+const GROUP_MAX: usize = 4_000;
+/// Requests whose traces are kept, and how many spans may come in addition before the oldest go.
+const REQUESTS_MAX: usize = 20_000;
+const PRUNE_AFTER_SPANS: usize = 10_000;
 
 #[derive(Debug)]
 enum Message {
@@ -31,12 +37,17 @@ impl Traces {
         Self { queue }
     }
 
-    /// Takes what the trace has finished so far.
-    pub(super) fn keep(&self, trace: &Trace) {
+    /// Takes what the trace has finished so far; tells what IAM would have refused of it, in report mode.
+    pub(super) fn keep(&self, trace: &Trace) -> Option<String> {
         let spans = trace.take_finished();
+        let denials = spans
+            .iter()
+            .filter_map(|span| span.attributes.get("iam.would_deny"));
+        let would_deny = denials.filter_map(Value::as_str).next().map(str::to_owned);
         if !spans.is_empty() && self.queue.try_send(Message::Spans(spans)).is_err() {
             tracing::debug!("spans are dropped: too many wait to be stored");
         }
+        would_deny
     }
 
     /// Resolves when everything kept before is stored.
@@ -49,6 +60,7 @@ impl Traces {
 }
 
 async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
+    let mut unpruned = PRUNE_AFTER_SPANS;
     while let Some(first) = waiting.recv().await {
         let mut spans = Vec::new();
         let mut flushed = Vec::new();
@@ -62,11 +74,36 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
             };
             sort(message, &mut spans, &mut flushed);
         }
-        let stored: Result<(), StoreError> = store.write(move |tx| trace::save(tx, &spans)).await;
-        if let Err(error) = stored {
-            tracing::warn!(%error, "spans cannot be stored");
+        unpruned += spans.len();
+        if let Err(error) = store_group(&store, spans, &mut unpruned).await {
+            tracing::warn!(%error, "spans cannot be stored, or old ones not removed");
         }
         flushed.into_iter().for_each(|done| _ = done.send(()));
+    }
+}
+
+/// Stores spans, and what their decisions say of the principals that made the calls.
+async fn store_group(store: &Store, spans: Vec<Span>, unpruned: &mut usize) -> Result<(), Error> {
+    let noted = spans.iter().filter_map(|span| span.attributes.get("decisions"));
+    let decisions: Vec<Value> = noted.filter_map(Value::as_array).flatten().cloned().collect();
+    let chunks = trace::encode(&spans)?;
+    store
+        .write::<(), Error, _>(move |tx| {
+            trace::keep(tx, chunks)?;
+            iam::observe(tx, &decisions)
+        })
+        .await?;
+    if *unpruned < PRUNE_AFTER_SPANS {
+        return Ok(());
+    }
+    *unpruned = 0;
+    // In steps, so that no group of commits waits long for it.
+    loop {
+        let pruned: Result<usize, StoreError> =
+            store.write(|tx| trace::prune(tx, REQUESTS_MAX)).await;
+        if pruned? == 0 {
+            return Ok(());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A disk that keeps its promises and nothing more.
 //!
-//! It holds what was flushed and what was only written apart. A power cut keeps any part of the second,
+//! Of its two files it holds what was flushed and what was only written apart. A power cut keeps any part of the second,
 //! in any order, torn at the 512 bytes that disks write whole; steps can be made to fail.
 
 use std::io;
@@ -27,11 +27,16 @@ enum Step {
     Length(usize),
 }
 
-#[derive(Debug, Default)]
-struct State {
+#[derive(Clone, Debug, Default)]
+struct Content {
     flushed: Vec<u8>,
     written: Vec<u8>,
     unflushed: Vec<Step>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: [Content; 2],
     steps: u64,
     fault: Option<(u64, Fault)>,
 }
@@ -40,18 +45,39 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultyDisk(Arc<Mutex<State>>);
 
+/// One of the disk's files.
+#[derive(Clone, Debug)]
+pub(super) struct FaultyFile {
+    disk: FaultyDisk,
+    index: usize,
+}
+
 impl FaultyDisk {
-    fn holding(bytes: Vec<u8>) -> Self {
-        let state = State {
+    fn holding(contents: [Vec<u8>; 2]) -> Self {
+        let files = contents.map(|bytes| Content {
             flushed: bytes.clone(),
             written: bytes,
+            ..Content::default()
+        });
+        let state = State {
+            files,
             ..State::default()
         };
         Self(Arc::new(Mutex::new(state)))
     }
 
+    pub(super) fn file(&self, index: usize) -> FaultyFile {
+        let disk = self.clone();
+        FaultyFile { disk, index }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics with the lock held")
+    }
+
+    /// Changes what lies on the disk behind everybody's back.
+    pub(super) fn damage(&self, index: usize, change: impl FnOnce(&mut Vec<u8>)) {
+        change(&mut self.state().files[index].written);
     }
 
     pub(super) fn fail_at(&self, step: u64, fault: Fault) {
@@ -64,14 +90,21 @@ impl FaultyDisk {
 
     /// The disk as a process that starts anew without a power cut finds it.
     pub(super) fn after_restart(&self) -> Self {
-        Self::holding(self.state().written.clone())
+        let state = self.state();
+        Self::holding([0, 1].map(|index| state.files[index].written.clone()))
     }
 
     /// The disk after a power cut: of what was not flushed, any part in any order.
     pub(super) fn after_power_cut(&self, ids: &Ids) -> Self {
         let state = self.state();
-        let mut bytes = state.flushed.clone();
-        let mut steps = state.unflushed.clone();
+        Self::holding([0, 1].map(|index| state.files[index].after_power_cut(ids)))
+    }
+}
+
+impl Content {
+    fn after_power_cut(&self, ids: &Ids) -> Vec<u8> {
+        let mut bytes = self.flushed.clone();
+        let mut steps = self.unflushed.clone();
         shuffle(&mut steps, ids);
         for step in steps {
             let [chance] = ids.bytes::<1>();
@@ -82,7 +115,16 @@ impl FaultyDisk {
                 Step::Write(at, data) => put(&mut bytes, at, &data),
             }
         }
-        Self::holding(bytes)
+        bytes
+    }
+
+    fn flush(&mut self) {
+        for step in self.unflushed.drain(..) {
+            match step {
+                Step::Write(at, data) => put(&mut self.flushed, at, &data),
+                Step::Length(length) => self.flushed.resize(length, 0),
+            }
+        }
     }
 }
 
@@ -120,7 +162,7 @@ fn put(bytes: &mut Vec<u8>, at: usize, data: &[u8]) {
 }
 
 impl State {
-    fn step(&mut self, is_flush: bool) -> io::Result<()> {
+    fn step(&mut self, index: usize, is_flush: bool) -> io::Result<()> {
         self.steps += 1;
         let Some((at, fault)) = self.fault.filter(|(at, _)| self.steps >= *at) else {
             return Ok(());
@@ -130,8 +172,9 @@ impl State {
             Fault::Full if !is_flush => Err(io::ErrorKind::StorageFull.into()),
             Fault::Flush if is_flush => {
                 self.fault = None;
-                self.written = self.flushed.clone();
-                self.unflushed.clear();
+                let file = &mut self.files[index];
+                file.written = file.flushed.clone();
+                file.unflushed.clear();
                 Err(io::Error::other("the flush failed"))
             }
             Fault::Full | Fault::Flush => Ok(()),
@@ -139,49 +182,53 @@ impl State {
     }
 }
 
+impl FaultyFile {
+    fn with<T>(&self, work: impl FnOnce(&mut Content) -> T) -> T {
+        work(&mut self.disk.state().files[self.index])
+    }
+
+    fn step(&self, is_flush: bool) -> io::Result<()> {
+        self.disk.state().step(self.index, is_flush)
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "the disk is small")]
-impl redb::StorageBackend for FaultyDisk {
+impl redb::StorageBackend for FaultyFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state().written.len() as u64)
+        Ok(self.with(|file| file.written.len()) as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.state();
-        let stored = state
-            .written
-            .get(offset as usize..offset as usize + out.len());
-        out.copy_from_slice(stored.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        let range = offset as usize..offset as usize + out.len();
+        self.with(|file| {
+            let stored = file.written.get(range);
+            out.copy_from_slice(stored.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.state();
-        state.step(false)?;
-        state.written.resize(len as usize, 0);
-        state.unflushed.push(Step::Length(len as usize));
+        self.step(false)?;
+        self.with(|file| {
+            file.written.resize(len as usize, 0);
+            file.unflushed.push(Step::Length(len as usize));
+        });
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.state();
-        state.step(true)?;
-        let state = &mut *state;
-        for step in state.unflushed.drain(..) {
-            match step {
-                Step::Write(at, data) => put(&mut state.flushed, at, &data),
-                Step::Length(length) => state.flushed.resize(length, 0),
-            }
-        }
+        self.step(true)?;
+        self.with(Content::flush);
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.state();
-        state.step(false)?;
-        put(&mut state.written, offset as usize, data);
-        state
-            .unflushed
-            .push(Step::Write(offset as usize, data.to_vec()));
+        self.step(false)?;
+        self.with(|file| {
+            put(&mut file.written, offset as usize, data);
+            let step = Step::Write(offset as usize, data.to_vec());
+            file.unflushed.push(step);
+        });
         Ok(())
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! Reads run on snapshots, side by side. Writes are closures that run one after another on one thread
 //! and become durable in groups: the thread takes whatever waits, runs each closure against the state
-//! its predecessors left, commits once, and only then answers. So isolation is serialisable for free, a
-//! lone writer pays one flush and a crowd shares one.
+//! its predecessors left, appends what they wrote to a log, flushes once, and only then shows and
+//! answers. So isolation is serialisable for free, a lone writer pays one flush and a crowd shares one.
+//! The tree behind the log is flushed now and then, and brought up to the log when a crash is over.
 //!
 //! The engine below is narrow (get, range, put, delete in one transaction), so another ordered store
 //! can stand in its place. A failed commit poisons the store: what the disk then holds is unknown, and
 //! a retry could acknowledge what was lost. Only reopening finds out.
 
+mod copy;
 mod file;
+mod log;
 mod pages;
 mod row;
 mod tx;
 mod writer;
+mod xts;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,15 +25,23 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Notify, oneshot};
 
+pub(crate) use copy::copy;
 pub(crate) use file::flush_directory;
 pub use pages::PageKey;
 pub use tx::decode;
 pub use tx::{Direction, Scan, Table, Tx};
 pub(crate) use writer::ROOM_TO_ADD_BYTES;
 
+use log::Log;
 use writer::{Job, Writer};
 
+use crate::id::Ids;
+
+pub(crate) const TREE_FILE: &str = "store.redb";
+const LOG_FILE: &str = "store.log";
 const TREE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("cumulet");
+/// The store under its next key, while it is written.
+pub(crate) const REKEYED_NAME: &str = "store.rekeyed";
 /// A page that is not here is read and decrypted again, which costs as much as ten cached reads.
 const CACHE_BYTES: usize = 256 << 20;
 
@@ -75,30 +87,35 @@ pub struct Store {
 impl Store {
     /// Opens or creates the store in `directory`, encrypted under `key`.
     pub fn open(directory: &Path, key: &PageKey) -> Result<Self, StoreError> {
-        let path = directory.join("store.redb");
+        let path = directory.join(TREE_FILE);
         let file = file::LockedFile::open(&path)?;
+        let log = file::LockedFile::open(&directory.join(LOG_FILE))?;
         let room = file.handle();
         let backend = pages::EncryptedPages::new(file, key)?;
-        Self::start(backend, room).map_err(|error| match error {
-            StoreError::Disk(reason) | StoreError::Corrupt(_, reason) => {
-                StoreError::Corrupt(path.display().to_string(), reason)
+        let log = Log::begin(Box::new(log), key, Ids::random().bytes())?;
+        Self::start(backend, Some(log), room).map_err(|error| match error {
+            StoreError::Disk(reason) => StoreError::Corrupt(path.display().to_string(), reason),
+            StoreError::Corrupt(file, reason) => {
+                StoreError::Corrupt(directory.join(file).display().to_string(), reason)
             }
             other => other,
         })
     }
 
-    /// A store over any backend: tests hand in one that forgets, tears or fails.
+    /// A store over any backend, without a log: every group flushes the tree. Tests hand in a backend
+    /// that forgets, tears or fails.
     pub fn with_backend(backend: impl redb::StorageBackend) -> Result<Self, StoreError> {
-        Self::start(backend, None)
+        Self::start(backend, None, None)
     }
 
     fn start(
         backend: impl redb::StorageBackend,
+        log: Option<Log>,
         room: Option<std::fs::File>,
     ) -> Result<Self, StoreError> {
         let engine = Arc::new(Engine::open(backend)?);
         let outbox_filled = Arc::new(Notify::new());
-        let writer = Writer::start(engine.clone(), outbox_filled.clone(), room)?;
+        let writer = Writer::start(engine.clone(), log, outbox_filled.clone(), room)?;
         Ok(Self {
             engine,
             writer: Arc::new(writer),
@@ -106,17 +123,39 @@ impl Store {
         })
     }
 
-    /// Proves a store that nobody has open: the engine's own sums, then every row's. Gives the number
-    /// of rows. Takes as long as reading the file.
+    /// Proves a store that nobody has open: the engine's own sums, then every row's, and the log's
+    /// where the tree still needs it. Gives the number of rows in the tree. Takes as long as reading
+    /// the files.
     pub fn verify(directory: &Path, key: &PageKey) -> Result<u64, StoreError> {
-        let file = file::LockedFile::open(&directory.join("store.redb"))?;
+        let file = file::LockedFile::open(&directory.join(TREE_FILE))?;
         let mut engine = Engine::open(pages::EncryptedPages::new(file, key)?)?;
         if !engine.is_whole()? {
             return Err(row::corrupt("a page's sum is wrong"));
         }
         let tree = engine.snapshot()?;
+        if let Some(held) = writer::held_position(&tree)? {
+            let log = file::LockedFile::open(&directory.join(LOG_FILE))?;
+            let log = Log::begin(Box::new(log), key, Ids::random().bytes())?;
+            log.replay(held, |_| Ok(()))?;
+        }
         let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
         rows.try_fold(0, |count, pair| pair.map(|_| count + 1))
+    }
+
+    /// Writes everything in a store that nobody has open into a new file beside it, under another key, and
+    /// then does `finish`, which puts that file in the old one's place: nobody can open the store meanwhile.
+    pub fn rekey<E: From<StoreError>>(
+        directory: &Path,
+        old: &PageKey,
+        new: &PageKey,
+        finish: impl FnOnce() -> Result<(), E>,
+    ) -> Result<u64, E> {
+        // Opening brings the tree up to the log, and nobody else can open it until the end.
+        let store = Self::open(directory, old)?;
+        let rows = store.read(|tx| copy(tx, &directory.join(REKEYED_NAME), new))?;
+        finish()?;
+        drop(store);
+        Ok(rows)
     }
 
     /// Runs `operation` on a snapshot. Writing in it fails with [`StoreError::ReadOnly`].

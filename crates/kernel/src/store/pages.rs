@@ -9,15 +9,11 @@ use std::fmt::{Debug, Formatter};
 use std::io;
 use std::sync::Mutex;
 
-use aes::Aes256;
-use aes::cipher::{InvalidLength, KeyInit};
 use redb::StorageBackend;
-use xts_mode::{Xts128, get_tweak_default};
 use zeroize::Zeroizing;
 
 use super::StoreError;
-
-const SECTOR: usize = 4096;
+use super::xts::{SECTOR, Xts};
 
 /// The 512-bit key of the pages: two AES-256 keys.
 #[derive(Clone)]
@@ -26,6 +22,10 @@ pub struct PageKey(Zeroizing<[u8; 64]>);
 impl PageKey {
     pub fn new(key: [u8; 64]) -> Self {
         Self(Zeroizing::new(key))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
     }
 }
 
@@ -38,7 +38,7 @@ impl Debug for PageKey {
 /// A backend whose sectors are encrypted.
 pub(super) struct EncryptedPages<B> {
     below: B,
-    cipher: Xts128<Aes256>,
+    cipher: Xts,
     /// Guards the read-modify-write of sectors that a write covers only in part. The engine writes
     /// whole pages at page boundaries, but for its header.
     partial: Mutex<()>,
@@ -55,12 +55,7 @@ impl<B: Debug> Debug for EncryptedPages<B> {
 
 impl<B: StorageBackend> EncryptedPages<B> {
     pub(super) fn new(below: B, key: &PageKey) -> Result<Self, StoreError> {
-        let (data, tweak) = key.0.split_at(32);
-        let wrong = |error: InvalidLength| StoreError::Disk(error.to_string());
-        let cipher = Xts128::new(
-            Aes256::new_from_slice(data).map_err(wrong)?,
-            Aes256::new_from_slice(tweak).map_err(wrong)?,
-        );
+        let cipher = Xts::new(&key.0).map_err(|error| StoreError::Disk(error.to_string()))?;
         Ok(Self {
             below,
             cipher,
@@ -71,20 +66,19 @@ impl<B: StorageBackend> EncryptedPages<B> {
     /// Whole sectors from `offset` on, in the clear.
     fn read_sectors(&self, offset: u64, sectors: &mut [u8]) -> io::Result<()> {
         self.below.read(offset, sectors)?;
-        for (index, sector) in (offset / SECTOR as u64..).zip(sectors.chunks_exact_mut(SECTOR)) {
+        let (sectors, _) = sectors.as_chunks_mut::<SECTOR>();
+        for (number, sector) in (offset / SECTOR as u64..).zip(sectors) {
             // A sector never written is a hole of zeros, and no cipher text is.
             if sector.iter().any(|&byte| byte != 0) {
-                self.cipher
-                    .decrypt_sector(sector, get_tweak_default(u128::from(index)));
+                self.cipher.decrypt(number, sector);
             }
         }
         Ok(())
     }
 
     fn write_sectors(&self, offset: u64, sectors: &mut [u8]) -> io::Result<()> {
-        for (index, sector) in (offset / SECTOR as u64..).zip(sectors.chunks_exact_mut(SECTOR)) {
-            self.cipher
-                .encrypt_sector(sector, get_tweak_default(u128::from(index)));
+        for (number, sector) in (offset / SECTOR as u64..).zip(sectors.as_chunks_mut().0) {
+            self.cipher.encrypt(number, sector);
         }
         self.below.write(offset, sectors)
     }

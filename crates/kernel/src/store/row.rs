@@ -8,10 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use redb::{ReadableTable, StorageError};
 
 use super::tx::{Pair, Pairs, Snapshot};
-use super::{Direction, StoreError, disk};
+use super::{Direction, StoreError, TREE_FILE, disk};
 
 const CRC_BYTES: usize = 4;
-const PLACE: &str = "store.redb";
 
 pub(super) type Tree<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
@@ -44,7 +43,7 @@ fn check(key: &[u8], row: &[u8]) -> Result<Vec<u8>, StoreError> {
 
 pub(super) fn corrupt(reason: &str) -> StoreError {
     tracing::error!(reason, "the store file is damaged");
-    StoreError::Corrupt(PLACE.to_owned(), reason.to_owned())
+    StoreError::Corrupt(TREE_FILE.to_owned(), reason.to_owned())
 }
 
 /// The engine panics on some damaged pages; to us that is an error like any other.

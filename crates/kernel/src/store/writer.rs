@@ -1,8 +1,12 @@
 //! The one thread that writes.
 //!
 //! It takes whatever waits (bounded, so that one group cannot grow for ever), runs each job on the
-//! state its predecessors left, commits once and answers all. A job that fails or panics leaves
-//! nothing; a commit that fails poisons the writer.
+//! state its predecessors left, makes the group durable and answers all. A job that fails or panics
+//! leaves nothing; a flush or commit that fails poisons the writer.
+//!
+//! A group is durable when it lies in the log; only then does the tree show it to readers, in memory.
+//! The tree itself is flushed when a group no longer fits into the log, and in closing. Without a log
+//! it is flushed every time.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,10 +14,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use redb::{Database, Durability};
+use redb::{Database, Durability, WriteTransaction};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::log::{Frame, Log, Position};
 use super::row::{self, Tree};
 use super::tx::{Overlay, Snapshot, Table};
 use super::{Engine, StoreError, TREE, Tx, disk, file};
@@ -31,6 +36,8 @@ pub(crate) const ROOM_TO_ADD_BYTES: u64 = 64 << 20;
 const ROOM_TO_REMOVE_BYTES: u64 = 16 << 20;
 
 const SEQUENCE: Table = Table::new(0, "kernel.sequence");
+/// Where in the log the flushed tree stands; absent in a tree that was closed.
+const LOG_POSITION: &[u8] = b"log";
 
 /// A unit of work for the writer thread.
 pub(super) trait Job: Send {
@@ -51,13 +58,16 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         engine: Arc<Engine>,
+        mut log: Option<Log>,
         outbox_filled: Arc<Notify>,
         room: Option<File>,
     ) -> Result<Self, StoreError> {
-        let sequence = row::guarded(|| prepare(engine.database()?))?;
+        let sequence = row::guarded(|| prepare(engine.database()?, log.as_mut()))?;
         let (queue, mut jobs) = channel(QUEUE_JOBS_MAX);
         let mut work = Work {
             engine,
+            log,
+            frame: Frame::default(),
             outbox_filled,
             room,
             sequence,
@@ -95,12 +105,15 @@ impl Drop for Writer {
     }
 }
 
-/// Makes the tree if it is new, and reads the last sequence number.
-fn prepare(database: &Database) -> Result<u64, StoreError> {
-    let mut transaction = database.begin_write().map_err(disk)?;
-    transaction.set_quick_repair(true);
+/// Makes the tree if it is new, brings it up to the log, and reads the last sequence number.
+fn prepare(database: &Database, log: Option<&mut Log>) -> Result<u64, StoreError> {
+    let transaction = begin(database, Durability::Immediate)?;
     let sequence = {
-        let tree = transaction.open_table(TREE).map_err(disk)?;
+        let mut tree = transaction.open_table(TREE).map_err(disk)?;
+        if let Some(log) = log {
+            catch_up(log, &mut tree)?;
+            row::insert(&mut tree, &log_key(), &log.position().to_bytes())?;
+        }
         let stored = Snapshot::get(&tree, &sequence_key())?;
         stored
             .and_then(|value| value.try_into().ok())
@@ -110,12 +123,61 @@ fn prepare(database: &Database) -> Result<u64, StoreError> {
     Ok(sequence)
 }
 
+pub(super) fn begin(
+    database: &Database,
+    durability: Durability,
+) -> Result<WriteTransaction, StoreError> {
+    let mut transaction = database.begin_write().map_err(disk)?;
+    match durability {
+        Durability::Immediate => flush_on_commit(&mut transaction)?,
+        weaker => transaction.set_durability(weaker).map_err(disk)?,
+    }
+    Ok(transaction)
+}
+
+fn flush_on_commit(transaction: &mut WriteTransaction) -> Result<(), StoreError> {
+    // So that opening after a crash need not walk the whole tree.
+    transaction.set_quick_repair(true);
+    transaction
+        .set_durability(Durability::Immediate)
+        .map_err(disk)
+}
+
+/// Applies what the log holds beyond a tree that was not closed.
+fn catch_up(log: &mut Log, tree: &mut Tree<'_>) -> Result<(), StoreError> {
+    let Some(held) = held_position(tree)? else {
+        return log.establish();
+    };
+    log.replay(held, |(key, value)| match value {
+        Some(value) => row::insert(tree, key, value),
+        None => tree.remove(key).map(drop).map_err(disk),
+    })
+}
+
+/// Up to where in the log the tree holds everything; `None` if it was closed.
+pub(super) fn held_position(tree: &dyn Snapshot) -> Result<Option<Position>, StoreError> {
+    let stored = tree.get(&log_key())?;
+    Ok(stored.as_deref().and_then(Position::from_bytes))
+}
+
 fn sequence_key() -> Vec<u8> {
     SEQUENCE.number.to_be_bytes().to_vec()
 }
 
+fn log_key() -> Vec<u8> {
+    [&sequence_key(), LOG_POSITION].concat()
+}
+
+/// Whether a row is the note of where the flushed tree stands.
+pub(super) fn is_log_position(key: &[u8]) -> bool {
+    key == log_key()
+}
+
 struct Work {
     engine: Arc<Engine>,
+    log: Option<Log>,
+    /// Kept for its room.
+    frame: Frame,
     outbox_filled: Arc<Notify>,
     /// The store file, to ask for the room on its disk.
     room: Option<File>,
@@ -145,6 +207,24 @@ impl Work {
                 job.acknowledge(committed.clone());
             }
         }
+        if !self.poisoned
+            && let Err(error) = row::guarded(|| self.close())
+        {
+            tracing::error!(%error, "the store could not be closed cleanly");
+        }
+    }
+
+    /// Flushes the tree, and notes in it that there is no need to look into the log.
+    fn close(&mut self) -> Result<(), StoreError> {
+        if self.log.take().is_none() {
+            return Ok(());
+        }
+        let transaction = begin(self.engine.database()?, Durability::Immediate)?;
+        {
+            let mut tree = transaction.open_table(TREE).map_err(disk)?;
+            tree.remove(log_key().as_slice()).map_err(disk)?;
+        }
+        transaction.commit().map_err(disk)
     }
 
     fn commit_group(
@@ -176,13 +256,11 @@ impl Work {
         group: &mut Group,
         room_bytes: u64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.engine.database()?.begin_write().map_err(disk)?;
-        transaction
-            .set_durability(Durability::Immediate)
-            .map_err(disk)?;
-        transaction.set_quick_repair(true);
+        let engine = self.engine.clone();
+        let mut transaction = begin(engine.database()?, Durability::None)?;
         let sequence_before = self.sequence;
-        {
+        self.frame.clear();
+        let logged = {
             let mut tree = transaction.open_table(TREE).map_err(disk)?;
             while let Some(job) = next.take() {
                 self.run_in_group(job, &mut tree, group, room_bytes)?;
@@ -191,17 +269,56 @@ impl Work {
                 }
             }
             if self.sequence != sequence_before {
-                row::insert(&mut tree, &sequence_key(), &self.sequence.to_be_bytes())?;
+                let sequence = self.sequence.to_be_bytes();
+                self.store(&mut tree, &sequence_key(), Some(&sequence))?;
+            } else if group.bytes == 0 {
+                drop(tree);
+                return transaction.abort().map_err(disk);
             }
-        }
-        if group.bytes == 0 && self.sequence == sequence_before {
-            return transaction.abort().map_err(disk);
+            self.log_group(&mut tree)?
+        };
+        if !logged {
+            flush_on_commit(&mut transaction)?;
         }
         transaction.commit().map_err(disk)?;
+        if !logged && let Some(log) = &mut self.log {
+            log.restart();
+        }
         if group.emitted {
             self.outbox_filled.notify_one();
         }
         Ok(())
+    }
+
+    /// Makes the group durable in the log. Where it does not fit, the tree has to be flushed with it.
+    fn log_group(&mut self, tree: &mut Tree<'_>) -> Result<bool, StoreError> {
+        match &mut self.log {
+            Some(log) if log.has_room(&self.frame) => {
+                log.append(&mut self.frame)?;
+                Ok(true)
+            }
+            Some(log) => {
+                row::insert(tree, &log_key(), &log.position().to_bytes())?;
+                Ok(false)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Puts a row into the tree, or takes it out, and into the frame that goes to the log.
+    fn store(
+        &mut self,
+        tree: &mut Tree<'_>,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        if self.log.is_some() {
+            self.frame.push(key, value)?;
+        }
+        match value {
+            Some(value) => row::insert(tree, key, value),
+            None => tree.remove(key).map(drop).map_err(disk),
+        }
     }
 
     /// The next waiting job. Those whom the last group answered are on their way with their next
@@ -242,9 +359,18 @@ impl Work {
         group.finished.push(job);
         if let Some((writes, emits)) = outcome {
             group.emitted |= emits;
-            group.bytes += apply(writes, tree)?;
+            group.bytes += self.apply(writes, tree)?;
         }
         Ok(())
+    }
+
+    fn apply(&mut self, writes: Overlay, tree: &mut Tree<'_>) -> Result<usize, StoreError> {
+        let mut bytes = 0;
+        for (key, value) in writes {
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            self.store(tree, &key, value.as_deref())?;
+        }
+        Ok(bytes)
     }
 }
 
@@ -257,21 +383,4 @@ fn run_job(job: &mut dyn Job, tree: &Tree<'_>, sequence: &mut u64) -> Option<(Ov
     let mut tx = Tx::writing(tree, sequence);
     let kept = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))).unwrap_or(false);
     kept.then(|| tx.into_writes())
-}
-
-fn apply(writes: Overlay, tree: &mut Tree<'_>) -> Result<usize, StoreError> {
-    let mut bytes = 0;
-    for (key, value) in writes {
-        bytes += key.len();
-        match value {
-            Some(value) => {
-                bytes += value.len();
-                row::insert(tree, &key, &value)?;
-            }
-            None => {
-                tree.remove(key.as_slice()).map_err(disk)?;
-            }
-        }
-    }
-    Ok(bytes)
 }

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::enum_order;
-use crate::dialect::{Dialect, ViolationForm};
 use crate::model::{Kind, Pattern, Shape};
 
 pub(super) fn lower_camel(name: &str) -> String {
@@ -14,12 +13,11 @@ pub(super) fn lower_camel(name: &str) -> String {
     }
 }
 
-/// DynamoDB's new form keeps the model's case.
-pub(super) fn member_name(dialect: &Dialect, name: &str) -> String {
-    if dialect.violation_form == ViolationForm::First {
-        name.to_owned()
-    } else {
-        lower_camel(name)
+pub(super) fn pascal(name: &str) -> String {
+    let mut characters = name.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
     }
 }
 

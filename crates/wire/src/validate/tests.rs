@@ -127,23 +127,55 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn dynamodb_stops_at_the_first() {
-    assert_eq!(
-        refusal(
-            "dynamodb",
+fn dynamodb_makes_exceptions_by_operation_and_member() {
+    let enumeration = "Value 'X' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy \
+                       enum value set: [INDEXES, TOTAL, NONE]";
+    let key = json!({"k": {"S": "v"}});
+    let keys = vec![key.clone(); 101];
+    let cases = [
+        (
             "GetItem",
-            json!({"TableName": "", "ReturnConsumedCapacity": "INVALID"})
+            json!({"TableName": "", "Key": key, "ReturnConsumedCapacity": "X"}),
+            "1 validation error detected: Value '' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 1",
         ),
-        "ValidationException: 1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must \
-         have length greater than or equal to 1"
-    );
-    assert_eq!(
-        refusal(
-            "dynamodb",
+        (
             "GetItem",
-            json!({"TableName": "t", "Key": {"k": {"S": "v"}}})
+            json!({"TableName": "t", "Key": key, "ReturnConsumedCapacity": "X"}),
+            &format!("1 validation error detected: {enumeration}"),
         ),
-        "accepted"
-    );
+        (
+            "PutItem",
+            json!({"Item": key}),
+            "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            "CreateTable",
+            json!({"AttributeDefinitions": [], "KeySchema": []}),
+            "The parameter 'TableName' is required but was not present in the request",
+        ),
+        (
+            "Query",
+            json!({"TableName": "t", "Limit": 0}),
+            "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        ),
+        (
+            "Scan",
+            json!({"TableName": "t", "Limit": 0}),
+            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        ),
+        (
+            "BatchGetItem",
+            json!({"RequestItems": {"a.table": {"Keys": keys}}}),
+            "1 validation error detected: Value at 'RequestItems.a.table.member.Keys' failed to satisfy constraint: Member must have length less than or equal to 100",
+        ),
+    ];
+    for (operation, input, expected) in cases {
+        let expected = format!("ValidationException: {expected}");
+        assert_eq!(refusal("dynamodb", operation, input), expected);
+    }
+    for operation in ["BatchGetItem", "BatchWriteItem"] {
+        let empty = json!({"RequestItems": {}});
+        assert_eq!(refusal("dynamodb", operation, empty), "accepted");
+    }
     assert_eq!(refusal("s3", "PutObject", json!({})), "accepted");
 }

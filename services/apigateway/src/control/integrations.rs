@@ -7,11 +7,11 @@ use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 
 use super::super::api::{Nothing, Patch, PutIntegrationInput, PutIntegrationResponseInput, Target};
-use super::super::errors::{bad_request, no_integration, no_status_code};
-use super::super::state::{self, Integration, IntegrationResponse, Method, Place, Texts};
+use super::super::errors::{bad_request, no_integration, no_resource, no_status_code};
+use super::super::state::{Integration, IntegrationResponse, Method, Texts};
 use super::methods::method_path;
 use super::patch::{self, Change};
-use super::{edit_api, integration_mut, manage, method, method_mut};
+use super::{api_or, edit_api_or, integration_mut, manage, method, method_mut};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -88,7 +88,7 @@ fn on_response(
     )
 }
 
-const TIMEOUT_MS_DEFAULT: i64 = 29_000;
+pub(super) const TIMEOUT_MS_DEFAULT: i64 = 29_000;
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html>
 fn put_integration(
@@ -96,9 +96,9 @@ fn put_integration(
     context: &Context,
     input: PutIntegrationInput,
 ) -> Result<Integration> {
-    check(&input)?;
+    check_built(&input)?;
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let method = method_mut(api, &target.resource_id, &target.http_method)?;
         let made = Integration {
             kind: input.kind,
@@ -120,43 +120,46 @@ fn put_integration(
             cache_key_parameters: input.cache_key_parameters,
             integration_responses: Default::default(),
         };
+        check_whole(&made)?;
         method.method_integration = Some(made.clone());
         Ok(made)
     })
 }
 
-fn check(input: &PutIntegrationInput) -> Result<()> {
-    check_built(input)?;
-    let passthrough = input.passthrough_behavior.as_deref();
+/// An integration with everything it has.
+pub(super) fn check_whole(integration: &Integration) -> Result<()> {
+    if integration.connection_type.as_deref() == Some("VPC_LINK") {
+        return Err(Error::not_implemented(
+            "apigateway:PutIntegration with VPC links",
+        ));
+    }
+    if !integration.cache_key_parameters.is_empty() {
+        return Err(Error::not_implemented(
+            "apigateway:PutIntegration with cacheKeyParameters",
+        ));
+    }
     if !matches!(
-        passthrough,
-        None | Some("WHEN_NO_MATCH" | "WHEN_NO_TEMPLATES" | "NEVER")
+        integration.passthrough_behavior.as_str(),
+        "WHEN_NO_MATCH" | "WHEN_NO_TEMPLATES" | "NEVER"
     ) {
         return Err(bad_request(
             "Invalid passthrough behavior specified. Valid options are WHEN_NO_MATCH, WHEN_NO_TEMPLATES, NEVER",
         ));
     }
-    if input.kind == "MOCK" {
+    if integration.kind == "MOCK" {
         return Ok(());
     }
-    if input
-        .integration_http_method
-        .as_deref()
-        .is_none_or(str::is_empty)
-    {
+    if integration.http_method.as_deref().is_none_or(str::is_empty) {
         return Err(bad_request(
             "Enumeration value for HttpMethod must be non-empty",
         ));
     }
-    if input
-        .timeout_in_millis
-        .is_some_and(|timeout_ms| !(50..=TIMEOUT_MS_DEFAULT).contains(&timeout_ms))
-    {
+    if !(50..=TIMEOUT_MS_DEFAULT).contains(&integration.timeout_in_millis) {
         return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
     }
-    let uri = input.uri.as_deref().unwrap_or_default();
-    match input.kind.as_str() {
-        "AWS" | "AWS_PROXY" => check_arn(uri, input.kind == "AWS_PROXY"),
+    let uri = integration.uri.as_deref().unwrap_or_default();
+    match integration.kind.as_str() {
+        "AWS" | "AWS_PROXY" => check_arn(uri, integration.kind == "AWS_PROXY"),
         _ if uri.starts_with("http://") || uri.starts_with("https://") => Ok(()),
         _ => Err(bad_request("Invalid HTTP endpoint specified for URI")),
     }
@@ -164,13 +167,11 @@ fn check(input: &PutIntegrationInput) -> Result<()> {
 
 /// What would change an answer and is not built is refused, not forgotten.
 fn check_built(input: &PutIntegrationInput) -> Result<()> {
-    let private = input.connection_type.as_deref() == Some("VPC_LINK");
     let streamed = input.response_transfer_mode.as_deref() == Some("STREAM");
     let missing = [
-        (private || input.integration_target.is_some(), "VPC links"),
+        (input.integration_target.is_some(), "VPC links"),
         (streamed, "responseTransferMode STREAM"),
         (input.tls_config.is_some(), "tlsConfig"),
-        (!input.cache_key_parameters.is_empty(), "cacheKeyParameters"),
     ];
     match missing.iter().find(|(asked, _)| *asked) {
         Some((_, what)) => Err(Error::not_implemented(format!(
@@ -200,14 +201,14 @@ fn check_arn(uri: &str, proxy: bool) -> Result<()> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetIntegration.html>
 fn get_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Integration> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_resource)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
     method.method_integration.clone().ok_or_else(no_integration)
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteIntegration.html>
 fn delete_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_resource, |api| {
         let method = method_mut(api, &input.resource_id, &input.http_method)?;
         method
             .method_integration
@@ -220,7 +221,7 @@ fn delete_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Resu
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateIntegration.html>
 fn update_integration(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Integration> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
         patch::each(&input.patch_operations, |change| {
             patch_integration(integration, change)
@@ -267,7 +268,7 @@ fn put_integration_response(
     input: PutIntegrationResponseInput,
 ) -> Result<IntegrationResponse> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let declared = method(api, &target.resource_id, &target.http_method)?;
         check_response(declared, &target.status_code, &input.response_parameters)?;
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
@@ -288,9 +289,11 @@ fn put_integration_response(
 /// A response can only be mapped to what the method says it answers.
 fn check_response(method: &Method, status_code: &str, parameters: &Texts) -> Result<()> {
     let declared = method.method_responses.get(status_code);
-    let declared = declared.ok_or_else(no_status_code)?;
+    let declares = |target: &String| {
+        declared.is_some_and(|declared| declared.parameters().any(|name| name == target))
+    };
     for (target, source) in parameters {
-        let wrong = if !declared.response_parameters.contains_key(target) {
+        let wrong = if !declares(target) {
             Some(target)
         } else if !is_response_source(source) {
             Some(source)
@@ -325,7 +328,7 @@ fn update_integration_response(
     input: Patch,
 ) -> Result<IntegrationResponse> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let declared = method(api, &target.resource_id, &target.http_method)?.clone();
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
         let response = integration
@@ -363,7 +366,7 @@ fn get_integration_response(
     context: &Context,
     input: Target,
 ) -> Result<IntegrationResponse> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_resource)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
     let integration = method
         .method_integration
@@ -382,7 +385,7 @@ fn delete_integration_response(
     context: &Context,
     input: Target,
 ) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_resource, |api| {
         let integration = integration_mut(api, &input.resource_id, &input.http_method)?;
         integration
             .integration_responses

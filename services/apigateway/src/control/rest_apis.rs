@@ -7,6 +7,7 @@ use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 use cumulet_wire::Timestamp;
+use serde_json::{Value, json};
 
 use super::super::api::{CreateRestApiInput, Items, Nothing, Patch, Target};
 use super::super::errors::bad_request;
@@ -14,7 +15,7 @@ use super::super::state::{
     self, Api, Definition, EndpointConfiguration, Model, Place, Resource, RestApi,
 };
 use super::patch::{self, Change, Op};
-use super::{api_id, edit_api, manage, page};
+use super::{api_id, edit_api, manage, page, with_tags};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -85,14 +86,14 @@ fn create_rest_api(
 }
 
 /// An API as it is answered: AWS escapes the quotes of its policy.
-fn shown(mut api: RestApi) -> RestApi {
+pub(super) fn shown(mut api: RestApi) -> RestApi {
     let escaped = |policy: String| policy.replace('\\', "\\\\").replace('"', "\\\"");
     api.policy = api.policy.map(escaped);
     api
 }
 
 /// A policy must be one that IAM understands; `execute-api:/stage/*` is short for an ARN.
-fn check_policy(policy: Option<&str>) -> Result<()> {
+pub(super) fn check_policy(policy: Option<&str>) -> Result<()> {
     let Some(policy) = policy.filter(|policy| !policy.is_empty()) else {
         return Ok(());
     };
@@ -110,6 +111,9 @@ fn check_policy(policy: Option<&str>) -> Result<()> {
 fn settings_of(context: &Context, input: CreateRestApiInput) -> Result<RestApi> {
     if input.name.is_empty() {
         return Err(bad_request("Name cannot be empty"));
+    }
+    if input.description.as_deref() == Some("") {
+        return Err(bad_request("Description cannot be an empty string"));
     }
     let mut endpoints = input.endpoint_configuration.unwrap_or_default();
     if endpoints.types.is_empty() {
@@ -135,7 +139,7 @@ fn settings_of(context: &Context, input: CreateRestApiInput) -> Result<RestApi> 
     })
 }
 
-fn check_endpoints(endpoints: &mut EndpointConfiguration) -> Result<()> {
+pub(super) fn check_endpoints(endpoints: &mut EndpointConfiguration) -> Result<()> {
     if endpoints.types.len() > 1 {
         return Err(bad_request(
             "Cannot create an api with multiple Endpoint Types.",
@@ -195,18 +199,20 @@ fn predefined_models(context: &Context) -> BTreeMap<String, Model> {
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApi.html>
-fn get_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<RestApi> {
+fn get_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(shown(api.settings))
+    Ok(with_tags(json!(shown(api.settings))))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApis.html>
 fn get_rest_apis(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<RestApi>> {
-    let apis = state::apis(tx, Place::of(context))?
-        .into_iter()
-        .map(|api| shown(api.settings))
-        .collect();
-    Ok(page(apis, |api: &RestApi| &api.id, &input))
+    let apis = state::apis(tx, Place::of(context))?;
+    let apis = apis.into_iter().map(|api| api.settings).collect();
+    let listed = page(apis, |api: &RestApi| &api.id, &input);
+    Ok(Items {
+        items: listed.items.into_iter().map(shown).collect(),
+        position: listed.position,
+    })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteRestApi.html>
@@ -218,12 +224,12 @@ fn delete_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateRestApi.html>
-fn update_rest_api(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<RestApi> {
+fn update_rest_api(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Value> {
     edit_api(tx, context, &input.target.rest_api_id, |api| {
         patch::each(&input.patch_operations, |change| {
             patch_api(&mut api.settings, change)
         })?;
-        Ok(shown(api.settings.clone()))
+        Ok(with_tags(json!(shown(api.settings.clone()))))
     })
 }
 
@@ -239,7 +245,7 @@ fn patch_api(api: &mut RestApi, change: &Change<'_>) -> Result<()> {
             Some(name) => api.name = name,
             None => return Err(bad_request("Name cannot be empty")),
         },
-        ["description"] => api.description = change.text(),
+        ["description"] => api.description = change.text().filter(|text| !text.is_empty()),
         ["version"] => api.version = change.text(),
         ["policy"] => {
             check_policy(change.text().as_deref())?;
@@ -250,19 +256,35 @@ fn patch_api(api: &mut RestApi, change: &Change<'_>) -> Result<()> {
         }
         ["disableExecuteApiEndpoint"] => api.disable_execute_api_endpoint = change.flag()?,
         ["minimumCompressionSize"] => {
-            api.minimum_compression_size = change
-                .text()
-                .filter(|text| !text.is_empty())
-                .map(|_| change.number())
-                .transpose()?;
-            check_compression(api.minimum_compression_size)?;
+            change.only_replaces()?;
+            let size = change.text().filter(|text| !text.is_empty());
+            // Whatever is no number is as bad as one below zero.
+            let size = size.map(|size| size.parse().unwrap_or(-1));
+            check_compression(size)?;
+            api.minimum_compression_size = size;
         }
         ["binaryMediaTypes", kind] => patch_binary_type(api, change, kind),
         ["endpointConfiguration", "types", _] => {
-            api.endpoint_configuration.types = change.text().into_iter().collect();
-            check_endpoints(&mut api.endpoint_configuration)?;
+            let mut changed = EndpointConfiguration {
+                types: change.text().into_iter().collect(),
+                ip_address_type: None,
+                ..api.endpoint_configuration.clone()
+            };
+            if change.op != Op::Replace {
+                return Err(bad_request(
+                    "Invalid patch operation specified. Must be 'add'|'remove'|'replace'",
+                ));
+            }
+            check_endpoints(&mut changed)?;
+            api.endpoint_configuration = changed;
         }
         ["endpointConfiguration", "ipAddressType"] => {
+            change.only_replaces()?;
+            if !matches!(change.value, Some("ipv4" | "dualstack")) {
+                return Err(bad_request(
+                    "ipAddressType must be either ipv4 or dualstack.",
+                ));
+            }
             api.endpoint_configuration.ip_address_type = change.text();
             check_endpoints(&mut api.endpoint_configuration)?;
         }
@@ -276,6 +298,6 @@ fn patch_binary_type(api: &mut RestApi, change: &Change<'_>, kind: &str) {
     match change.op {
         Op::Add => api.binary_media_types.push(kind.to_owned()),
         Op::Replace => api.binary_media_types.extend(change.text()),
-        Op::Remove => {}
+        Op::Remove | Op::Copy => {}
     }
 }

@@ -7,6 +7,8 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html>
 
 mod evaluate;
+#[cfg(test)]
+mod hostile_tests;
 mod lexer;
 mod parser;
 mod path;

@@ -26,6 +26,7 @@ use super::super::page::{Page, Source};
 use super::super::request::item_value;
 use super::super::state::KeySchema;
 use super::super::table::OpenTable;
+use super::super::throttle::{self, Kind};
 use super::super::transact::{self, Action};
 use super::super::value::{AttributeValue, Item, read_item};
 use super::super::write_item::{Write, WriteKind, carry_out};
@@ -142,10 +143,12 @@ fn execute(
             let returning = returning(&statement);
             let action = action(tx, context, statement, input)?;
             let key = action.write.check(&action.table)?;
+            throttle::admit(context, &action.table.record, None, Kind::Write)?;
             let decided = action.write.decide(tx, &action.table, key)?;
             let cost = carry_out(tx, context, &action.table, &decided)?;
             let mut usage = Usage::default();
             usage.add_write(&cost, 1.0);
+            throttle::spend(context, &action.table.record, &usage, Kind::Write);
             let returned = action.write.returned(returning, &decided);
             let items: Vec<Item> = returned.into_iter().collect();
             let wanted = input.return_consumed_capacity.as_deref();
@@ -326,7 +329,7 @@ fn read(
         return_consumed_capacity: input.return_consumed_capacity.clone(),
         ..ReadPageInput::default()
     };
-    let found = page.read(tx, &source, &limits)?;
+    let found = page.read(tx, context, &source, &limits)?;
     let items = found.items.unwrap_or_default();
     let items: Vec<Item> = match &select.paths {
         None => items,

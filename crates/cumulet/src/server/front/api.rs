@@ -170,7 +170,7 @@ async fn receive(
         }
         return finish_streaming(caller, stream, streams).await;
     }
-    let collected = collect(body, api.service).await?;
+    let collected = collect(server, body, api.service).await?;
     inbound.arrival.note(collected.len());
     let hash = hex::encode(Sha256::digest(&collected));
     let caller = match claim {
@@ -256,7 +256,7 @@ async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result
     })
 }
 
-async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
+async fn collect(server: &Server, body: Unread, service: &Service) -> Result<Bytes, Error> {
     let limit = if service.name() == "lambda" {
         LAMBDA_BODY_BYTES_MAX
     } else {
@@ -264,7 +264,7 @@ async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
     };
     match body {
         Unread::Read(read) => Ok(read),
-        Unread::Stream(body) => bodies::collect(body, limit)
+        Unread::Stream(body) => bodies::collect(server, body, limit)
             .await?
             .ok_or_else(|| too_large(limit).into()),
     }
@@ -304,7 +304,7 @@ pub(in crate::server) fn context(server: &Server, inbound: &Inbound, caller: &Ca
     Context {
         source_ip: Some(inbound.origin.address),
         user_agent: user_agent.map(Arc::from),
-        secure_transport: inbound.origin.address.is_loopback(),
+        secure_transport: inbound.origin.is_secure(server.settings.secure_transport),
         ..base.located(account, region)
     }
 }

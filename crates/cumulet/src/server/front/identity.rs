@@ -1,7 +1,7 @@
 //! Who sends a request: the claim in its signature, held against IAM's secret.
 
 use cumulet_engine::Principal;
-use cumulet_identity::sts::{self, Identity, UnknownIdentity};
+use cumulet_identity::sts::{self, Identity, Times, UnknownIdentity};
 use cumulet_kernel::clock::wall_now;
 use cumulet_wire::sigv4::{self, Payload, Presented, SignatureFault, Verification, Verified};
 
@@ -73,9 +73,13 @@ pub(in crate::server) fn find(
     token: Option<&str>,
 ) -> Result<Identity, Unproven> {
     let loopback = inbound.origin.is_local();
+    let times = Times {
+        now: server.engine.clock.now(),
+        wall: wall_now(),
+    };
     let found = server
         .engine
-        .read(|tx| sts::identify(tx, wall_now(), access_key, token, loopback));
+        .read(|tx| sts::identify(tx, times, access_key, token, loopback));
     found
         .map_err(Unproven::Internal)?
         .map_err(|unknown| fault_of(unknown, access_key).into())

@@ -2,6 +2,7 @@
 
 use cumulet_engine::arn::Arn;
 use cumulet_engine::{Principal, PrincipalKind};
+use sha2::{Digest, Sha256};
 
 use super::Effect;
 
@@ -27,6 +28,11 @@ pub(crate) enum PrincipalName {
     Service(String),
     Federated(String),
     CanonicalUser(String),
+}
+
+/// The id that S3 knows an account by: 64 hexadecimal digits.
+pub fn canonical_user_id(account: &str) -> String {
+    hex::encode(Sha256::digest(format!("canonical user of {account}")))
 }
 
 /// How directly a resource's policy gives something to a caller: what else may cut it depends on that.
@@ -101,7 +107,15 @@ impl PrincipalName {
                 named(!id.is_empty() && caller.entity_id() == id, grant)
             }
             Self::Service(name) => named(caller.is_called(name), Grant::Direct),
-            Self::Federated(_) | Self::CanonicalUser(_) => None,
+            // Nobody comes in through an identity provider: AssumeRoleWithWebIdentity and -WithSAML are not built.
+            Self::Federated(_) => None,
+            Self::CanonicalUser(id) => {
+                let account = caller.account();
+                named(
+                    !account.is_empty() && canonical_user_id(account) == *id,
+                    Grant::Delegated,
+                )
+            }
         }
     }
 }
