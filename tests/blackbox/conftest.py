@@ -26,7 +26,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def eventually(look, what, patience_s=60):
+def eventually(look, what, patience_s=180):
     """What `look` answers, as soon as it is true."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:

@@ -1,9 +1,9 @@
 //! The words a person types.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::server::SecureTransport;
 
@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Show the engine's clock, or move it and see what falls due
     #[command(after_help = CLOCK_EXAMPLES)]
     Clock(Clock),
+    /// Run a function once
+    #[command(after_help = INVOKE_EXAMPLES)]
+    Invoke(Invoke),
     /// Copy the running installation into a folder, as of one moment
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackUp),
@@ -168,6 +171,11 @@ const COVERAGE_EXAMPLES: &str = "Examples:
   cumulet coverage                       what is built, by service
   cumulet coverage s3                    every operation of one service
   cumulet coverage --json                the same for programs";
+const INVOKE_EXAMPLES: &str = "Examples:
+  cumulet invoke my-function             with an empty event
+  cumulet invoke my-function -e event.json --tail
+  cumulet invoke my-function -e '{\"n\": 1}'
+  cumulet invoke my-function -e sample:s3-put   or sample:apigw, sample:sqs, sample:dynamodb";
 const RUNTIME_EXAMPLES: &str = "Examples:
   cumulet runtime list                   what is here for each of AWS's runtimes
   cumulet runtime install                the SDKs for all interpreters of this machine
@@ -249,6 +257,18 @@ pub(crate) struct FunctionSettings {
     /// Let functions run without the SDK that AWS's image carries
     #[arg(long)]
     pub(crate) allow_bare_runtimes: bool,
+    /// Whether functions may reach public addresses; loopback and private networks stay closed to them
+    #[arg(long, value_enum, default_value_t = Egress::Deny)]
+    pub(crate) egress: Egress,
+    /// Let functions reach this one address too, private or not; can be given several times
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) egress_to: Vec<SocketAddrV4>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Egress {
+    Deny,
+    Allow,
 }
 
 /// What opens a sealed root key; without either it lies in the data folder as it is.
@@ -627,6 +647,25 @@ fn time(text: &str) -> Result<PointInTime, String> {
     parsed
         .map(|at| PointInTime(at.as_millisecond()))
         .map_err(|_| format!("{text} is no time: write 2027-01-01T00:00:00Z"))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    /// Its name or ARN, with or without a qualifier
+    pub(crate) function: String,
+    /// The event: a file, `-` for standard input, JSON, or sample:NAME
+    #[arg(short, long, value_name = "EVENT")]
+    pub(crate) event: Option<String>,
+    /// Print the last 4 KB of its log
+    #[arg(long, conflicts_with = "async")]
+    pub(crate) tail: bool,
+    /// Only queue it
+    #[arg(long)]
+    pub(crate) r#async: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
 }
 
 #[derive(Debug, Args)]

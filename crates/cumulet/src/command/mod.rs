@@ -14,6 +14,7 @@ mod doctor;
 mod env;
 mod events;
 mod failures;
+mod invoke;
 mod key;
 mod logs;
 mod metrics;
@@ -88,6 +89,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Alarms(arguments) => alarms::run(&arguments).await,
         Command::Key(arguments) => key::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments).await,
+        Command::Invoke(arguments) => invoke::run(&arguments).await,
         Command::Runtime(arguments) => runtime::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),
