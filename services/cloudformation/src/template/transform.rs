@@ -55,7 +55,8 @@ pub(super) fn extends_language(template: &Template) -> bool {
     declared(template).is_ok_and(|names| names.contains(&LANGUAGE_EXTENSIONS))
 }
 
-fn built(template: &Template) -> Result<()> {
+/// Refuses by name the transforms that are not built.
+pub(super) fn built(template: &Template) -> Result<()> {
     let names = declared(template)?;
     let other = names
         .iter()
