@@ -3,6 +3,7 @@
 mod deployed;
 mod dynamodb;
 mod identity;
+mod gateway;
 mod pipeline;
 mod s3;
 mod start;
@@ -25,16 +26,18 @@ pub(crate) enum Suite {
     Dynamodb,
     Identity,
     S3,
+    Gateway,
     Upload,
     Pipeline,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Dynamodb,
         Self::Identity,
         Self::S3,
+        Self::Gateway,
         Self::Upload,
         Self::Pipeline,
         Self::Start,
@@ -45,6 +48,7 @@ impl Suite {
             Self::Dynamodb => "dynamodb",
             Self::Identity => "identity",
             Self::S3 => "s3",
+            Self::Gateway => "gateway",
             Self::Upload => "upload",
             Self::Pipeline => "pipeline",
             Self::Start => "start",
@@ -56,6 +60,7 @@ impl Suite {
             Self::Dynamodb => dynamodb::measure(bench).await,
             Self::Identity => identity::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
+            Self::Gateway => gateway::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
             Self::Pipeline => pipeline::measure(bench).await,
             Self::Start => start::measure(bench).await,

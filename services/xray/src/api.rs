@@ -310,7 +310,7 @@ pub(super) struct GraphOutput {
     pub(super) start_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) end_time: Option<f64>,
-    pub(super) services: Vec<serde_json::Value>,
+    pub(super) services: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contains_old_group_versions: Option<bool>,
 }

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 use super::Server;
 
+use super::front::Arrival;
+
 /// What the listener sends: bytes at once, or a stream.
 pub(super) type ReplyBody = UnsyncBoxBody<Bytes, Error>;
 
@@ -33,7 +35,9 @@ pub(super) struct Room(Arc<Semaphore>);
 const ROOM_KB: usize = 512 * 1024;
 /// Smaller bodies are let in at once: as many as there may be connections fit beside the rest.
 const SMALL_BYTES_MAX: usize = 16 * 1024;
-/// How long a client may send nothing, or wait for room.
+/// How long a body waits for room before it is refused.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a client may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// What a client must send on average once that time is over.
 const BYTES_PER_S_MIN: usize = 16 * 1024;
@@ -53,7 +57,7 @@ impl Room {
             return Ok(());
         }
         let taken = self.0.clone().acquire_many_owned(missing_kb);
-        let taken = tokio::time::timeout(IDLE_MAX, taken).await;
+        let taken = tokio::time::timeout(ROOM_WAIT_MAX, taken).await;
         kept.room
             .push(taken.map_err(|_| slow_down())?.map_err(|_| slow_down())?);
         kept.taken_kb = wanted_kb;
@@ -126,14 +130,18 @@ pub(super) async fn drain(body: Incoming) {
     drop(tokio::time::timeout(DRAIN_TIME_MAX, reading).await);
 }
 
-/// A body as the services take it: chunks as they arrive, as long as they do arrive.
-pub(super) fn chunks(body: Incoming) -> BoxStream<'static, Result<Bytes, Error>> {
+/// A body as the services take it: chunks as they arrive, as long as they do arrive, each of them noted.
+pub(super) fn chunks(
+    body: Incoming,
+    arrival: Arc<Arrival>,
+) -> BoxStream<'static, Result<Bytes, Error>> {
     let chunks = BodyDataStream::new(body);
     futures_util::stream::try_unfold(chunks, |mut chunks| async move {
         let next = tokio::time::timeout(IDLE_MAX, chunks.next()).await;
         let next = next.map_err(|_| too_slow())?.transpose();
         Ok(next.map_err(|_| incomplete())?.map(|chunk| (chunk, chunks)))
     })
+    .inspect_ok(move |chunk: &Bytes| arrival.note(chunk.len()))
     .boxed()
 }
 

@@ -6,16 +6,21 @@
 //!
 //! The front knows protocols and identities, and no service's behaviour.
 
+mod access;
 mod api;
 mod data_plane;
 mod header_names;
 mod identity;
+mod upload_form;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cumulet_cloudformation::custom;
 use cumulet_engine::Context;
 use cumulet_engine::Error;
 use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_s3::AccessRecord;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
@@ -23,6 +28,7 @@ use http::{HeaderMap, Response, request};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
+pub(super) use access::Arrival;
 use identity::Unproven;
 
 use super::bodies::{self, ReplyBody};
@@ -39,6 +45,7 @@ pub(super) struct Inbound {
     origin: Origin,
     request_id: String,
     trace: Trace,
+    arrival: Arc<Arrival>,
 }
 
 /// A body still to be read, or one that routing had to read.
@@ -53,6 +60,8 @@ struct Outbound {
     what: String,
     principal: String,
     error: Option<String>,
+    /// What S3's logs are told, where the request was about a bucket.
+    access: Option<AccessRecord>,
 }
 
 /// Answers one request, whatever it is.
@@ -80,8 +89,11 @@ pub(super) async fn answer(
         origin,
         request_id: request_id.clone(),
         trace: trace.clone(),
+        arrival: Arc::default(),
     };
-    let outbound = go_through(&server, inbound, body).await;
+    let arrival = inbound.arrival.clone();
+    let mut outbound = go_through(&server, inbound, body).await;
+    access::attach(&server, &mut outbound, &arrival, started_us);
     note_outcome(&trace, &outbound);
     drop(span);
     let would_deny = server.traces.keep(&trace);
@@ -126,6 +138,7 @@ async fn manage(
         origin,
         request_id,
         trace: trace.clone(),
+        arrival: Arc::default(),
     };
     let answer = management::answer_signed(server, &inbound, action, body).await;
     drop(span);
@@ -238,6 +251,7 @@ fn refused(
         what: what.to_owned(),
         principal: String::new(),
         error: Some(code),
+        access: None,
     }
 }
 

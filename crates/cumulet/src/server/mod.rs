@@ -30,6 +30,7 @@ use cumulet_engine::{Context, IamMode, Principal};
 use cumulet_functions::AwsConnection;
 use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_s3::AccessLog;
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
@@ -70,6 +71,7 @@ pub(crate) struct Server {
     pub(crate) settings: Arc<Settings>,
     pub(crate) requests: RequestLog,
     traces: Traces,
+    access_log: AccessLog,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
     tls: Tls,
@@ -95,6 +97,7 @@ impl Server {
             settings,
             requests: RequestLog::default(),
             traces,
+            access_log: AccessLog::default(),
             ids: Ids::random(),
             signing_keys: Arc::default(),
             tls,

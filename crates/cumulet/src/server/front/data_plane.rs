@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Caller, Unproven};
-use super::{Inbound, Outbound, Unread, api, header_names, refused};
+use super::{Inbound, Outbound, Unread, access, api, header_names, refused, upload_form};
 use crate::server::Server;
 use crate::server::bodies::{self, ReplyBody};
 
@@ -40,8 +40,16 @@ pub(super) async fn answer(
         Route::FunctionUrl { url_id } => function_url(server, inbound, &url_id, body).await,
         Route::S3Preflight {
             bucket: Some(bucket),
-            ..
-        } => preflight(server, &inbound, &bucket),
+            key,
+        } => {
+            super::drain(body).await;
+            let record = access::begin(server, &inbound, "Preflight", &bucket, key.as_deref());
+            Outbound {
+                access: Some(record),
+                ..preflight(server, &inbound, &bucket)
+            }
+        }
+        Route::S3PostForm { bucket } => upload_form::answer(server, inbound, &bucket, body).await,
         other => {
             super::drain(body).await;
             not_built(&inbound, &other)
@@ -90,6 +98,7 @@ async fn execute_api(
         what,
         principal: caller.principal.arn,
         error,
+        access: None,
     }
 }
 
@@ -188,13 +197,19 @@ pub(super) async fn custom_resource(server: &Server, inbound: Inbound, body: Inc
     outbound(reply, &inbound, what, String::new())
 }
 
-fn outbound(reply: HttpReply, inbound: &Inbound, what: String, principal: String) -> Outbound {
+pub(super) fn outbound(
+    reply: HttpReply,
+    inbound: &Inbound,
+    what: String,
+    principal: String,
+) -> Outbound {
     let error = (reply.status >= 400).then(|| error_type(&reply));
     Outbound {
         response: respond(reply, &inbound.request_id),
         what,
         principal,
         error,
+        access: None,
     }
 }
 
@@ -273,10 +288,24 @@ fn http_request(
     }
 }
 
+/// Headers that say where an answer ends: the listener's own to write, whatever an integration maps to them.
+fn is_framing(name: &str) -> bool {
+    const FRAMING: [&str; 6] = [
+        "connection",
+        "content-length",
+        "keep-alive",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    FRAMING.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn respond(reply: HttpReply, request_id: &str) -> Response<ReplyBody> {
     let mut response = Response::new(bodies::bytes(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    for (name, value) in &reply.headers {
+    let headers = reply.headers.iter();
+    for (name, value) in headers.filter(|(name, _)| !is_framing(name)) {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value.as_bytes());
         if let (Ok(name), Ok(value)) = (name, value) {
@@ -304,10 +333,10 @@ fn not_built(inbound: &Inbound, route: &Route) -> Outbound {
     let what = match route {
         Route::FunctionUrl { .. } => "function URLs",
         Route::CustomResourceResponse { .. } => "custom resource responses",
-        Route::S3PostForm { .. } => "s3:PostObject",
         Route::S3Preflight { .. } => "CORS preflights",
         Route::S3Website { .. } => "S3 websites",
         Route::Api(_)
+        | Route::S3PostForm { .. }
         | Route::Refused { .. }
         | Route::ExecuteApi { .. }
         | Route::Management { .. } => "this address",
