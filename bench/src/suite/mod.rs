@@ -2,6 +2,7 @@
 
 mod deployed;
 mod dynamodb;
+mod identity;
 mod pipeline;
 mod s3;
 mod start;
@@ -22,6 +23,7 @@ use crate::process::{Server, free_address};
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Suite {
     Dynamodb,
+    Identity,
     S3,
     Upload,
     Pipeline,
@@ -29,8 +31,9 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Dynamodb,
+        Self::Identity,
         Self::S3,
         Self::Upload,
         Self::Pipeline,
@@ -40,6 +43,7 @@ impl Suite {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dynamodb => "dynamodb",
+            Self::Identity => "identity",
             Self::S3 => "s3",
             Self::Upload => "upload",
             Self::Pipeline => "pipeline",
@@ -50,6 +54,7 @@ impl Suite {
     pub(crate) async fn measure(self, bench: &Bench) -> Outcome<Vec<Figure>> {
         match self {
             Self::Dynamodb => dynamodb::measure(bench).await,
+            Self::Identity => identity::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
             Self::Pipeline => pipeline::measure(bench).await,

@@ -211,12 +211,19 @@ fn turns(
     depth: usize,
     whole: &mut Map<String, Value>,
 ) -> Result<()> {
-    let malformed = || refusal(format!("Transform AWS::LanguageExtensions failed with: {name} layout is incorrect"));
+    let malformed = || {
+        refusal(format!(
+            "Transform AWS::LanguageExtensions failed with: {name} layout is incorrect"
+        ))
+    };
     if depth >= LOOPS_DEEP_MAX {
         return Err(malformed());
     }
-    let [Value::String(identifier), collection, body @ Value::Object(_)] =
-        arguments.as_array().map_or(&[][..], Vec::as_slice)
+    let [
+        Value::String(identifier),
+        collection,
+        body @ Value::Object(_),
+    ] = arguments.as_array().map_or(&[][..], Vec::as_slice)
     else {
         return Err(malformed());
     };
