@@ -263,7 +263,7 @@ async fn what_is_past_its_retention_is_neither_received_nor_kept() {
     installation.advance_s(3600).await;
     assert_eq!(counted(&installation, &url).await, ["0", "0", "0"]);
     // An idle queue is measured for a while.
-    for _ in 0..super::measure::IDLE_MINUTES_MAX {
+    for _ in 0..=super::measure::IDLE_MINUTES_MAX {
         installation.advance_s(60).await;
     }
     assert_eq!(
