@@ -32,7 +32,8 @@ pub(crate) async fn run(arguments: &Invoke) -> Result<(), Failure> {
     }
     let answer = client.call("lambda", "Invoke", input).await?;
     if let Some(log) = decoded(&answer["LogResult"]) {
-        log.lines().for_each(|line| say(&paint(line, Colour::Faint)));
+        log.lines()
+            .for_each(|line| say(&paint(line, Colour::Faint)));
     }
     if arguments.r#async {
         say("accepted");
