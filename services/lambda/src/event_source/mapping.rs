@@ -53,22 +53,22 @@ fn source(arn: &str) -> Result<Source> {
 
 /// The rows of the OPERATIONS table.
 pub(in super::super) fn operations() -> Vec<Operation> {
-    let change: AccessRule<MappingInput> = |tx, context, input| {
+    let may_change: AccessRule<MappingInput> = |tx, context, input| {
         let id = input.uuid.as_deref().unwrap_or_default();
         access_to(tx, context, "lambda:UpdateEventSourceMapping", id)
     };
-    let read: AccessRule<MappingIdInput> =
+    let may_read: AccessRule<MappingIdInput> =
         |tx, context, input| access_to(tx, context, "lambda:GetEventSourceMapping", &input.uuid);
-    let delete: AccessRule<MappingIdInput> =
+    let may_delete: AccessRule<MappingIdInput> =
         |tx, context, input| access_to(tx, context, "lambda:DeleteEventSourceMapping", &input.uuid);
-    let list: AccessRule<ListMappingsInput> =
+    let may_list: AccessRule<ListMappingsInput> =
         |_, _, _| Ok(vec![Access::new("lambda:ListEventSourceMappings", "*")]);
     vec![
         Operation::write("CreateEventSourceMapping", create_access, create),
-        Operation::write("UpdateEventSourceMapping", change, update),
-        Operation::read("GetEventSourceMapping", read, get),
-        Operation::write("DeleteEventSourceMapping", delete, delete),
-        Operation::read("ListEventSourceMappings", list, list),
+        Operation::write("UpdateEventSourceMapping", may_change, update),
+        Operation::read("GetEventSourceMapping", may_read, get),
+        Operation::write("DeleteEventSourceMapping", may_delete, delete),
+        Operation::read("ListEventSourceMappings", may_list, list),
     ]
 }
 
