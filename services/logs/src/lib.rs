@@ -28,10 +28,10 @@ use api::{
     DescribeLogGroupsInput, DescribeLogStreamsInput, DescribeMetricFiltersInput,
     DescribeQueriesInput, DescribeQueryDefinitionsInput, DescribeSubscriptionFiltersInput,
     FilterInput, FilterLogEventsInput, GetLogEventsInput, GetLogGroupFieldsInput,
-    GetLogRecordInput, GroupInput, KmsKeyInput, PutLogEventsInput,
-    PutMetricFilterInput, PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput,
-    RetentionInput, StartQueryInput, StreamInput, TagLogGroupInput, TagResourceInput,
-    TestMetricFilterInput, UntagLogGroupInput,
+    GetLogRecordInput, GroupInput, KmsKeyInput, PutLogEventsInput, PutMetricFilterInput,
+    PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput, RetentionInput,
+    StartQueryInput, StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput,
+    UntagLogGroupInput,
 };
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
