@@ -87,7 +87,7 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::ObjectChanged { .. } => deliver_object_change(&engine, context, entry).await,
         Event::FunctionInvocation { .. } => deliver_invocation(&engine, context, entry).await,
         Event::FunctionReady { .. } => deliver_ready(&engine, context, entry).await,
-        Event::AlarmAction { .. } => deliver_alarm_action(&engine, context, entry).await,
+        Event::AlarmAction { .. } => alarm_action::deliver(&engine, context, entry).await,
         Event::LogsArrived { .. } => subscription::deliver(&engine, context, entry).await,
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
@@ -758,11 +758,6 @@ pub async fn deliver_invocation(engine: &Engine, context: Context, entry: Entry)
 /// Turns a created or updated function active.
 pub async fn deliver_ready(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     transition::deliver_ready(engine, context, entry).await
-}
-
-/// Invokes the function that an alarm's action names, and tells the alarm how that went.
-pub async fn deliver_alarm_action(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
-    alarm_action::deliver(engine, context, entry).await
 }
 
 /// Does what only time sets off: unused code goes, replaced execution environments stop.

@@ -255,6 +255,14 @@ pub(super) fn describe(
     })
 }
 
+pub(super) fn list_access(
+    tx: &Tx<'_>,
+    context: &Context,
+    _input: &ListLogGroupsInput,
+) -> Result<Vec<Access>> {
+    access(tx, context, "logs:ListLogGroups", "")
+}
+
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListLogGroups.html>
 pub(super) fn list(
     tx: &mut Tx<'_>,

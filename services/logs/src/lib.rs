@@ -28,10 +28,10 @@ use api::{
     DescribeLogGroupsInput, DescribeLogStreamsInput, DescribeMetricFiltersInput,
     DescribeQueriesInput, DescribeQueryDefinitionsInput, DescribeSubscriptionFiltersInput,
     FilterInput, FilterLogEventsInput, GetLogEventsInput, GetLogGroupFieldsInput,
-    GetLogRecordInput, GroupInput, KmsKeyInput, ListLogGroupsInput, PutLogEventsInput,
-    PutMetricFilterInput, PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput,
-    RetentionInput, StartQueryInput, StreamInput, TagLogGroupInput, TagResourceInput,
-    TestMetricFilterInput, UntagLogGroupInput,
+    GetLogRecordInput, GroupInput, KmsKeyInput, PutLogEventsInput, PutMetricFilterInput,
+    PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput, RetentionInput,
+    StartQueryInput, StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput,
+    UntagLogGroupInput,
 };
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
@@ -110,11 +110,7 @@ fn group_operations() -> Vec<Operation> {
             |tx, context, _| group::access(tx, context, "logs:DescribeLogGroups", ""),
             group::describe,
         ),
-        Operation::read::<ListLogGroupsInput, _>(
-            "ListLogGroups",
-            |tx, context, _| group::access(tx, context, "logs:ListLogGroups", ""),
-            group::list,
-        ),
+        Operation::read("ListLogGroups", group::list_access, group::list),
         Operation::write::<DeletionProtectionInput, _>(
             "PutLogGroupDeletionProtection",
             |tx, context, input| {
