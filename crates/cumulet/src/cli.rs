@@ -313,7 +313,7 @@ pub(crate) struct Rotate {
 
 impl Rotate {
     /// What opens the new root key.
-    pub(crate) fn new(&self) -> RootKeySource {
+    pub(crate) fn next_source(&self) -> RootKeySource {
         RootKeySource {
             root_passphrase_file: self.new_root_passphrase_file.clone(),
             root_key_command: self.new_root_key_command.clone(),

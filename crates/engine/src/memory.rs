@@ -42,7 +42,8 @@ mod tests {
     #[test]
     fn clones_share_and_engines_do_not() {
         let (one, other) = (Memory::default(), Memory::default());
-        one.clone().of::<AtomicU32>().store(7, Ordering::Relaxed);
+        let clone = one.clone();
+        clone.of::<AtomicU32>().store(7, Ordering::Relaxed);
         assert_eq!(one.of::<AtomicU32>().load(Ordering::Relaxed), 7);
         assert_eq!(other.of::<AtomicU32>().load(Ordering::Relaxed), 0);
     }

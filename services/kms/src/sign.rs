@@ -213,6 +213,6 @@ pub(super) fn derive_shared_secret(
         key_id: key.arn(),
         shared_secret: to_base64(&secret),
         key_agreement_algorithm: input.key_agreement_algorithm,
-        key_origin: key.origin.clone(),
+        key_origin: key.origin,
     })
 }

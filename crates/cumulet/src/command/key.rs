@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Key) -> Result<(), Failure> {
         )));
     }
     let old = RootSecret::read(&rotate.root_key)?;
-    let new = RootSecret::read(&rotate.new())?;
+    let new = RootSecret::read(&rotate.next_source())?;
     let secrets = (old.as_ref(), new.as_ref());
     let rotated = root_key::rotate(directory, secrets, &Ids::random(), |old, new| {
         authority::reseal(directory, old, new)

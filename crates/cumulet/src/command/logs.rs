@@ -36,11 +36,13 @@ pub(crate) async fn run(arguments: &Logs) -> Result<(), Failure> {
     if !arguments.follow && shown == 0 {
         say("nothing was logged in that time; look further back with --since 1d");
     }
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(LOOK_EVERY).await;
         tail.show_new().await?;
     }
-    Ok(())
 }
 
 /// A log group by its own name, or that of a function.

@@ -45,11 +45,11 @@ pub(super) fn head(packet: &[u8]) -> Option<Head> {
     if first >> 4 != 4 || transport < IP_HEADER_BYTES || fragment != 0 {
         return None;
     }
-    let kind = match packet.get(9)? {
-        &TCP => Kind::Tcp {
+    let kind = match *packet.get(9)? {
+        TCP => Kind::Tcp {
             flags: *packet.get(transport + 13)?,
         },
-        &UDP => Kind::Udp,
+        UDP => Kind::Udp,
         _ => return None,
     };
     Some(Head {

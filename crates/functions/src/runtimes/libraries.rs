@@ -77,7 +77,7 @@ pub(super) fn title(language: Language) -> String {
 
 /// The name of the folder with an interpreter's libraries: compiled Python differs by release, JavaScript does not.
 pub(super) fn folder(interpreter: &Interpreter) -> String {
-    let mark = |text: &str| hex::encode(&mark_of(text).to_be_bytes());
+    let mark = |text: &str| hex::encode(mark_of(text).to_be_bytes());
     match interpreter.language {
         Language::Python => format!("{}-{}", interpreter.runtime(), mark(PYTHON_PINS)),
         Language::Node => format!("nodejs-{}", mark(NODE_LOCK)),

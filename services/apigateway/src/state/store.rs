@@ -169,7 +169,7 @@ pub(in super::super) fn stages(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Stage>> 
 }
 
 pub(in super::super) fn authorizer_flushes(tx: &Tx<'_>, api_id: &str, stage: &str) -> Result<u64> {
-    let stored = tx.get(AUTHORIZER_FLUSHES, &Key::new().text(api_id).text(stage))?;
+    let stored = tx.get(AUTHORIZER_FLUSHES, Key::new().text(api_id).text(stage))?;
     let number = stored.and_then(|bytes| bytes.try_into().ok());
     Ok(number.map_or(0, u64::from_be_bytes))
 }

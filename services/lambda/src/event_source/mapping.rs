@@ -387,7 +387,7 @@ fn refuse_role(
     refusal: impl Fn(&str) -> String,
 ) -> Result<()> {
     for action in actions {
-        iam::authorise(tx, role, &[Access::new(*action, resource)])
+        iam::authorise(tx, role, &[Access::new(action, resource)])
             .map_err(|_| errors::invalid(refusal(action)))?;
     }
     Ok(())

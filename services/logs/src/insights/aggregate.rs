@@ -162,6 +162,9 @@ pub(super) struct Groups {
     groups: Vec<(Vec<Value>, Vec<Seen>)>,
 }
 
+/// The keys of a group, and its results.
+type GroupOfResults = (Vec<Value>, Vec<Value>);
+
 impl Groups {
     pub(super) fn of(stats: Stats) -> Self {
         Self {
@@ -197,7 +200,7 @@ impl Groups {
     }
 
     /// The command, and the keys and results of each group. Without `by` there is always one group.
-    pub(super) fn finished(mut self) -> (Stats, Vec<(Vec<Value>, Vec<Value>)>) {
+    pub(super) fn finished(mut self) -> (Stats, Vec<GroupOfResults>) {
         if self.groups.is_empty() && self.stats.by.is_empty() {
             let blank = vec![Seen::default(); self.stats.aggregates.len()];
             self.groups.push((Vec::new(), blank));

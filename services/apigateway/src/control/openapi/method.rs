@@ -102,7 +102,7 @@ impl Importer<'_> {
             method.authorization_type = "AWS_IAM".to_owned();
         } else if scheme.get("x-amazon-apigateway-authorizer").is_some() {
             let known = self.api.definition.authorizers.values();
-            let known = known.filter(|authorizer| authorizer.name == name).last();
+            let known = known.rev().find(|authorizer| authorizer.name == name);
             let authorizer = known.ok_or_else(|| {
                 Error::not_implemented("apigateway:PutRestApi with this authorizer")
             })?;
