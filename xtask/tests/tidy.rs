@@ -50,7 +50,9 @@ const ARROWS: [(&str, &[&str]); 29] = [
     ("xtask", &["wire"]),
     (
         "bench",
-        &["dynamodb", "engine", "fixture", "identity", "kernel", "kms", "wire"],
+        &[
+            "dynamodb", "engine", "fixture", "identity", "kernel", "kms", "wire",
+        ],
     ),
     ("fuzz", &["engine", "fixture", "identity", "wire"]),
     ("upload-api", &["stack"]),

@@ -2,8 +2,8 @@
 
 mod deployed;
 mod dynamodb;
-mod identity;
 mod gateway;
+mod identity;
 mod pipeline;
 mod s3;
 mod start;

@@ -174,7 +174,8 @@ impl App {
             "PutObject {:.0}/s, PutItem {:.0}/s, Invoke {:.0}/s",
             parts[0], parts[1], parts[2]
         );
-        let name = format!("POST /upload of 1 KB without its own limits, {connections} connections");
+        let name =
+            format!("POST /upload of 1 KB without its own limits, {connections} connections");
         let whole = Figure::new(SUITE, &name, "uploads/s", rates[0]);
         let whole = whole.detail(&measured[0].latencies());
         Ok(whole.beside_with("its parts one after another", limit, &detail))

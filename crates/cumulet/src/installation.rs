@@ -121,8 +121,13 @@ pub(crate) async fn open(
     let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
     let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
-    let (functions, connections) =
-        start_functions(&directory, &cache_directory, listen.port(), &arguments.functions).await?;
+    let (functions, connections) = start_functions(
+        &directory,
+        &cache_directory,
+        listen.port(),
+        &arguments.functions,
+    )
+    .await?;
     let functions = Arc::new(ProcessRunner::new(functions));
     Ok((
         Engine {

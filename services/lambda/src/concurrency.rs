@@ -4,10 +4,10 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 
+use super::running::{Permit, Running};
 use cumulet_engine::Context;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::Result;
-use super::running::{Permit, Running};
 use cumulet_kernel::Tx;
 use cumulet_kernel::store::Direction;
 use serde_json::{Map, Value};

@@ -32,8 +32,8 @@ mod resource;
 mod run;
 mod running;
 mod state;
-mod subscription;
 mod streaming;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -45,10 +45,9 @@ mod version;
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
     LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
-    ListPartsInput, NoInput,
-    PublishLayerVersionInput, PublishVersionInput, PutAliasInput, PutConcurrencyInput,
-    RemovePermissionInput, TagInput, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
-    UrlConfigInput,
+    ListPartsInput, NoInput, PublishLayerVersionInput, PublishVersionInput, PutAliasInput,
+    PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
+    UpdateFunctionConfigurationInput, UrlConfigInput,
 };
 use bytes::Bytes;
 use cumulet_engine::Context;

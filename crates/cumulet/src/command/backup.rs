@@ -89,8 +89,9 @@ pub(crate) fn restore(arguments: &Restore) -> Result<(), Failure> {
 fn verify(directory: &Path, opened_by: &RootKeySource) -> Result<(), Failure> {
     let broken = |error: cumulet_kernel::StoreError| Failure::Failed(error.to_string());
     let secret = RootSecret::read(opened_by)?;
-    let root_key = cumulet_kernel::root_key::load_or_create(directory, secret.as_ref(), &Ids::random())
-        .map_err(|error| Failure::Failed(error.to_string()))?;
+    let root_key =
+        cumulet_kernel::root_key::load_or_create(directory, secret.as_ref(), &Ids::random())
+            .map_err(|error| Failure::Failed(error.to_string()))?;
     let key = PageKey::new(root_key.derive("pages"));
     let rows = Store::verify(directory, &key).map_err(broken)?;
     let store = Store::open(directory, &key).map_err(broken)?;

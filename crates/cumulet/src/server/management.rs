@@ -1,8 +1,8 @@
 //! `/_cumulet/*`: what the command line asks the engine. Not AWS, and not for web pages.
 
 use bytes::Bytes;
-use cumulet_identity::iam;
 use cumulet_engine::{Access, Error};
+use cumulet_identity::iam;
 use cumulet_kernel::trace;
 use http::{Method, Response, StatusCode, request};
 use hyper::body::Incoming;

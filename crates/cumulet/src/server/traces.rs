@@ -84,8 +84,14 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
 
 /// Stores spans, and what their decisions say of the principals that made the calls.
 async fn store_group(store: &Store, spans: Vec<Span>, unpruned: &mut usize) -> Result<(), Error> {
-    let noted = spans.iter().filter_map(|span| span.attributes.get("decisions"));
-    let decisions: Vec<Value> = noted.filter_map(Value::as_array).flatten().cloned().collect();
+    let noted = spans
+        .iter()
+        .filter_map(|span| span.attributes.get("decisions"));
+    let decisions: Vec<Value> = noted
+        .filter_map(Value::as_array)
+        .flatten()
+        .cloned()
+        .collect();
     let chunks = trace::encode(&spans)?;
     store
         .write::<(), Error, _>(move |tx| {

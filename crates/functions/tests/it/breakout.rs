@@ -32,7 +32,11 @@ async fn nothing_of_the_host_can_be_reached() {
         .map(|(name, _)| name.as_str())
         .collect();
     // A datagram can be sent into the tunnel; at its other end the supervisor drops it and says so.
-    assert_eq!(allowed, ["datagram", "runtime api", "write /tmp/x"], "{found:#?}");
+    assert_eq!(
+        allowed,
+        ["datagram", "runtime api", "write /tmp/x"],
+        "{found:#?}"
+    );
     assert!(
         platform_line(&outcome, "EGRESS_REFUSED").contains("--egress allow"),
         "{outcome:?}"
