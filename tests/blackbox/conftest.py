@@ -15,7 +15,7 @@ import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-BINARY = TARGET / "release" / "cumulet"
+BINARY = pathlib.Path(os.environ.get("CUMULET_BINARY", TARGET / "release" / "cumulet"))
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
@@ -24,6 +24,17 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def eventually(look, what, patience_s=60):
+    """What `look` answers, as soon as it is true."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {patience_s} s")
 
 
 class Engine:

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 /// Why a request was not served. The code is for programs, the text for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) status: u16,
-    pub(crate) code: &'static str,
-    pub(crate) error: String,
+pub struct Problem {
+    pub status: u16,
+    pub code: &'static str,
+    pub error: String,
 }
 
 impl Problem {
@@ -82,16 +82,17 @@ impl Problem {
     }
 }
 
-/// The answer in the form that API Gateway expects of a function. Pages of any origin may read every answer, also
-/// that of a refusal.
-pub(crate) fn answer(outcome: &Result<Value, Problem>) -> Value {
-    let (status, body) = match outcome {
-        Ok(body) => (200, body.to_string()),
-        Err(problem) => (
-            problem.status,
-            json!({ "error": problem.error, "code": problem.code }).to_string(),
-        ),
-    };
+/// A refusal or a failure as this API tells it.
+#[must_use]
+pub fn refused(problem: &Problem) -> Value {
+    let body = json!({ "error": problem.error, "code": problem.code });
+    response(problem.status, &body)
+}
+
+/// An answer in the form that API Gateway expects of a function. Pages of any origin may read every answer, also that
+/// of a refusal.
+#[must_use]
+pub fn response(status: u16, body: &Value) -> Value {
     json!({
         "statusCode": status,
         "headers": {
@@ -100,7 +101,7 @@ pub(crate) fn answer(outcome: &Result<Value, Problem>) -> Value {
             "Access-Control-Allow-Headers": "Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token",
             "Access-Control-Allow-Methods": "OPTIONS,POST",
         },
-        "body": body,
+        "body": body.to_string(),
         "isBase64Encoded": false,
     })
 }

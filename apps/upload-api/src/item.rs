@@ -10,34 +10,33 @@ use crate::request::Upload;
 
 const YEAR_S: i64 = 365 * 24 * 3600;
 
-/// A file that is in the bucket.
-#[derive(Debug)]
-pub(crate) struct Stored<'a> {
-    pub(crate) upload: &'a Upload,
-    pub(crate) version_id: Option<String>,
-    pub(crate) time: Timestamp,
+/// An upload whose file is in the bucket.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub upload: Upload,
+    pub version_id: Option<String>,
+    pub time: Timestamp,
 }
 
-impl Stored<'_> {
-    pub(crate) fn item(&self) -> HashMap<String, AttributeValue> {
+impl Stored {
+    /// RFC 3339 with milliseconds: `2026-11-21T08:00:00.000Z`.
+    #[must_use]
+    pub fn uploaded_at(&self) -> String {
+        format!("{:.3}", self.time)
+    }
+
+    /// The attributes that every form of the item has.
+    #[must_use]
+    pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         let text = |value: &str| AttributeValue::S(value.to_owned());
-        let number = |value: String| AttributeValue::N(value);
         let attributes = [
             ("productId", Some(text(&self.upload.product_id))),
             ("productName", Some(text(&self.upload.product_name))),
-            ("price", Some(number(self.upload.price.clone()))),
+            ("price", Some(AttributeValue::N(self.upload.price.clone()))),
             ("fileName", Some(text(&self.upload.file_name))),
             ("s3Key", Some(text(&self.upload.key()))),
             ("uploadTimestamp", Some(text(&self.uploaded_at()))),
-            (
-                "fileSize",
-                Some(number(self.upload.content.len().to_string())),
-            ),
             ("versionId", self.version_id.as_deref().map(text)),
-            (
-                "ttl",
-                Some(number((self.time.as_second() + YEAR_S).to_string())),
-            ),
         ];
         let present = attributes
             .into_iter()
@@ -45,7 +44,9 @@ impl Stored<'_> {
         present.collect()
     }
 
-    pub(crate) fn body(&self) -> Value {
+    /// What the caller is told.
+    #[must_use]
+    pub fn body(&self) -> Value {
         let mut body = json!({
             "message": "File uploaded",
             "productId": self.upload.product_id,
@@ -59,9 +60,17 @@ impl Stored<'_> {
         }
         body
     }
+}
 
-    /// RFC 3339 with milliseconds: `2026-11-21T08:00:00.000Z`.
-    fn uploaded_at(&self) -> String {
-        format!("{:.3}", self.time)
-    }
+/// The item of this application: it knows the file's size, and goes after a year.
+pub(crate) fn item(stored: &Stored) -> HashMap<String, AttributeValue> {
+    let number = |value: String| AttributeValue::N(value);
+    let expires = stored.time.as_second() + YEAR_S;
+    let mut item = stored.attributes();
+    item.insert(
+        "fileSize".to_owned(),
+        number(stored.upload.content.len().to_string()),
+    );
+    item.insert("ttl".to_owned(), number(expires.to_string()));
+    item
 }

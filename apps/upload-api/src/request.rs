@@ -17,14 +17,14 @@ const NAME_CHARACTERS_MAX: usize = 256;
 const KEY_BYTES_MAX: usize = 1024;
 
 /// A file of a product, ready to be stored.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Upload {
-    pub(crate) product_id: String,
-    pub(crate) product_name: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    pub product_id: String,
+    pub product_name: String,
     /// A decimal as text.
-    pub(crate) price: String,
-    pub(crate) file_name: String,
-    pub(crate) content: Vec<u8>,
+    pub price: String,
+    pub file_name: String,
+    pub content: Vec<u8>,
 }
 
 /// The event of a proxy integration, as far as it matters here.
@@ -108,7 +108,8 @@ impl Upload {
     }
 
     /// Where the file goes. Neither part can hold a slash or be `..`, so the key has exactly these three segments.
-    pub(crate) fn key(&self) -> String {
+    #[must_use]
+    pub fn key(&self) -> String {
         format!("{PREFIX}/{}/{}", self.product_id, self.file_name)
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::server::SecureTransport;
+
 /// Run AWS serverless stacks for real, on a machine you own.
 #[derive(Debug, Parser)]
 #[command(
@@ -29,12 +31,41 @@ pub(crate) enum Command {
     /// Print shell settings that point every AWS client at the engine
     #[command(after_help = ENV_EXAMPLES)]
     Env(Env),
+    /// Print the certificate that clients must trust to speak HTTPS with the engine
+    #[command(after_help = CA_EXAMPLES)]
+    Ca(Ca),
+    /// Print why a request was allowed or denied, and what would have allowed it
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(Why),
+    /// Work out policies from what was seen
+    Policy(Policy),
     /// Print what a request did: its decisions, its calls, its effects
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
+    /// Print what a function or log group says, and follow it
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(Logs),
+    /// List metrics, or print one
+    #[command(after_help = METRICS_EXAMPLES)]
+    Metrics(Metrics),
+    /// Print how the alarms stand, or the history of one
+    #[command(after_help = ALARMS_EXAMPLES)]
+    Alarms(Alarms),
+    /// Replace the root key of an installation that is not running
+    #[command(after_help = KEY_EXAMPLES)]
+    Key(Key),
     /// Show the engine's clock, or move it and see what falls due
     #[command(after_help = CLOCK_EXAMPLES)]
     Clock(Clock),
+    /// Copy the running installation into a folder, as of one moment
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackUp),
+    /// Make an installation out of a backup, and prove that it is whole
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(Restore),
+    /// Find interpreters for functions, and install the SDKs that AWS's images carry
+    #[command(after_help = RUNTIME_EXAMPLES)]
+    Runtime(Runtime),
     /// Say what this machine can enforce
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
@@ -48,6 +79,7 @@ pub(crate) enum Command {
 
 const UP_EXAMPLES: &str = "Examples:
   cumulet up apps/upload-api             build, start, deploy, serve
+  cumulet up apps/upload-api -- --api-key on
   cumulet up                             start the engine alone
   cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
 const OUTPUTS_EXAMPLES: &str = "Examples:
@@ -58,19 +90,58 @@ const ENV_EXAMPLES: &str = "Examples:
   eval $(cumulet env)                    this shell talks to the engine
   eval $(cumulet env --unset)            and no longer
   cumulet env --json                     the same for programs";
+const CA_EXAMPLES: &str = "Examples:
+  cumulet ca > cumulet.pem               the certificate, to copy to another machine
+  eval $(cumulet ca --env)               this shell's AWS clients trust it
+  cumulet ca --path                      where it lies";
+const WHY_EXAMPLES: &str = "Examples:
+  cumulet why 5f0c2a1e-...               the request with this id (x-amzn-requestid)
+  cumulet why --last                     the latest request
+  cumulet why --last --json              its decisions, for programs";
+const SUGGEST_EXAMPLES: &str = "Examples:
+  cumulet policy suggest uploader        the least that the role uploader needs, and what it has beyond
+  cumulet policy suggest arn:aws:iam::000000000000:user/ci
+  cumulet policy suggest uploader --json | jq .policy";
 const TRACE_EXAMPLES: &str = "Examples:
   cumulet trace --last                   the latest request
   cumulet trace 5f0c2a1e-...             the request with this id (x-amzn-requestid)
   cumulet trace --last --json            its spans, for programs";
+const LOGS_EXAMPLES: &str = "Examples:
+  cumulet logs                           every log group
+  cumulet logs -f upload                 a function, as it goes on
+  cumulet logs /aws/lambda/upload --filter ERROR --since 1d
+  cumulet logs upload --json | jq .message";
+const METRICS_EXAMPLES: &str = "Examples:
+  cumulet metrics                        every metric
+  cumulet metrics AWS/Lambda Errors      the sum for each minute of the last hour
+  cumulet metrics AWS/Lambda Duration --stat p99 --dimension FunctionName=upload --since 1d";
+const ALARMS_EXAMPLES: &str = "Examples:
+  cumulet alarms                         all of them
+  cumulet alarms --state ALARM           those that stand in alarm
+  cumulet alarms upload-errors           one, with its history";
+const KEY_EXAMPLES: &str = "Examples:
+  cumulet key rotate --data-dir /srv/cumulet
+  cumulet key rotate --new-root-key-command 'pass show cumulet'";
 const CLOCK_EXAMPLES: &str = "Examples:
   cumulet clock show                     what time it is for the engine
   cumulet clock advance 31d              a month passes: retention, alarms, deletion windows
   cumulet clock set 2027-01-01T00:00:00Z go to that time
   cumulet clock freeze                   let it stand still, until: cumulet clock resume";
+const BACKUP_EXAMPLES: &str = "Examples:
+  cumulet backup /backups/monday         while the engine runs and serves
+  cumulet backup /backups/monday --json  what was copied, for programs";
+const RESTORE_EXAMPLES: &str = "Examples:
+  cumulet restore /backups/monday --root-key ~/keys/root.key --data-dir /srv/cumulet";
 const COVERAGE_EXAMPLES: &str = "Examples:
   cumulet coverage                       what is built, by service
   cumulet coverage s3                    every operation of one service
   cumulet coverage --json                the same for programs";
+const RUNTIME_EXAMPLES: &str = "Examples:
+  cumulet runtime list                   what is here for each of AWS's runtimes
+  cumulet runtime install                the SDKs for all interpreters of this machine
+  cumulet runtime install python3.12 nodejs22.x
+  cumulet runtime download --to-dir usb  for a machine without network; there:
+  cumulet runtime install --from-dir usb";
 const DOCTOR_EXAMPLES: &str = "Examples:
   cumulet doctor                         what is enforced here, and what is not
   cumulet doctor --json                  the same for programs
@@ -86,6 +157,8 @@ pub(crate) struct Up {
     /// Where everything is kept
     #[arg(long, value_name = "DIR", default_value = ".cumulet")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) root_key: RootKeySource,
     /// The account that the operator and the app belong to
     #[arg(long, value_name = "ID", default_value = DEFAULT_ACCOUNT, value_parser = account_id)]
     pub(crate) account: String,
@@ -98,12 +171,105 @@ pub(crate) struct Up {
     /// Ends the names of the app's resources
     #[arg(long, default_value = "dev")]
     pub(crate) suffix: String,
-    /// Listen beyond loopback without TLS: anybody on the network can read and replay what is sent
+    /// Accept plain HTTP from other machines: anybody on the network can read what is sent
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Whether IAM refuses what no policy allows, or allows it and says so
+    #[arg(long, value_enum, default_value_t = Iam::Enforce)]
+    pub(crate) iam: Iam,
+    /// What policies see as aws:SecureTransport
+    #[arg(long, value_enum, default_value_t = SecureTransport::Loopback)]
+    pub(crate) secure_transport: SecureTransport,
+    /// Show this certificate (PEM, with its chain) instead of the installation's own
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A further host name of this machine that the installation's own authority certifies
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Vec<String>,
+    #[command(flatten)]
+    pub(crate) functions: FunctionSettings,
     /// One JSON object a line instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// The app's own settings
+    #[arg(last = true)]
+    pub(crate) settings: Vec<String>,
+}
+
+/// What IAM does with a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Iam {
+    /// Refuse
+    Enforce,
+    /// Allow, and record what would have been refused
+    Report,
+}
+
+/// How functions may run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FunctionSettings {
+    /// Let the nearest release run functions whose own is not on this machine
+    #[arg(long)]
+    pub(crate) allow_runtime_substitution: bool,
+    /// Let functions run without the SDK that AWS's image carries
+    #[arg(long)]
+    pub(crate) allow_bare_runtimes: bool,
+}
+
+/// What opens a sealed root key; without either it lies in the data folder as it is.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RootKeySource {
+    /// The root key is sealed under the passphrase in this file
+    #[arg(long, value_name = "FILE", env = "CUMULET_ROOT_PASSPHRASE_FILE")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
+    /// The root key is sealed under what this command prints
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        env = "CUMULET_ROOT_KEY_COMMAND",
+        conflicts_with = "root_passphrase_file"
+    )]
+    pub(crate) root_key_command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) action: KeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyAction {
+    /// Write everything anew under another root key
+    Rotate(Rotate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = ".cumulet")]
+    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) root_key: RootKeySource,
+    /// Seal the new root key under the passphrase in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_root_passphrase_file: Option<PathBuf>,
+    /// Seal the new root key under what this command prints
+    #[arg(long, value_name = "COMMAND", conflicts_with = "new_root_passphrase_file")]
+    pub(crate) new_root_key_command: Option<String>,
+}
+
+impl Rotate {
+    /// What opens the new root key.
+    pub(crate) fn new(&self) -> RootKeySource {
+        RootKeySource {
+            root_passphrase_file: self.new_root_passphrase_file.clone(),
+            root_key_command: self.new_root_key_command.clone(),
+        }
+    }
 }
 
 /// Credentials from `--operator`.
@@ -152,6 +318,55 @@ pub(crate) struct Env {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// A request id
+    #[arg(required_unless_present = "last")]
+    pub(crate) id: Option<String>,
+    /// The latest request that was served
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) last: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) action: PolicyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyAction {
+    /// Print the least a role or user needs, and how that differs from what it was given
+    #[command(after_help = SUGGEST_EXAMPLES)]
+    Suggest(Suggest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Suggest {
+    /// A role's name, or the ARN of a role or user
+    pub(crate) principal: String,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ca {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    /// Print settings for a shell instead
+    #[arg(long, conflicts_with = "path")]
+    pub(crate) env: bool,
+    /// Print where the certificate lies instead
+    #[arg(long)]
+    pub(crate) path: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Trace {
     /// A request id or a trace id
     #[arg(required_unless_present = "last")]
@@ -161,6 +376,74 @@ pub(crate) struct Trace {
     pub(crate) last: bool,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// A function, or a log group; every log group without it
+    pub(crate) name: Option<String>,
+    /// Go on printing what comes
+    #[arg(short, long, requires = "name")]
+    pub(crate) follow: bool,
+    /// A filter pattern, as CloudWatch Logs has them
+    #[arg(long, value_name = "PATTERN", requires = "name")]
+    pub(crate) filter: Option<String>,
+    /// How far to look back
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) since: Milliseconds,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Metrics {
+    /// Only of this namespace
+    pub(crate) namespace: Option<String>,
+    /// Print the values of this metric, of each of its dimensions
+    pub(crate) metric: Option<String>,
+    /// Only with this dimension
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) dimension: Vec<(String, String)>,
+    /// Sum, Average, Minimum, Maximum, SampleCount, p99, ...
+    #[arg(long, default_value = "Sum")]
+    pub(crate) stat: String,
+    /// Seconds
+    #[arg(long, default_value_t = 60)]
+    pub(crate) period: u32,
+    /// How far to look back
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) since: Milliseconds,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let pair = pair.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| "expected NAME=VALUE".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Alarms {
+    /// One alarm, with its history
+    pub(crate) name: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_parser = ["OK", "ALARM", "INSUFFICIENT_DATA"])]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -249,6 +532,77 @@ fn time(text: &str) -> Result<PointInTime, String> {
     parsed
         .map(|at| PointInTime(at.as_millisecond()))
         .map_err(|_| format!("{text} is no time: write 2027-01-01T00:00:00Z"))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackUp {
+    /// A folder that holds nothing yet
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup's folder
+    pub(crate) directory: PathBuf,
+    /// The key of the installation that was backed up; otherwise the one in the new folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opened_by: RootKeySource,
+    /// Where the installation shall be
+    #[arg(long, value_name = "DIR", default_value = ".cumulet")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Runtime {
+    #[command(subcommand)]
+    pub(crate) action: RuntimeAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimeAction {
+    /// Print what is here for each of AWS's runtimes
+    List {
+        /// Look into this installation too, not only into the folder that all share
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Install the pinned SDK of runtimes; all that this machine has without a name
+    Install {
+        #[command(flatten)]
+        choice: RuntimeChoice,
+        /// Take packages from a folder that `download` filled, and use no network
+        #[arg(long, value_name = "DIR")]
+        from_dir: Option<PathBuf>,
+        /// Install into this installation alone, not for all
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Fill a folder with packages for a machine without network
+    Download {
+        #[command(flatten)]
+        choice: RuntimeChoice,
+        #[arg(long, value_name = "DIR")]
+        to_dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuntimeChoice {
+    /// AWS's names, such as python3.12 or nodejs22.x
+    pub(crate) runtimes: Vec<String>,
+    /// Take the nearest release for one that is not on this machine
+    #[arg(long)]
+    pub(crate) allow_runtime_substitution: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! How the command line talks to the engine: signed requests over HTTP, like any other client's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cumulet_kernel::clock::wall_now;
@@ -8,9 +9,14 @@ use cumulet_wire::{Protocol, model, sigv4};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +66,8 @@ pub(crate) struct Client {
     endpoint: String,
     region: String,
     credentials: Option<Credentials>,
+    /// A PEM file with the certificates that an https:// endpoint must come from.
+    trusted: Option<PathBuf>,
 }
 
 impl Client {
@@ -68,7 +76,15 @@ impl Client {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             region: region.to_owned(),
             credentials: Some(credentials),
+            trusted: trusted_by_environment(),
         }
+    }
+
+    /// Trusts the certificates in this file, whatever the environment says.
+    #[must_use]
+    pub(crate) fn trusting(mut self, certificates: PathBuf) -> Self {
+        self.trusted = Some(certificates);
+        self
     }
 
     /// For what needs no credentials.
@@ -77,6 +93,7 @@ impl Client {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             region: String::new(),
             credentials: None,
+            trusted: trusted_by_environment(),
         }
     }
 
@@ -145,12 +162,7 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Bytes, ClientError> {
-        let authority = self.endpoint.strip_prefix("http://").ok_or_else(|| {
-            ClientError::Broken(format!(
-                "{} is not an http:// URL; TLS is not built in yet",
-                self.endpoint
-            ))
-        })?;
+        let (scheme, authority) = self.endpoint.split_once("://").unwrap_or_default();
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -160,30 +172,42 @@ impl Client {
         if let Some(credentials) = &self.credentials {
             self.sign(service, credentials, &mut request)?;
         }
-        let stream = TcpStream::connect(authority)
+        let stream = TcpStream::connect(with_port(scheme, authority))
             .await
             .map_err(|_| ClientError::NotRunning(self.endpoint.clone()))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(broken)?;
-        let connection = tokio::spawn(connection);
-        let response = sender
-            .send_request(request.map(Full::new))
-            .await
-            .map_err(broken)?;
-        let status = response.status();
-        let answer = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(broken)?
-            .to_bytes();
-        connection.abort();
+        let (status, answer) = match scheme {
+            "http" => exchange(stream, request).await?,
+            "https" => exchange(self.secured(stream, authority).await?, request).await?,
+            _ => return Err(broken(format!("{} is no URL of an engine", self.endpoint))),
+        };
         if status.is_success() {
             Ok(answer)
         } else {
             Err(refusal(status, &answer))
         }
+    }
+
+    async fn secured(
+        &self,
+        stream: TcpStream,
+        authority: &str,
+    ) -> Result<TlsStream<TcpStream>, ClientError> {
+        let host = authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, _)| host);
+        let name =
+            ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(broken)?;
+        let config = client_config(self.trusted.as_deref())?;
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .map_err(|error| {
+                let remedy = "AWS_CA_BUNDLE must name the certificate that `cumulet ca` prints";
+                broken(format!(
+                    "{} is not trusted: {error}; {remedy}",
+                    self.endpoint
+                ))
+            })
     }
 
     fn sign(
@@ -211,6 +235,57 @@ impl Client {
         *request = Request::from_parts(head, body);
         signed.map_err(|fault| broken(fault.to_error(service, Protocol::RestJson)))
     }
+}
+
+fn trusted_by_environment() -> Option<PathBuf> {
+    let path = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
+    path.map(PathBuf::from)
+}
+
+fn with_port(scheme: &str, authority: &str) -> String {
+    let has_port = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    match (has_port, scheme) {
+        (true, _) => authority.to_owned(),
+        (false, "https") => format!("{authority}:443"),
+        (false, _) => format!("{authority}:80"),
+    }
+}
+
+fn client_config(trusted: Option<&Path>) -> Result<rustls::ClientConfig, ClientError> {
+    let mut roots = rustls::RootCertStore::empty();
+    if let Some(path) = trusted {
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| broken(format!("{}: {error}", path.display())))?;
+        roots.add_parsable_certificates(certificates);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(broken)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// Sends one request over a connection of its own.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Bytes>,
+) -> Result<(StatusCode, Bytes), ClientError> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    let connection = tokio::spawn(connection);
+    let response = sender
+        .send_request(request.map(Full::new))
+        .await
+        .map_err(broken)?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(broken)?;
+    connection.abort();
+    Ok((status, body.to_bytes()))
 }
 
 fn broken(error: impl std::fmt::Display) -> ClientError {

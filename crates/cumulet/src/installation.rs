@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use cumulet_engine::Context;
 use cumulet_engine::{Engine, Error};
-use cumulet_functions::{AwsConnection, Functions};
+use cumulet_functions::{AwsConnection, Functions, Runtimes};
 use cumulet_identity::iam::{self, Operator};
 use cumulet_kernel::blob::Blobs;
-use cumulet_kernel::root_key::RootKeyError;
+use cumulet_kernel::root_key::{RootKeyError, Secret};
 use cumulet_kernel::store::PageKey;
 use cumulet_kernel::{Clock, Ids, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
-use crate::cli::OperatorKey;
+use crate::cli::{FunctionSettings, OperatorKey, RootKeySource, Up};
+use crate::command::runtime::library_roots;
 use crate::server::{LoopbackOnly, ProcessRunner};
 use crate::services::registry;
 
@@ -31,10 +33,16 @@ pub(crate) enum OpenError {
     Store(StoreError),
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
+    #[error("the root key's secret is empty")]
+    NoSecret,
+    #[error("the command that gives the root key's secret failed: {0}: {1}")]
+    RootKeyCommand(String, String),
     #[error("the folder {0} cannot be made: {1}")]
     Folder(String, std::io::Error),
     #[error("functions cannot run here: {0}; `cumulet doctor` says what this machine enforces")]
     Functions(String),
+    #[error("the certificate authority cannot be made: {0}")]
+    Certificate(String),
     #[error("the operator cannot be made: {0}")]
     Operator(Error),
 }
@@ -58,22 +66,62 @@ pub(crate) struct OperatorFile {
     pub(crate) account: String,
 }
 
-/// Opens the installation in `directory`, making it if it is new.
+/// What opens a sealed root key.
+#[derive(Debug)]
+pub(crate) struct RootSecret;
+
+impl RootSecret {
+    /// Reads the file or runs the command that the arguments name; nothing where they name neither.
+    pub(crate) fn read(source: &RootKeySource) -> Result<Option<Secret>, OpenError> {
+        let text = match (&source.root_passphrase_file, &source.root_key_command) {
+            (None, None) => return Ok(None),
+            (Some(file), _) => std::fs::read(file)
+                .map_err(|error| OpenError::Folder(file.display().to_string(), error))?,
+            (None, Some(command)) => printed(command)?,
+        };
+        let text = Zeroizing::new(text);
+        let trimmed = text.trim_ascii_end();
+        if trimmed.is_empty() {
+            return Err(OpenError::NoSecret);
+        }
+        Ok(Some(Zeroizing::new(trimmed.to_vec())))
+    }
+}
+
+fn printed(command: &str) -> Result<Vec<u8>, OpenError> {
+    let failed = |why: String| OpenError::RootKeyCommand(command.to_owned(), why);
+    let output = std::process::Command::new("sh")
+        .args(["-c", command])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(failed(output.status.to_string())),
+    }
+}
+
+/// Opens the installation that the arguments name, making it if it is new. Inside sandboxes the engine is
+/// found at the `port` it listens on outside.
 pub(crate) async fn open(
-    directory: &Path,
+    arguments: &Up,
+    port: u16,
 ) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
+    let directory = &arguments.data_dir;
     make_private(directory)?;
     let directory = directory
         .canonicalize()
         .map_err(|error| OpenError::Folder(directory.display().to_string(), error))?;
     let ids = Ids::random();
-    let root_key = cumulet_kernel::root_key::load_or_create(&directory, &ids)?;
+    let secret = RootSecret::read(&arguments.root_key)?;
+    let root_key = cumulet_kernel::root_key::load_or_create(&directory, secret.as_ref(), &ids)?;
     let store = Store::open(&directory, &PageKey::new(root_key.derive("pages")))?;
     make_private(&directory.join("blobs"))?;
     let blobs = Blobs::open(&directory.join("blobs"), store.clone(), &ids)?;
     let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
-    let (functions, connections) = start_functions(&directory, &cache_directory).await?;
+    let (functions, connections) =
+        start_functions(&directory, &cache_directory, port, &arguments.functions).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
     Ok((
         Engine {
@@ -85,6 +133,7 @@ pub(crate) async fn open(
             cache_directory,
             metrics: Arc::new(cumulet_cloudwatch::Metrics::default()),
             outbound: Arc::new(LoopbackOnly),
+            memory: cumulet_engine::Memory::default(),
             services: registry().clone(),
         },
         connections,
@@ -94,17 +143,32 @@ pub(crate) async fn open(
 async fn start_functions(
     directory: &Path,
     cache_directory: &Path,
+    port: u16,
+    settings: &FunctionSettings,
 ) -> Result<(Functions, mpsc::Receiver<AwsConnection>), OpenError> {
     let (sender, connections) = mpsc::channel(256);
     let (sandboxes, code) = (directory.join("sandboxes"), cache_directory.join("code"));
     for folder in [&sandboxes, cache_directory, &code] {
         make_private(folder)?;
     }
-    let config = cumulet_functions::Config::new(sandboxes, code, sender);
+    let mut config = cumulet_functions::Config::new(sandboxes, code, sender);
+    // Addresses that the engine hands out, such as a custom resource's ResponseURL, hold inside too.
+    config.aws_port = port;
+    config.runtimes = runtimes(directory, settings);
     let functions = Functions::start(config)
         .await
         .map_err(|error| OpenError::Functions(error.to_string()))?;
     Ok((functions, connections))
+}
+
+/// The folders must be there when sandboxes are built: what is installed into them later is seen then.
+fn runtimes(directory: &Path, settings: &FunctionSettings) -> Runtimes {
+    let mut library_roots = library_roots(Some(directory));
+    library_roots.retain(|root| std::fs::create_dir_all(root).is_ok());
+    let mut runtimes = Runtimes::new(library_roots);
+    runtimes.allow_substitution = settings.allow_runtime_substitution;
+    runtimes.allow_bare = settings.allow_bare_runtimes;
+    runtimes
 }
 
 pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {
@@ -179,7 +243,7 @@ fn load_or_make_operator(path: &Path, account: &str, ids: &Ids) -> Result<Operat
     Ok(made)
 }
 
-fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
 

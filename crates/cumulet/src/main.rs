@@ -1,5 +1,6 @@
 //! The binary: command line, listener, workers. It knows no AWS semantics: those are in `services`.
 
+mod authority;
 mod cli;
 mod client;
 mod command;

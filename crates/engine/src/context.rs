@@ -11,6 +11,7 @@ use cumulet_kernel::trace::{SpanGuard, Trace};
 use cumulet_kernel::{Ids, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::meter::Meter;
 use crate::registry::Registry;
 
 /// Who is making a call.
@@ -28,6 +29,31 @@ pub struct Principal {
     pub session_policies: Vec<String>,
     /// Session tags, in effect as `aws:PrincipalTag/key`.
     pub session_tags: Vec<(String, String)>,
+    #[serde(default)]
+    pub session: SessionFacts,
+}
+
+/// What is known of a session from its beginning on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// `aws:TokenIssueTime`.
+    pub issued: Option<Timestamp>,
+    /// When its maker showed a code of a second device; absent where none was shown.
+    pub mfa_at: Option<Timestamp>,
+    /// `aws:SourceIdentity`, the same along a chain of roles.
+    pub source_identity: Option<String>,
+    /// `aws:FederatedProvider`: who vouched for the user of a role session.
+    pub federated_provider: Option<String>,
+}
+
+/// What a denial does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IamMode {
+    /// It refuses the call.
+    #[default]
+    Enforce,
+    /// It is kept with the call's decisions, and the call goes on.
+    Report,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +76,10 @@ pub enum PrincipalKind {
     Service {
         name: String,
     },
+    /// Somebody an identity provider vouches for, before a role is taken on; the provider's ARN.
+    WebIdentity {
+        provider: String,
+    },
 }
 
 impl Principal {
@@ -71,6 +101,7 @@ impl Principal {
             access_key_id: None,
             session_policies: Vec::new(),
             session_tags: Vec::new(),
+            session: SessionFacts::default(),
         }
     }
 }
@@ -87,6 +118,7 @@ pub struct Context {
     pub ids: Ids,
     pub source_ip: Option<IpAddr>,
     pub user_agent: Option<Arc<str>>,
+    pub iam_mode: IamMode,
     /// The value of `aws:SecureTransport`, decided by the listener.
     pub secure_transport: bool,
     /// The service through which the principal's call comes, e.g. `s3`: kms:ViaService, aws:CalledVia.
@@ -99,6 +131,8 @@ pub struct Context {
     pub trace: Trace,
     /// For calls from one service to another.
     pub services: Arc<Registry>,
+    /// Takes what operations measure; a transaction that fails afterwards does not take it back.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Context {

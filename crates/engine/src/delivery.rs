@@ -35,9 +35,10 @@ fn taker(event: &Event) -> &str {
         } => Arn::parse(destination_arn).map_or("lambda", |arn| arn.service),
         Event::FunctionInvocation { .. }
         | Event::FunctionReady { .. }
-        | Event::AlarmAction { .. } => "lambda",
+        | Event::AlarmAction { .. }
+        | Event::LogsArrived { .. } => "lambda",
         Event::TableTransition { .. } => "dynamodb",
-        Event::StackStep { .. } => "cloudformation",
+        Event::StackStep { .. } | Event::InvocationFailed { .. } => "cloudformation",
         Event::KeyDeletion { .. } => "kms",
         Event::Timer { service, .. } => service,
     }

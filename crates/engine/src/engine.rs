@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::meter::Meter;
 use crate::operation::{Handler, Reply, Request, Run};
 use crate::outbound::Outbound;
@@ -28,6 +29,7 @@ pub struct Engine {
     /// Where services publish what they measure.
     pub metrics: Arc<dyn Meter>,
     pub outbound: Arc<dyn Outbound>,
+    pub memory: Memory,
     pub services: Arc<Registry>,
 }
 

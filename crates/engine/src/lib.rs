@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod engine;
 pub mod error;
 pub mod http;
+pub mod memory;
 pub mod meter;
 pub mod operation;
 pub mod outbound;
@@ -26,8 +27,9 @@ pub mod registry;
 pub mod runner;
 
 pub use access::Access;
-pub use context::{Context, Principal, PrincipalKind};
+pub use context::{Context, IamMode, Principal, PrincipalKind, SessionFacts};
 pub use engine::Engine;
 pub use error::Error;
+pub use memory::Memory;
 pub use operation::Operation;
 pub use registry::{Registry, Service};

@@ -19,6 +19,11 @@ pub trait FunctionRunner: Send + Sync + std::fmt::Debug {
     fn retire(&self, key: &str);
     /// Whether functions of this runtime can run on this machine; else why not, naming the next command.
     fn runtime_available(&self, runtime: &str) -> Result<(), String>;
+    /// What stands in for the runtime's own interpreter, for GetFunction; nothing where that one runs.
+    fn runtime_substitute(&self, runtime: &str) -> Option<String> {
+        let _ = runtime;
+        None
+    }
     /// Ends every execution environment.
     fn shut_down(&self) -> BoxFuture<'static, ()>;
     /// The isolation in force, for GetFunction and `doctor`.

@@ -11,6 +11,8 @@ pub(crate) struct SandboxFacts<'a> {
     pub(crate) runtime_api: &'a str,
     pub(crate) aws_endpoint: &'a str,
     pub(crate) task_root: &'a str,
+    /// Where the SDK of the runtime is seen.
+    pub(crate) runtime_dir: &'a str,
     /// What the environment source gave for this sandbox.
     pub(crate) sandbox_variables: &'a [(String, String)],
     pub(crate) trace_id: Option<&'a str>,
@@ -27,7 +29,7 @@ pub(crate) fn variables(
 ) -> Vec<(String, String)> {
     let mut variables = Variables::default();
     set_function(&mut variables, function, facts);
-    set_runtime(&mut variables, function);
+    set_runtime(&mut variables, function, facts);
     variables.set("AWS_LAMBDA_RUNTIME_API", facts.runtime_api);
     variables.set("AWS_ENDPOINT_URL", facts.aws_endpoint);
     for (name, value) in facts.sandbox_variables.iter().chain(&function.environment) {
@@ -69,7 +71,7 @@ fn set_function(variables: &mut Variables, function: &FunctionVersion, facts: &S
         ("AWS_DEFAULT_REGION", &function.region),
         ("_HANDLER", &function.handler),
         ("LAMBDA_TASK_ROOT", facts.task_root),
-        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+        ("LAMBDA_RUNTIME_DIR", facts.runtime_dir),
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
     ]);
@@ -79,7 +81,7 @@ fn set_function(variables: &mut Variables, function: &FunctionVersion, facts: &S
 }
 
 /// X-Ray's address, the search paths, and what only some runtimes have.
-fn set_runtime(variables: &mut Variables, function: &FunctionVersion) {
+fn set_runtime(variables: &mut Variables, function: &FunctionVersion, facts: &SandboxFacts<'_>) {
     let runtime = function.runtime.as_str();
     let xray = if runtime == "provided.al2" {
         "169.254.79.129"
@@ -107,9 +109,9 @@ fn set_runtime(variables: &mut Variables, function: &FunctionVersion) {
     }
     if runtime.starts_with("python") {
         let own = [
-            ("PYTHONPATH", "/var/runtime"),
+            ("PYTHONPATH", facts.runtime_dir),
             ("LC_CTYPE", "C.UTF-8"),
-            ("PWD", "/var/task"),
+            ("PWD", facts.task_root),
             ("SHLVL", "0"),
         ];
         variables.set_all(&own);
@@ -118,12 +120,13 @@ fn set_runtime(variables: &mut Variables, function: &FunctionVersion) {
         .strip_prefix("nodejs")
         .and_then(|rest| rest.strip_suffix(".x"))
     {
+        let (runtime_dir, task_root) = (facts.runtime_dir, facts.task_root);
         let modules = format!(
             "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
-             /var/runtime/node_modules:/var/runtime:/var/task"
+             {runtime_dir}/node_modules:{runtime_dir}:{task_root}"
         );
         variables.set("NODE_PATH", &modules);
-        variables.set_all(&[("PWD", "/var/task"), ("SHLVL", "0")]);
+        variables.set_all(&[("PWD", task_root), ("SHLVL", "0")]);
     }
 }
 
@@ -159,6 +162,7 @@ mod tests {
             runtime_api: "169.254.100.1:9001",
             aws_endpoint: "http://127.0.0.1:4566",
             task_root: "/var/task",
+            runtime_dir: "/var/runtime",
             sandbox_variables: &[],
             trace_id: None,
         };

@@ -41,6 +41,8 @@ pub(crate) struct ExecutionEnvironment {
     tasks: Tasks,
     namespaces: bool,
     host_tmp_dir: PathBuf,
+    /// What the log says once about the program that runs this.
+    pub(crate) substitute: Option<String>,
 }
 
 /// What serves the sandbox's listeners and its log: it ends with the sandbox, however that ends.
@@ -95,13 +97,17 @@ impl ExecutionEnvironment {
     ) -> io::Result<ExecutionEnvironment> {
         let log_stream_name = platform_log::stream_name(&function.version, &random_hex()?);
         let mut launch = launch(function, runtime, config, &vacant)?;
+        let runtime_dir = host_libraries(&launch, config).filter(|_| !vacant.namespaces);
         launch.environment = launch_environment(
             function,
             &vacant,
             &launch,
-            &log_stream_name,
-            sandbox_variables,
-            trace_id,
+            &Given {
+                log_stream_name: &log_stream_name,
+                runtime_dir: &runtime_dir.unwrap_or_else(|| "/var/runtime".into()),
+                sandbox_variables,
+                trace_id,
+            },
         );
         let sink = config.log_sink.clone();
         let logs = Arc::new(LogPipe::new(
@@ -139,6 +145,10 @@ impl ExecutionEnvironment {
             tasks,
             namespaces: vacant.namespaces,
             host_tmp_dir: vacant.host_tmp_dir,
+            substitute: match runtime {
+                Runtime::Provided => None,
+                Runtime::Interpreted { substitute, .. } => substitute.clone(),
+            },
         })
     }
 
@@ -292,6 +302,7 @@ fn launch(
         Runtime::Interpreted {
             interpreter,
             client,
+            ..
         } => {
             let client = vacant.client_dir.join(client).display().to_string();
             (
@@ -311,10 +322,7 @@ fn launch(
             .iter()
             .map(relative)
             .collect::<io::Result<_>>()?,
-        runtime_dir: config
-            .runtime_dirs
-            .contains_key(&function.runtime)
-            .then(|| function.runtime.clone()),
+        libraries: libraries(runtime, config),
         interpreter_prefix,
         ephemeral_storage_mb: function.ephemeral_storage_mb,
         programs,
@@ -322,6 +330,19 @@ fn launch(
         environment: Vec::new(),
         task_root,
     })
+}
+
+fn libraries(runtime: &Runtime, config: &Config) -> Option<(usize, String)> {
+    match runtime {
+        Runtime::Provided => None,
+        Runtime::Interpreted { libraries, .. } => config.runtimes.place(libraries),
+    }
+}
+
+/// Where a sandbox without a tree of its own finds the SDK.
+fn host_libraries(launch: &Launch, config: &Config) -> Option<PathBuf> {
+    let (root, folder) = launch.libraries.as_ref()?;
+    Some(config.runtimes.library_roots.get(*root)?.join(folder))
 }
 
 /// Whether AWS would start something of this layer beside the runtime. Leaving it out silently would be a lie.
@@ -342,13 +363,19 @@ fn interpreter_inside(interpreter: &Path, namespaces: bool) -> PathBuf {
     }
 }
 
+/// What differs between sandboxes of one version.
+struct Given<'a> {
+    log_stream_name: &'a str,
+    runtime_dir: &'a Path,
+    sandbox_variables: &'a [(String, String)],
+    trace_id: Option<&'a str>,
+}
+
 fn launch_environment(
     function: &FunctionVersion,
     vacant: &VacantSandbox,
     launch: &Launch,
-    log_stream_name: &str,
-    sandbox_variables: &[(String, String)],
-    trace_id: Option<&str>,
+    given: &Given<'_>,
 ) -> Vec<(String, String)> {
     // Recorded: the older custom runtime is told the loopback address.
     let link_local = vacant.namespaces && function.runtime != "provided.al2";
@@ -360,12 +387,13 @@ fn launch_environment(
     let mut variables = environment::variables(
         function,
         &SandboxFacts {
-            log_stream_name,
+            log_stream_name: given.log_stream_name,
             runtime_api: &format!("{host}:{}", vacant.runtime_port),
             aws_endpoint: &format!("http://127.0.0.1:{}", vacant.aws_port),
             task_root: &launch.task_root.display().to_string(),
-            sandbox_variables,
-            trace_id,
+            runtime_dir: &given.runtime_dir.display().to_string(),
+            sandbox_variables: given.sandbox_variables,
+            trace_id: given.trace_id,
         },
     );
     if !vacant.namespaces {

@@ -1,6 +1,5 @@
 //! The handle: what a caller starts, invokes, retires and shuts down.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::host::Host;
-use crate::{FunctionVersion, Invocation, InvocationOutcome, IsolationReport, LateLog};
+use crate::{FunctionVersion, Invocation, InvocationOutcome, IsolationReport, LateLog, Runtimes};
 
 /// A connection that a function opened to AWS's endpoint. The listener it arrived on says who is calling; the signature
 /// inside is still its receiver's to verify.
@@ -47,8 +46,8 @@ pub struct Config {
     pub root_dir: PathBuf,
     /// The directory below which all code and layers lie; bound into waiting sandboxes and detached before code runs.
     pub code_root: PathBuf,
-    /// Per runtime a directory bound to `/var/runtime` (boto3 for `python3.12`, `@aws-sdk` for `nodejs22.x`).
-    pub runtime_dirs: BTreeMap<String, PathBuf>,
+    /// Which interpreters may run functions, and where the SDKs are that go to `/var/runtime`.
+    pub runtimes: Runtimes,
     /// Receives what sandboxes say to AWS's endpoint.
     pub aws_connections: mpsc::Sender<AwsConnection>,
     /// The port of AWS's endpoint inside sandboxes.
@@ -80,7 +79,7 @@ impl Config {
         Config {
             root_dir,
             code_root,
-            runtime_dirs: BTreeMap::new(),
+            runtimes: Runtimes::default(),
             aws_connections,
             aws_port: 4566,
             log_sink: None,
@@ -160,6 +159,11 @@ impl Functions {
     /// Ends all sandboxes, running ones included, and waits until they are gone.
     pub async fn shutdown(&self) {
         self.host.shutdown().await;
+    }
+
+    /// Whether functions of this runtime may be deployed here: see [`Runtimes::check`].
+    pub fn check_runtime(&self, runtime: &str) -> Result<Option<String>, String> {
+        self.host.check_runtime(runtime)
     }
 
     /// What isolation this host gives.

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::execution_environment::ExecutionEnvironment;
-use crate::runtimes::{self, Runtime};
+use crate::runtimes::Runtime;
 use crate::vacant_sandbox::{Builder, VacantSandbox};
 use crate::{
     Config, FunctionVersion, Invocation, InvocationOutcome, InvokeError, IsolationReport,
@@ -95,6 +95,10 @@ impl Host {
         Ok(host)
     }
 
+    pub(crate) fn check_runtime(&self, runtime: &str) -> Result<Option<String>, String> {
+        self.config.runtimes.check(runtime)
+    }
+
     fn is_closed(&self) -> bool {
         *self.closed.borrow()
     }
@@ -150,11 +154,11 @@ impl Host {
         function: &Arc<FunctionVersion>,
         trace_id: Option<&str>,
     ) -> Result<Occupied, InvokeError> {
-        let runtime =
-            runtimes::find(&function.runtime).map_err(|why| InvokeError::RuntimeUnavailable {
-                runtime: function.runtime.clone(),
-                why,
-            })?;
+        let runtime = self.config.runtimes.find(&function.runtime);
+        let runtime = runtime.map_err(|why| InvokeError::RuntimeUnavailable {
+            runtime: function.runtime.clone(),
+            why,
+        })?;
         let slot = self.slot()?;
         let variables = (function.environment_source)()
             .await

@@ -78,6 +78,11 @@ async fn first_initialisation(
     environment
         .logs
         .platform(platform_log::init_start(runtime, region));
+    if let Some(substitute) = &environment.substitute {
+        environment
+            .logs
+            .platform(format!("RUNTIME_SUBSTITUTED {substitute}\n"));
+    }
     let begin = Instant::now();
     let result = initialise(environment, request_id, begin + INIT_TIMEOUT).await?;
     let duration_ms = milliseconds(begin);

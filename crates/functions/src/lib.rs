@@ -34,5 +34,8 @@ pub use functions::{
 };
 pub use invocation::{Invocation, InvocationOutcome, LateLog, LogLine, LogLineKind};
 pub use report::{IsolationReport, Layer, LayerState};
-pub use runtimes::runtime_available;
+pub use runtimes::{
+    InstallError, MANAGED, RuntimeStatus, Runtimes, Source, download as download_libraries,
+    install as install_libraries,
+};
 pub use sandbox::sandbox_init_main;

@@ -80,7 +80,7 @@ async fn builder(config: &Config) -> io::Result<Builder> {
         as_root: false,
         mount_point,
         code_root: config.code_root.clone(),
-        runtime_dirs: config.runtime_dirs.clone().into_iter().collect(),
+        library_roots: config.runtimes.library_roots.clone(),
         interpreter_prefixes: prefixes,
         clients: runtimes::CLIENTS
             .iter()
@@ -107,6 +107,8 @@ async fn try_mode(builder: &Builder, config: &Config) -> Result<Vec<Layer>, Stri
     let runtime = Runtime::Interpreted {
         interpreter: a_program()?,
         client: "",
+        libraries: String::new(),
+        substitute: None,
     };
     let occupied = ExecutionEnvironment::occupy(vacant, &function, &runtime, config, &[], None);
     let mut environment = occupied.map_err(|error| error.to_string())?;

@@ -35,6 +35,15 @@ pub enum Event {
         client_context: Option<String>,
         /// The last response, for the dead letter or destination record.
         last_response: Option<Value>,
+        /// Who wants to know at once when the function fails: what [`Event::InvocationFailed`] names.
+        #[serde(default)]
+        watcher: Option<String>,
+    },
+    /// lambda -> cloudformation: a function that was to answer a custom resource failed.
+    InvocationFailed {
+        watcher: String,
+        /// The error's type and message.
+        message: String,
     },
     /// lambda -> lambda: a created or updated function becomes usable.
     FunctionReady {
@@ -62,6 +71,19 @@ pub enum Event {
         /// What the function is given.
         payload: Value,
     },
+    /// logs -> lambda: events were stored that a subscription filter may want. It names where they lie and
+    /// not what they say, so what a key protects does not lie in the outbox in the clear.
+    LogsArrived {
+        account: String,
+        region: String,
+        group: String,
+        stream: String,
+        filter: String,
+        destination_arn: String,
+        /// Time in milliseconds and sequence of the first event, and of the last.
+        first: (i64, u64),
+        last: (i64, u64),
+    },
     /// any -> its own service: something that only time sets off (retention, lifecycle, TTL, alarm evaluation).
     Timer {
         service: String,
@@ -88,6 +110,7 @@ impl Event {
                 format!("object {destination_arn} {bucket}/{key}")
             }
             Self::FunctionInvocation { request_id, .. } => format!("invocation {request_id}"),
+            Self::InvocationFailed { watcher, .. } => format!("watcher {watcher}"),
             Self::FunctionReady { function_arn, .. } => format!("function {function_arn}"),
             Self::TableTransition { table_id, .. } => format!("table {table_id}"),
             Self::StackStep { stack_id, .. } => format!("stack {stack_id}"),
@@ -97,6 +120,12 @@ impl Event {
                 action_arn,
                 ..
             } => format!("alarm {alarm_arn} {action_arn}"),
+            Self::LogsArrived {
+                group,
+                stream,
+                filter,
+                ..
+            } => format!("logs {group} {stream} {filter}"),
             Self::Timer {
                 service,
                 kind,
@@ -111,11 +140,13 @@ impl Event {
         match self {
             Self::ObjectChanged { .. } => "ObjectChanged",
             Self::FunctionInvocation { .. } => "FunctionInvocation",
+            Self::InvocationFailed { .. } => "InvocationFailed",
             Self::FunctionReady { .. } => "FunctionReady",
             Self::TableTransition { .. } => "TableTransition",
             Self::StackStep { .. } => "StackStep",
             Self::KeyDeletion { .. } => "KeyDeletion",
             Self::AlarmAction { .. } => "AlarmAction",
+            Self::LogsArrived { .. } => "LogsArrived",
             Self::Timer { .. } => "Timer",
         }
     }

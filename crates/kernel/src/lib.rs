@@ -1,9 +1,11 @@
 //! What every service stands on, and nothing that is AWS's.
 //!
 //! The kernel keeps things (`store`, `blob`), tells the time (`clock`), makes ids (`id`), carries what
-//! one service leaves for another (`event`, `outbox`), and remembers what happened (`trace`). It must
+//! one service leaves for another (`event`, `outbox`, `bell`), and remembers what happened (`trace`). It must
 //! never learn what a bucket, a table or a function is: that is `services`' business.
 
+pub mod backup;
+pub mod bell;
 pub mod blob;
 pub mod clock;
 pub mod event;

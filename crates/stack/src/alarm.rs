@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Expression;
+use crate::grant::{Grant, Statement};
 use crate::properties::Properties;
 use crate::stack::{Resource, Stack};
 
@@ -20,7 +21,7 @@ pub struct Alarm {
     pub name: Option<Expression>,
     pub description: &'static str,
     pub metric: Metric,
-    pub statistic: &'static str,
+    pub statistic: Statistic,
     pub period_s: u32,
     /// Periods in a row that must break the threshold.
     pub periods: u32,
@@ -28,6 +29,16 @@ pub struct Alarm {
     pub threshold: f64,
     pub missing_data: MissingData,
     pub actions: Vec<Expression>,
+}
+
+/// What is made of the values of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    Average,
+    Maximum,
+    Minimum,
+    SampleCount,
+    Sum,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +66,58 @@ impl Alarm {
             name: None,
             description: "",
             metric,
-            statistic: "Sum",
+            statistic: Statistic::Sum,
             period_s: 300,
             periods: 1,
             comparison: Comparison::AtLeast,
             threshold,
             missing_data: MissingData::NotBreaching,
             actions: vec![],
+        }
+    }
+
+    /// The average of a metric reaches the threshold in that many periods of five minutes in a row.
+    #[must_use]
+    pub fn on_average(metric: Metric, threshold: f64, periods: u32) -> Self {
+        Self {
+            statistic: Statistic::Average,
+            periods,
+            ..Self::on_sum(metric, threshold)
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct AlarmHandle {
+    id: String,
+}
+
+impl AlarmHandle {
+    #[must_use]
+    pub fn name(&self) -> Expression {
+        Expression::reference(&self.id)
+    }
+
+    #[must_use]
+    pub fn arn(&self) -> Expression {
+        Expression::attribute(&self.id, "Arn")
+    }
+}
+
+/// May read the states of alarms: all of them, because the account's alarms are described as a whole.
+#[must_use]
+pub fn alarm_states() -> Grant {
+    Statement::allow(&["cloudwatch:DescribeAlarms"], vec!["*".into()]).into()
+}
+
+impl Statistic {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Average => "Average",
+            Self::Maximum => "Maximum",
+            Self::Minimum => "Minimum",
+            Self::SampleCount => "SampleCount",
+            Self::Sum => "Sum",
         }
     }
 }
@@ -89,9 +145,9 @@ impl MissingData {
 }
 
 impl Resource for Alarm {
-    type Handle = ();
+    type Handle = AlarmHandle;
 
-    fn add_to(self, stack: &mut Stack, id: &str) {
+    fn add_to(self, stack: &mut Stack, id: &str) -> AlarmHandle {
         let dimensions = self.metric.dimensions.iter();
         let dimensions: Vec<Value> = dimensions
             .map(|(name, value)| json!({ "Name": name, "Value": value }))
@@ -102,7 +158,7 @@ impl Resource for Alarm {
             .with("Namespace", self.metric.namespace)
             .with("MetricName", self.metric.name)
             .with_list("Dimensions", dimensions)
-            .with("Statistic", self.statistic)
+            .with("Statistic", self.statistic.word())
             .with("Period", self.period_s)
             .with("EvaluationPeriods", self.periods)
             .with("ComparisonOperator", self.comparison.operator())
@@ -113,5 +169,6 @@ impl Resource for Alarm {
                 self.actions.iter().map(Expression::to_value).collect(),
             );
         stack.insert(id, "AWS::CloudWatch::Alarm", properties);
+        AlarmHandle { id: id.to_owned() }
     }
 }

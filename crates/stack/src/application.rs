@@ -4,14 +4,16 @@
 //! build. Which of the two it is, the environment says: Lambda sets `AWS_LAMBDA_RUNTIME_API` and, in `_HANDLER`, the
 //! handler of the function.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::assembly::Synthesis;
+use serde_json::Value;
+
+use crate::assembly::{Synthesis, template_without_code};
+use crate::setting::{Setting, Settings};
 use crate::stack::Stack;
 
 /// An application: its handlers, its settings and its stack.
@@ -28,51 +30,6 @@ pub struct Application {
 pub struct Handler {
     pub name: &'static str,
     pub serve: fn() -> Result<(), Box<dyn Error + Send + Sync>>,
-}
-
-/// What a person may choose at synthesis: `--suffix dev`.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    pub name: &'static str,
-    pub default: &'static str,
-    pub meaning: &'static str,
-}
-
-/// The settings as chosen.
-#[derive(Debug)]
-pub struct Settings {
-    values: BTreeMap<&'static str, String>,
-}
-
-impl Settings {
-    /// The settings of an application with some of them chosen: what `--name value` does, for tests.
-    #[must_use]
-    pub fn chosen(declared: &[Setting], chosen: &[(&str, &str)]) -> Self {
-        let value = |setting: &Setting| {
-            chosen
-                .iter()
-                .find(|(name, _)| *name == setting.name)
-                .map_or(setting.default, |(_, value)| value)
-        };
-        Self {
-            values: declared
-                .iter()
-                .map(|setting| (setting.name, value(setting).to_owned()))
-                .collect(),
-        }
-    }
-
-    /// The value of a setting; empty when the application declares no such setting.
-    #[must_use]
-    pub fn get(&self, name: &str) -> &str {
-        self.values.get(name).map_or("", String::as_str)
-    }
-
-    /// Whether a setting says `on`.
-    #[must_use]
-    pub fn is_on(&self, name: &str) -> bool {
-        self.get(name) == "on"
-    }
 }
 
 /// A command line as typed.
@@ -106,6 +63,16 @@ impl Application {
                 ExitCode::from(2)
             }
         }
+    }
+
+    /// The template that a synthesis with these settings writes, checked but without code: for tests.
+    pub fn template(&self, chosen: &[(&str, &str)]) -> Result<Value, String> {
+        let mut settings = Settings::defaults(&self.settings);
+        for (name, value) in chosen {
+            settings.choose(&self.settings, name, value)?;
+        }
+        let names: Vec<&str> = self.handlers.iter().map(|handler| handler.name).collect();
+        template_without_code(&(self.stack)(&settings), &names).map_err(|error| error.to_string())
     }
 
     fn serve(&self, name: &str) -> ExitCode {
@@ -152,7 +119,7 @@ impl Application {
 
     fn command(&self, arguments: impl Iterator<Item = String>) -> Result<Command, Refusal> {
         let out = env::var_os("CDK_OUTDIR").map_or_else(|| PathBuf::from("cdk.out"), PathBuf::from);
-        let settings = Settings::chosen(&self.settings, &[]);
+        let settings = Settings::defaults(&self.settings);
         let mut command = Command {
             out,
             bootstrap: None,
@@ -173,18 +140,15 @@ impl Application {
     }
 
     fn set(&self, command: &mut Command, name: &str, value: Option<String>) -> Result<(), Refusal> {
-        let setting = self
-            .settings
-            .iter()
-            .find(|setting| name.strip_prefix("--") == Some(setting.name));
-        if setting.is_none() && !matches!(name, "--out" | "--bootstrap") {
-            return Err(Refusal::Wrong(format!("unknown argument {name:?}")));
-        }
         let value = value.ok_or_else(|| Refusal::Wrong(format!("{name} needs a value")))?;
-        match (name, setting) {
-            (_, Some(setting)) => drop(command.settings.values.insert(setting.name, value)),
-            ("--out", None) => command.out = value.into(),
-            (_, None) => command.bootstrap = Some(value.into()),
+        match name {
+            "--out" => command.out = value.into(),
+            "--bootstrap" => command.bootstrap = Some(value.into()),
+            _ => {
+                let setting = name.strip_prefix("--").unwrap_or_default();
+                let chosen = command.settings.choose(&self.settings, setting, &value);
+                chosen.map_err(Refusal::Wrong)?;
+            }
         }
         Ok(())
     }
@@ -224,11 +188,7 @@ mod tests {
     use crate::stack::Stack;
 
     fn command(arguments: &[&str]) -> Result<Command, String> {
-        let suffix = Setting {
-            name: "suffix",
-            default: "dev",
-            meaning: "",
-        };
+        let suffix = Setting::suffix("");
         let application = Application {
             name: "app",
             handlers: vec![],
@@ -262,12 +222,12 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused() {
         assert_eq!(
-            command(&["deploy"]).expect_err("refused"),
-            "unknown argument \"deploy\""
+            command(&["deploy", "x"]).expect_err("refused"),
+            "unknown setting \"\""
         );
         assert_eq!(
             command(&["--sufix", "x"]).expect_err("refused"),
-            "unknown argument \"--sufix\""
+            "unknown setting \"sufix\""
         );
         assert_eq!(
             command(&["--suffix"]).expect_err("refused"),

@@ -98,6 +98,19 @@ impl Synthesis<'_> {
     }
 }
 
+/// The finished template with a place for code that nobody packed.
+pub(crate) fn template_without_code(
+    stack: &Stack,
+    handlers: &[&str],
+) -> Result<Value, SynthesisError> {
+    let synthesis = Synthesis {
+        stack,
+        handlers,
+        program: Path::new(""),
+    };
+    synthesis.template(Some(&Asset::default()))
+}
+
 fn set_code(function: &mut Value, asset: &Asset) {
     let key = format!("{}.zip", asset.hash);
     function["Properties"]["Code"] =

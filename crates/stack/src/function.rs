@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::grant::{Grant, Statement, document, trust};
-use crate::log_group::LogGroup;
+use crate::log_group::{LogGroup, LogGroupHandle};
 use crate::properties::Properties;
 use crate::queue::QueueHandle;
 use crate::stack::{Resource, Stack};
@@ -48,6 +48,7 @@ impl Function<'_> {
 #[derive(Clone, Debug)]
 pub struct FunctionHandle {
     id: String,
+    logs: LogGroupHandle,
 }
 
 impl FunctionHandle {
@@ -59,6 +60,12 @@ impl FunctionHandle {
     #[must_use]
     pub fn arn(&self) -> Expression {
         Expression::attribute(&self.id, "Arn")
+    }
+
+    /// The group it writes its log into.
+    #[must_use]
+    pub fn logs(&self) -> &LogGroupHandle {
+        &self.logs
     }
 
     #[must_use]
@@ -107,7 +114,10 @@ impl Resource for Function<'_> {
         stack
             .functions
             .push((id.to_owned(), self.handler.to_owned()));
-        FunctionHandle { id: id.to_owned() }
+        FunctionHandle {
+            id: id.to_owned(),
+            logs,
+        }
     }
 }
 

@@ -34,26 +34,36 @@ mod check;
 mod expression;
 mod function;
 mod grant;
+#[cfg(feature = "handlers")]
+mod handlers;
 mod key;
 mod log_group;
 mod properties;
 mod queue;
 mod rest_api;
 mod secret;
+mod setting;
 mod stack;
 mod table;
 
-pub use alarm::{Alarm, Comparison, Metric, MissingData};
-pub use application::{Application, Handler, Setting, Settings};
+pub use alarm::{Alarm, AlarmHandle, Comparison, Metric, MissingData, Statistic, alarm_states};
+pub use application::{Application, Handler};
 pub use assembly::{Synthesis, SynthesisError};
 pub use bucket::{Bucket, BucketCors, BucketHandle, BucketNotification};
 pub use expression::Expression;
 pub use function::{Function, FunctionHandle};
 pub use grant::{Condition, Effect, Grant, Statement, put_metrics};
+#[cfg(feature = "rehearsal")]
+pub use handlers::{Call, Rehearsal, Reply};
+#[cfg(feature = "handlers")]
+pub use handlers::{
+    Failure, LambdaContext, LambdaEvent, ObjectRecord, S3Event, SdkConfig, log, serve, variable,
+};
 pub use key::{Encryption, Key, KeyHandle};
 pub use log_group::{LogGroup, LogGroupHandle};
 pub use queue::{Queue, QueueHandle};
 pub use rest_api::{Cors, Model, RestApi, RestApiHandle, Route, Throttle, UsagePlan};
 pub use secret::{GeneratedSecret, Secret, SecretHandle};
+pub use setting::{Setting, SettingKind, Settings};
 pub use stack::{Output, RawHandle, Resource, Stack};
 pub use table::{Attribute, AttributeType, Index, Table, TableHandle};

@@ -50,6 +50,12 @@ impl LogGroupHandle {
         )
         .into()
     }
+
+    /// May search the events of the group.
+    #[must_use]
+    pub fn search(&self) -> Grant {
+        Statement::allow(&["logs:FilterLogEvents"], vec![self.arn()]).into()
+    }
 }
 
 impl Resource for LogGroup {

@@ -132,6 +132,26 @@ impl Stack {
     }
 }
 
+impl Output {
+    #[must_use]
+    pub fn new(description: &'static str, value: Expression) -> Self {
+        Self {
+            value,
+            description,
+            export_name: None,
+        }
+    }
+
+    /// The same output, which other stacks of the account and region may import by that name.
+    #[must_use]
+    pub fn exported(self, name: impl Into<Expression>) -> Self {
+        Self {
+            export_name: Some(name.into()),
+            ..self
+        }
+    }
+}
+
 impl From<Expression> for Output {
     fn from(value: Expression) -> Self {
         Self {

@@ -223,7 +223,8 @@ fn signed(head: &request::Parts, place: &host::Place, parameters: &Parameters) -
     let service = model::service(listing.name)?;
     Some(match service.metadata.protocols.first() {
         Some(Protocol::RestJson | Protocol::RestXml) => rest_route(service, head),
-        _ => query(Some(listing), head, parameters),
+        // A form says by its version whom it is for; a scope of another service is then refused as wrong.
+        _ => query(parameters.listing().or(Some(listing)), head, parameters),
     })
 }
 
@@ -263,11 +264,7 @@ fn action(head: &request::Parts, parameters: &Parameters) -> Option<Route> {
             parameters,
         ));
     }
-    parameters.action.as_ref()?;
-    let listing = parameters
-        .version
-        .as_deref()
-        .and_then(model::by_query_version)?;
+    let listing = parameters.listing()?;
     Some(query(Some(listing), head, parameters))
 }
 
@@ -446,6 +443,12 @@ impl Parameters {
             action: find("Action"),
             version: find("Version"),
         }
+    }
+
+    /// The service whose action, by its version, this is.
+    fn listing(&self) -> Option<&'static Listing> {
+        self.action.as_ref()?;
+        model::by_query_version(self.version.as_deref()?)
     }
 }
 

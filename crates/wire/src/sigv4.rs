@@ -122,7 +122,7 @@ pub struct Verification<'a> {
     pub now_s: i64,
     /// The service's signing name, as the route found it.
     pub service: &'a str,
-    /// The only region accepted; `None` accepts all, since one endpoint serves them all.
+    /// The only region accepted; `None` accepts all there may be, since one endpoint serves them all.
     pub region: Option<&'a str>,
     /// Hash of the body received, in hexadecimal digits; `None` where S3 streams it and checks afterwards.
     pub body_sha256: Option<&'a str>,
@@ -186,17 +186,16 @@ impl Presented {
                 presigned,
             });
         }
-        match verification.region {
-            Some(expected) if expected != self.scope.region => {
-                let (found, expected) = (self.scope.region.clone(), expected.to_owned());
-                Err(SignatureFault::ScopeRegion {
-                    found,
-                    expected,
-                    presigned,
-                })
-            }
-            _ => Ok(()),
-        }
+        let expected = match verification.region {
+            Some(expected) if expected != self.scope.region => expected,
+            None if !is_region(&self.scope.region) => HOME_REGION,
+            _ => return Ok(()),
+        };
+        Err(SignatureFault::ScopeRegion {
+            found: self.scope.region.clone(),
+            expected: expected.to_owned(),
+            presigned,
+        })
     }
 
     fn check_time(&self, verification: &Verification<'_>) -> Result<(), SignatureFault> {
@@ -289,6 +288,20 @@ pub(crate) const STREAMING_UNSIGNED_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-
 /// SHA-256 of nothing.
 pub(crate) const EMPTY_SHA256: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// Where AWS keeps what belongs to no region, and what it expects where a scope names none.
+const HOME_REGION: &str = "us-east-1";
+
+/// Whether a name is formed as regions are: `us-east-1`, `us-gov-west-1`, and not `aws-global`.
+fn is_region(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let (area, number) = (parts.next().unwrap_or(""), parts.next_back().unwrap_or(""));
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_numbered =
+        matches!(number.len(), 1 | 2) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let mut middle = parts.peekable();
+    area.len() == 2 && word(area) && is_numbered && middle.peek().is_some() && middle.all(word)
+}
 
 /// Compares without telling by its time where the difference is.
 fn same(left: &[u8], right: &[u8]) -> bool {

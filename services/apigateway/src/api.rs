@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{ApiStage, EndpointConfiguration, Quota, Texts, Throttle};
+use super::state::{ApiStage, CanarySettings, EndpointConfiguration, Quota, Texts, Throttle};
 
 /// A page of a list: `item` on the wire.
 #[derive(Debug, Serialize)]
@@ -54,6 +54,8 @@ pub(super) struct PatchOperation {
     pub(super) op: Option<String>,
     pub(super) path: Option<String>,
     pub(super) value: Option<String>,
+    /// Where a `copy` takes its value from.
+    pub(super) from: Option<String>,
 }
 
 /// A PATCH of what `target` names.
@@ -83,6 +85,38 @@ pub(super) struct CreateRestApiInput {
     pub(super) tags: Texts,
     #[serde(default)]
     pub(super) disable_execute_api_endpoint: bool,
+}
+
+/// What ImportRestApi and PutRestApi send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ImportRestApiInput {
+    pub(super) rest_api_id: String,
+    /// `merge` or `overwrite`.
+    pub(super) mode: Option<String>,
+    pub(super) fail_on_warnings: bool,
+    pub(super) parameters: Texts,
+    /// The document, in base64.
+    pub(super) body: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ExportInput {
+    pub(super) rest_api_id: String,
+    pub(super) stage_name: String,
+    pub(super) export_type: String,
+    pub(super) parameters: Texts,
+    pub(super) accepts: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Export {
+    pub(super) content_type: String,
+    pub(super) content_disposition: String,
+    /// The document, in base64.
+    pub(super) body: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,7 +228,7 @@ pub(super) struct CreateDeploymentInput {
     pub(super) description: Option<String>,
     #[serde(default)]
     pub(super) variables: Texts,
-    pub(super) canary_settings: Option<serde_json::Value>,
+    pub(super) canary_settings: Option<CanarySettings>,
     #[serde(default)]
     pub(super) cache_cluster_enabled: bool,
     #[serde(default)]
@@ -213,7 +247,7 @@ pub(super) struct CreateStageInput {
     #[serde(default)]
     pub(super) variables: Texts,
     pub(super) documentation_version: Option<String>,
-    pub(super) canary_settings: Option<serde_json::Value>,
+    pub(super) canary_settings: Option<CanarySettings>,
     #[serde(default)]
     pub(super) tracing_enabled: bool,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! API Gateway REST APIs: the control plane that edits them, and the front door that runs them.
 //!
 //! An API is edited as one record. A deployment is a copy of its definition, a stage points at one; the
-//! data plane sees nothing but that copy. What is not built (authorizers, VTL, HTTP integrations) is
+//! data plane sees nothing but that copy. What is not built (Cognito, VPC links, response caches) is
 //! refused when it is configured, so no request is ever answered by half an API.
 
 mod api;
@@ -27,6 +27,7 @@ pub fn service() -> Service {
 pub fn operations() -> Vec<Operation> {
     let families = [
         control::rest_apis::operations(),
+        control::openapi::operations(),
         control::resources::operations(),
         control::methods::operations(),
         control::integrations::operations(),

@@ -3,8 +3,11 @@
 //! The service writes its members with a small first letter and updates by patches; maps whose keys are
 //! the user's own (models, parameters, templates) keep them.
 
+mod authorizers;
 mod plans;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cumulet_engine::error::Result;
 use cumulet_engine::provider::{Outcome, Provider, ResourceCall};
 use serde_json::{Map, Value, json};
@@ -12,6 +15,7 @@ use serde_json::{Map, Value, json};
 pub(crate) fn resource_types() -> Vec<Provider> {
     let mut types = api_types();
     types.extend(plans::plan_types());
+    types.push(authorizers::authorizer_type());
     types
 }
 
@@ -22,11 +26,15 @@ fn api_types() -> Vec<Provider> {
             &[
                 "ApiKeySourceType",
                 "BinaryMediaTypes",
+                "Body",
                 "Description",
                 "DisableExecuteApiEndpoint",
                 "EndpointConfiguration",
+                "FailOnWarnings",
                 "MinimumCompressionSize",
+                "Mode",
                 "Name",
+                "Parameters",
                 "Policy",
                 "Tags",
             ],
@@ -92,6 +100,7 @@ fn api_types() -> Vec<Provider> {
             "AWS::ApiGateway::Stage",
             &[
                 "AccessLogSetting",
+                "CanarySetting",
                 "DeploymentId",
                 "Description",
                 "MethodSettings",
@@ -233,11 +242,6 @@ fn escaped(segment: &str) -> String {
 }
 
 fn create_api(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
-    if call.property("Body").is_some() || call.property("BodyS3Location").is_some() {
-        return Err(cumulet_engine::Error::not_implemented(
-            "apigateway:ImportRestApi",
-        ));
-    }
     let names = [
         "BinaryMediaTypes",
         "Description",
@@ -245,7 +249,10 @@ fn create_api(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
         "MinimumCompressionSize",
     ];
     let mut input = members(call.properties, &names);
-    input.insert("name".into(), call.name("Name", 1024).into());
+    let title = call.properties.pointer("/Body/info/title");
+    let title = title.filter(|_| call.property("Name").is_none()).cloned();
+    let name = title.unwrap_or_else(|| call.name("Name", 1024).into());
+    input.insert("name".into(), name);
     if let Some(endpoints) = call.property("EndpointConfiguration") {
         input.insert("endpointConfiguration".into(), tree(endpoints));
     }
@@ -260,10 +267,37 @@ fn create_api(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     call.identify(answer["id"].as_str().unwrap_or_default());
     call.attribute("RestApiId", answer["id"].clone());
     call.attribute("RootResourceId", answer["rootResourceId"].clone());
+    put_body(call)?;
     Ok(Outcome::Done)
 }
 
+/// Reads the document in `Body` into the API; what other properties say wins over it.
+fn put_body(call: &mut ResourceCall<'_, '_>) -> Result<()> {
+    let Some(body) = call.document("Body") else {
+        return Ok(());
+    };
+    let mut input = members(call.properties, &["FailOnWarnings", "Parameters"]);
+    let mode = call.property("Mode").cloned();
+    input.insert("mode".into(), mode.unwrap_or_else(|| "overwrite".into()));
+    input.insert("restApiId".into(), call.physical_id.as_str().into());
+    input.insert("body".into(), STANDARD.encode(body).into());
+    call_api(call, "PutRestApi", input.into())?;
+    let mut patches = Vec::new();
+    for (name, path) in [("Name", "/name"), ("Description", "/description")] {
+        patches.extend(call.property(name).map(|value| replace(path, value)));
+    }
+    for media in list(call.properties, "BinaryMediaTypes") {
+        let media = escaped(media.as_str().unwrap_or_default());
+        patches.push(json!({ "op": "add", "path": format!("/binaryMediaTypes/{media}") }));
+    }
+    let target = json!({ "restApiId": call.physical_id });
+    patch(call, "UpdateRestApi", target, patches)
+}
+
 fn update_api(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    if call.any_changed(&["Body", "Mode", "Parameters"]) {
+        put_body(call)?;
+    }
     let mut patches = plain_patches(
         call,
         &[
@@ -514,6 +548,9 @@ fn create_stage(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let mut input = members(call.properties, &names);
     let name = call.name("StageName", 128);
     input.insert("stageName".into(), name.as_str().into());
+    if let Some(canary) = call.property("CanarySetting") {
+        input.insert("canarySettings".into(), canary_of(canary));
+    }
     input.insert("tags".into(), own_tags(call));
     call_api(call, "CreateStage", input.into())?;
     call.identify(name);
@@ -607,6 +644,9 @@ fn update_stage(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     if call.changed("AccessLogSetting") {
         patches.extend(access_log(call));
     }
+    if call.changed("CanarySetting") {
+        patches.extend(canary_patches(call));
+    }
     patch_stage(call, patches)?;
     let path = format!(
         "/restapis/{}/stages/{}",
@@ -615,6 +655,34 @@ fn update_stage(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     );
     retag(call, &path)?;
     Ok(Outcome::Done)
+}
+
+/// A canary's settings; the names of its variables are the user's own.
+fn canary_of(canary: &Value) -> Value {
+    let names = [
+        "DeploymentId",
+        "PercentTraffic",
+        "StageVariableOverrides",
+        "UseStageCache",
+    ];
+    Value::Object(members(canary, &names))
+}
+
+fn canary_patches(call: &ResourceCall<'_, '_>) -> Vec<Value> {
+    let gone = json!({ "op": "remove", "path": "/canarySettings" });
+    let Some(Value::Object(wanted)) = call.property("CanarySetting").map(canary_of) else {
+        return vec![gone];
+    };
+    let mut patches = vec![gone];
+    for (name, value) in wanted {
+        match value {
+            Value::Object(variables) => patches.extend(variables.iter().map(|(key, value)| {
+                replace(format!("/canarySettings/{name}/{}", escaped(key)), value)
+            })),
+            value => patches.push(replace(format!("/canarySettings/{name}"), &value)),
+        }
+    }
+    patches
 }
 
 fn variables(call: &ResourceCall<'_, '_>) -> Vec<Value> {

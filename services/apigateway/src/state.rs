@@ -9,10 +9,10 @@ mod store;
 
 pub(crate) use store::TABLES;
 pub(super) use store::{
-    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, delete_api,
-    delete_api_key, delete_deployment, delete_stage, delete_usage_plan, deployment, deployments,
-    owner, save_account, save_api, save_api_key, save_deployment, save_stage, save_usage_plan,
-    stage, stages, usage_plan, usage_plans,
+    Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, authorizer_flushes,
+    count_authorizer_flush, delete_api, delete_api_key, delete_deployment, delete_stage,
+    delete_usage_plan, deployment, deployments, owner, save_account, save_api, save_api_key,
+    save_deployment, save_stage, save_usage_plan, stage, stages, usage_plan, usage_plans,
 };
 
 /// Text by text: parameters, templates, variables, tags.
@@ -205,7 +205,16 @@ pub(super) struct Authorizer {
     pub(super) identity_source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) identity_validation_expression: Option<String>,
-    pub(super) authorizer_result_ttl_in_seconds: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authorizer_result_ttl_in_seconds: Option<i64>,
+}
+
+impl Authorizer {
+    /// How long its answers are kept.
+    pub(super) fn ttl_s(&self) -> i64 {
+        const DEFAULT_S: i64 = 300;
+        self.authorizer_result_ttl_in_seconds.unwrap_or(DEFAULT_S)
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -243,11 +252,24 @@ pub(super) struct Stage {
     pub(super) documentation_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) access_log_settings: Option<AccessLogSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) canary_settings: Option<CanarySettings>,
     pub(super) tracing_enabled: bool,
     #[serde(skip_serializing_if = "Texts::is_empty")]
     pub(super) tags: Texts,
     pub(super) created_date: Timestamp,
     pub(super) last_updated_date: Timestamp,
+}
+
+/// A share of a stage's traffic that goes to another deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct CanarySettings {
+    pub(super) percent_traffic: f64,
+    pub(super) deployment_id: String,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub(super) stage_variable_overrides: Texts,
+    pub(super) use_stage_cache: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -339,6 +361,9 @@ pub(super) struct UsagePlan {
 pub(super) struct StoredPlan {
     pub(super) plan: UsagePlan,
     pub(super) key_ids: Vec<String>,
+    /// When the quota came into force: its offset is taken from the first period alone.
+    #[serde(default)]
+    pub(super) quota_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

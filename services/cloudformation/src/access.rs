@@ -6,7 +6,7 @@ use cumulet_engine::{Context, arn};
 use cumulet_kernel::Tx;
 
 use super::api::{
-    ChangeSetInput, CreateChangeSetInput, CreateStackInput, DeleteStackInput, StackInput,
+    ChangeSetInput, CreateChangeSetInput, CreateStackInput, DeleteStackInput, EventsInput, StackInput,
     TemplateInput, UpdateStackInput,
 };
 use super::state;
@@ -40,6 +40,7 @@ names_a_stack! {
     ChangeSetInput => |one| one.stack_name.as_deref(),
     StackInput => |one| one.stack_name.as_deref(),
     TemplateInput => |one| one.stack_name.as_deref(),
+    EventsInput => |one| one.stack_name.as_deref(),
 }
 
 /// `cloudformation:<action>` on the stack named, else on everything.

@@ -90,6 +90,8 @@ pub(super) fn stack(stack: &Stack) -> Value {
         "DriftInformation": { "StackDriftStatus": "NOT_CHECKED" },
         "RetainExceptOnCreate": stack.retain_except_on_create.then_some(true),
         "DeletionMode": stack.deletion_mode,
+        "ParentId": stack.parent_id,
+        "RootId": stack.root_id,
         "LastOperations": unless_empty(last_operations(stack)),
     }))
 }
@@ -111,6 +113,8 @@ pub(super) fn stack_summary(stack: &Stack) -> Value {
         "DeletionTime": stack.deleted.map(time),
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason,
+        "ParentId": stack.parent_id,
+        "RootId": stack.root_id,
         "DriftInformation": { "StackDriftStatus": "NOT_CHECKED" },
         "LastOperations": unless_empty(last_operations(stack)),
     }))

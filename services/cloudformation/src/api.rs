@@ -1,5 +1,7 @@
 //! Inputs of CloudFormation's operations, with their wire names.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,6 +37,9 @@ pub(super) struct SettingsInput {
     #[serde(rename = "NotificationARNs")]
     pub(super) notification_arns: Option<Vec<String>>,
     pub(super) rollback_configuration: Option<Value>,
+    /// What the edge fetched for the template's `AWS::Include`s, by location: no member of the request.
+    #[serde(rename = "cumulet:snippets")]
+    pub(super) included_snippets: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -132,6 +137,7 @@ pub(super) struct StackInput {
     pub(super) role_arn: Option<String>,
     pub(super) client_request_token: Option<String>,
     pub(super) resources_to_skip: Option<Vec<String>>,
+    pub(super) template_stage: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -141,4 +147,20 @@ pub(super) struct TemplateInput {
     #[serde(rename = "TemplateURL")]
     pub(super) template_url: Option<String>,
     pub(super) stack_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct EventsInput {
+    pub(super) stack_name: Option<String>,
+    pub(super) change_set_name: Option<String>,
+    pub(super) operation_id: Option<String>,
+    pub(super) filters: Option<EventFilter>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct EventFilter {
+    pub(super) failed_events: Option<bool>,
 }

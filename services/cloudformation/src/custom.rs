@@ -9,12 +9,15 @@ use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::http::HttpReply;
 use cumulet_engine::provider::{Outcome, Provider, ResourceCall};
-use cumulet_kernel::{Event, Timestamp, Tx, outbox};
+use cumulet_kernel::outbox::{self, Entry};
+use cumulet_kernel::{Event, Timestamp, Tx};
 use cumulet_lambda as lambda;
 use serde_json::{Map, Value, json};
 
-use super::state::{self, Answer, Progress};
+use super::state::{self, Answer, Work};
 use super::template::functions::text;
+use super::wait;
+use super::waking::wake;
 
 /// The path of the front door below which answers arrive; the token follows.
 pub const RESPONSE_PATH: &str = "/_cumulet/custom-resource/";
@@ -77,7 +80,7 @@ fn ask(call: &mut ResourceCall<'_, '_>, request_type: &str) -> Result<Outcome> {
         return Err(Error::not_implemented("A custom resource behind SNS"));
     }
     let payload = request.to_string();
-    lambda::invoke_later(call.tx, call.context, &function, payload.as_bytes())?;
+    lambda::invoke_watched(call.tx, call.context, &function, payload.as_bytes(), &token)?;
     let timeout_s = call.property("ServiceTimeout").and_then(text);
     let timeout_s = timeout_s.and_then(|seconds| seconds.parse().ok());
     let deadline = call.context.now.plus_s(timeout_s.unwrap_or(TIMEOUT_S));
@@ -89,7 +92,7 @@ fn ask(call: &mut ResourceCall<'_, '_>, request_type: &str) -> Result<Outcome> {
     };
     state::save_answer(call.tx, &token, &answer)?;
     call.journal = json!({ "token": token, "request_id": request_id, "deadline_ms": deadline.0 });
-    wait(call)
+    until_deadline(call)
 }
 
 /// Scalars reach the function as text.
@@ -106,7 +109,7 @@ fn stringified(value: &Value) -> Value {
     }
 }
 
-fn wait(call: &ResourceCall<'_, '_>) -> Result<Outcome> {
+fn until_deadline(call: &ResourceCall<'_, '_>) -> Result<Outcome> {
     let deadline_ms = call.journal["deadline_ms"].as_i64().unwrap_or_default();
     let after_ms = deadline_ms - call.context.now.0;
     if after_ms > 0 {
@@ -129,7 +132,7 @@ fn answered(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
         .to_owned();
     let answer = state::answer(call.tx, &token)?;
     let Some(body) = answer.as_ref().and_then(|answer| answer.body.as_ref()) else {
-        return wait(call);
+        return until_deadline(call);
     };
     let body: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     let request_id = call.journal["request_id"].as_str().unwrap_or_default();
@@ -205,45 +208,56 @@ fn refused(status: u16, code: &str, message: &str) -> HttpReply {
 }
 
 fn take(tx: &mut Tx<'_>, context: &Context, token: &str, body: String) -> Result<bool> {
-    let Some(mut answer) = state::answer(tx, token)?.filter(|answer| answer.body.is_none()) else {
-        return Ok(false);
+    let Some(mut answer) = state::answer(tx, token)? else {
+        return wait::take(tx, token, &body, context.now);
     };
+    if answer.body.is_some() {
+        return Ok(false);
+    }
+    note_identity(tx, &answer, &body)?;
     answer.body = Some(body);
     state::save_answer(tx, token, &answer)?;
-    wake(tx, token, &answer, context.now)?;
-    let stack = state::expect_stack(tx, &answer.stack_id)?;
-    let step = Event::StackStep {
-        stack_id: stack.id,
-        operation_id: stack.operation_id.unwrap_or_default(),
-    };
-    outbox::emit(tx, context.now, step)?;
+    wake(tx, token, &answer.stack_id, context.now)?;
     Ok(true)
 }
 
-/// Lets whatever waits for the answer be asked now.
-fn wake(tx: &mut Tx<'_>, token: &str, answer: &Answer, now: Timestamp) -> Result<()> {
-    let stack_id = &answer.stack_id;
-    if let Some(mut row) = state::resource(tx, stack_id, &answer.logical_id)?
-        && due_now(&mut row.progress, token, now)
-    {
-        state::save_resource(tx, stack_id, &row)?;
+/// A creation that failed is undone under the id that its function answered.
+fn note_identity(tx: &mut Tx<'_>, answer: &Answer, body: &str) -> Result<()> {
+    let body: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+    let id = body["PhysicalResourceId"].as_str().unwrap_or_default();
+    let row = state::resource(tx, &answer.stack_id, &answer.logical_id)?;
+    let Some(mut row) = row.filter(|row| row.work == Work::Create && !id.is_empty()) else {
+        return Ok(());
+    };
+    if let Some(now) = &mut row.now {
+        now.physical_id = id.to_owned();
     }
-    for mut removal in state::removals(tx, stack_id)? {
-        if due_now(&mut removal.progress, token, now) {
-            state::save_removal(tx, stack_id, &removal)?;
-        }
-    }
-    Ok(())
+    state::save_resource(tx, &answer.stack_id, &row)
 }
 
-fn due_now(progress: &mut Progress, token: &str, now: Timestamp) -> bool {
-    match progress {
-        Progress::Waiting {
-            poll_at, journal, ..
-        } if journal["token"] == token => {
-            *poll_at = now;
-            true
-        }
-        _ => false,
-    }
+/// The function that was to answer failed: its resource fails now, and not when the hour is over.
+///
+/// AWS tries the function twice more and waits; here the first failure counts, because a function that
+/// raises once raises again, and who deploys is waiting.
+pub(super) async fn deliver_failure(engine: &Engine, entry: Entry) -> Result<()> {
+    let Event::InvocationFailed { watcher, message } = entry.event else {
+        return Err(Error::internal("not a failed invocation"));
+    };
+    let now = engine.clock.now();
+    engine
+        .write(move |tx| {
+            outbox::finish(tx, entry.id)?;
+            invocation_failed(tx, now, &watcher, &message)
+        })
+        .await
+}
+
+fn invocation_failed(tx: &mut Tx<'_>, now: Timestamp, token: &str, message: &str) -> Result<()> {
+    let Some(mut answer) = state::answer(tx, token)?.filter(|answer| answer.body.is_none()) else {
+        return Ok(());
+    };
+    let reason = format!("The function failed before it answered: {message}");
+    answer.body = Some(json!({ "Status": "FAILED", "Reason": reason }).to_string());
+    state::save_answer(tx, token, &answer)?;
+    wake(tx, token, &answer.stack_id, now)
 }

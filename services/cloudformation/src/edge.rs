@@ -1,5 +1,7 @@
 //! Templates that lie in a bucket: read before the transaction, as the caller.
 
+use std::collections::BTreeMap;
+
 use cumulet_engine::Context;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::Result;
@@ -10,11 +12,12 @@ use cumulet_s3 as s3;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::access::{StackRequest, access};
 use super::api::{CreateChangeSetInput, CreateStackInput, TemplateInput, UpdateStackInput};
-use super::template::{SIZE_BYTES_MAX, refusal};
+use super::state::Source;
+use super::template::{SIZE_BYTES_MAX, Template, refusal, transform};
 use super::{change_sets, stacks, templates};
 
 type Handled = BoxFuture<'static, Result<Reply>>;
@@ -78,6 +81,11 @@ where
         }
         request.input["TemplateBody"] = fetch(&engine, &context, &url).await?.into();
     }
+    let body = request.input.get("TemplateBody").and_then(Value::as_str);
+    if let Some(body) = body {
+        let snippets = snippets(&engine, &context, body).await?;
+        request.input["cumulet:snippets"] = json!(snippets);
+    }
     let input: I = request.decode()?;
     let output = engine
         .write(move |tx| {
@@ -87,6 +95,30 @@ where
         })
         .await?;
     Reply::of(&output)
+}
+
+/// The template at a URL with all that it includes.
+pub(super) async fn source_at(engine: &Engine, context: &Context, url: &str) -> Result<Source> {
+    let body = fetch(engine, context, url).await?;
+    let snippets = snippets(engine, context, &body).await?;
+    Ok(Source { body, snippets })
+}
+
+/// The snippets that a template includes, by location. What is no template at all is refused later.
+async fn snippets(
+    engine: &Engine,
+    context: &Context,
+    body: &str,
+) -> Result<BTreeMap<String, String>> {
+    let mut snippets = BTreeMap::new();
+    let Some(template) = Template::read(body).ok().filter(transform::is_needed) else {
+        return Ok(snippets);
+    };
+    for location in transform::locations(&template)? {
+        let text = fetch(engine, context, &location).await?;
+        snippets.insert(location, text);
+    }
+    Ok(snippets)
 }
 
 async fn fetch(engine: &Engine, context: &Context, url: &str) -> Result<String> {
@@ -122,6 +154,14 @@ struct Located {
 /// The bucket and key of a URL in any of S3's spellings, at AWS's host or at ours.
 fn locate(endpoint: &str, url: &str) -> Result<Located> {
     let unsupported = || refusal("TemplateURL must be a supported URL.");
+    if let Some(place) = url.strip_prefix("s3://") {
+        let (bucket, key) = place.split_once('/').ok_or_else(unsupported)?;
+        return Ok(Located {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version_id: None,
+        });
+    }
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"))

@@ -18,14 +18,19 @@ pub mod custom;
 mod deployment;
 mod describe;
 mod edge;
+mod nested;
+mod operation_events;
 pub(crate) mod plan;
 mod policy;
+mod repository;
 pub(crate) mod resource;
 mod settings;
 mod stacks;
 mod state;
 mod template;
 mod templates;
+mod wait;
+mod waking;
 
 use cumulet_engine::Context;
 use cumulet_engine::delivery::unhandled;
@@ -61,6 +66,7 @@ pub fn service() -> Service {
 async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
     match &entry.event {
         Event::StackStep { .. } => deliver_step(&engine, context, entry).await,
+        Event::InvocationFailed { .. } => custom::deliver_failure(&engine, entry).await,
         other => Err(unhandled(other)),
     }
 }
@@ -87,6 +93,7 @@ pub fn operations() -> Vec<Operation> {
         row!(read "DescribeStacks" describe::stacks),
         row!(read "ListStacks" describe::list),
         row!(read "DescribeStackEvents" describe::events),
+        row!(read "DescribeEvents" operation_events::describe),
         row!(read "DescribeStackResource" describe::resource),
         row!(read "DescribeStackResources" describe::resources),
         row!(read "ListStackResources" describe::list_resources),

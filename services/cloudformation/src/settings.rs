@@ -15,7 +15,7 @@ use super::state::{Settings, Stack, StackParameter};
 use super::template::functions::Scope;
 use super::template::parameters::Given;
 use super::template::{
-    INLINE_SIZE_BYTES_MAX, SIZE_BYTES_MAX, Template, conditions, parameters, refusal,
+    INLINE_SIZE_BYTES_MAX, SIZE_BYTES_MAX, Template, conditions, parameters, refusal, transform,
 };
 
 /// The service that a stack's role must trust.
@@ -40,15 +40,30 @@ pub(super) fn order(
         .map(|stack| stack.settings.clone())
         .unwrap_or_default();
     let body = body(&input, &before)?;
-    let template = checked(context, &body)?;
-    allowed_types(&template, input.resource_types.as_deref())?;
+    let snippets = input.included_snippets.unwrap_or(before.snippets);
+    let raw = Template::read(&body)?;
+    let transforms = transform::is_needed(&raw);
+    let raw = transform::with_snippets(&raw, &snippets)?;
     let capabilities = input.capabilities.unwrap_or_default();
-    acknowledged(&template, &capabilities)?;
+    let allowed = input.resource_types.as_deref();
+    // Where nothing is transformed, the template is judged before its parameters, in AWS's order.
+    if !transforms {
+        judge(context, &raw, allowed, &capabilities)?;
+    }
     let given = given(input.parameters.unwrap_or_default())?;
-    let mut settled = parameters::settle(&template, &given, &before.parameters)?;
+    let mut settled = parameters::settle(&raw, &given, &before.parameters)?;
     look_up(tx, context, &mut settled)?;
+    let template = if transforms {
+        let template = unrolled(&raw, identity, &settled)?;
+        judge(context, &template, allowed, &capabilities)?;
+        template
+    } else {
+        raw
+    };
     let settings = Settings {
         template_body: body,
+        processed_body: transforms.then(|| template.written()),
+        snippets,
         parameters: settled,
         tags: tags(input.tags, before.tags)?,
         capabilities,
@@ -89,9 +104,56 @@ pub(super) fn size(body: &str, from_url: bool) -> Result<()> {
     Ok(())
 }
 
-/// A template whose form, references and types are right.
+/// A template whose form, references and types are right, as far as that can be said before its transforms.
 pub(super) fn checked(context: &Context, body: &str) -> Result<Template> {
-    let template = Template::parse(body)?;
+    let template = Template::read(body)?;
+    if transform::is_needed(&template) {
+        transform::locations(&template)?;
+    } else {
+        check(context, &template)?;
+    }
+    Ok(template)
+}
+
+/// What there is to say of a template before its parameters.
+fn judge(
+    context: &Context,
+    template: &Template,
+    allowed: Option<&[String]>,
+    capabilities: &[String],
+) -> Result<()> {
+    check(context, template)?;
+    allowed_types(template, allowed)?;
+    acknowledged(template, capabilities)
+}
+
+/// The loops of a template, unrolled by its parameters and mappings.
+fn unrolled(
+    template: &Template,
+    identity: &StackIdentity,
+    settled: &[StackParameter],
+) -> Result<Template> {
+    let parameters = parameters::values(settled);
+    transform::unrolled(template, &scope(template, identity, &parameters))
+}
+
+/// CreateStack and UpdateStack deploy what transforms make without showing it first: that is to be acknowledged.
+pub(super) fn expansion_acknowledged(input: &SettingsInput) -> Result<()> {
+    let given = input.capabilities.as_deref().unwrap_or_default();
+    let body = input.template_body.as_deref().unwrap_or_default();
+    let template = Template::read(body).ok().filter(transform::is_needed);
+    if template.is_none() || given.iter().any(|one| one == "CAPABILITY_AUTO_EXPAND") {
+        return Ok(());
+    }
+    Err(Error::new(
+        "InsufficientCapabilitiesException",
+        "Requires capabilities : [CAPABILITY_AUTO_EXPAND]",
+    ))
+}
+
+/// Refuses a form that is none, names that nothing bears, and types that nobody knows.
+fn check(context: &Context, template: &Template) -> Result<()> {
+    template.check_form()?;
     let mut unknown: Vec<&str> = template
         .resources()
         .map(|resource| resource.kind)
@@ -101,7 +163,7 @@ pub(super) fn checked(context: &Context, body: &str) -> Result<Template> {
     unknown.dedup();
     template.check()?;
     if unknown.is_empty() {
-        return Ok(template);
+        return Ok(());
     }
     let unknown = unknown.join(", ");
     Err(refusal(format!(

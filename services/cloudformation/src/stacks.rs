@@ -34,6 +34,7 @@ pub(super) fn create_stack(
             "cloudformation:CreateStack with TimeoutInMinutes",
         ));
     }
+    settings::expansion_acknowledged(&input.settings)?;
     let mut stack = new_stack(context, &input.stack_name);
     let order = settings::order(tx, context, &identity(&stack, &[]), input.settings, None)?;
     let disabled = rollback_disabled(input.disable_rollback, input.deployment_config.as_ref());
@@ -141,6 +142,8 @@ pub(super) fn begin(
         failure: None,
         skipped: Vec::new(),
         started: context.now,
+        held: false,
+        previous: None,
     };
     if launch.kind == OperationKind::Create {
         stack.settings = operation.settings.clone();
@@ -218,6 +221,7 @@ pub(super) fn update_stack(
     }
     let mut stack = existing(tx, context, &input.stack_name)?;
     updatable(&stack)?;
+    settings::expansion_acknowledged(&input.settings)?;
     let order = update_order(tx, context, &stack, input.settings)?;
     let policy = policy::given(input.stack_policy_body, input.stack_policy_url)?;
     let plan = plan(tx, &order, &identity(&stack, &[]), &stack)?;
@@ -264,15 +268,37 @@ pub(super) fn delete_stack(
     if stack.status == "DELETE_IN_PROGRESS" {
         return Ok(json!({}));
     }
+    let role = settings::role(tx, context, input.role_arn, stack.settings.role_arn.clone())?;
+    stack.deletion_mode = input.deletion_mode;
+    let kept = input.retain_resources.unwrap_or_default();
+    begin_removal(tx, context, stack, (role, input.client_request_token, kept))?;
+    Ok(json!({}))
+}
+
+/// Deletes a nested stack for its parent, in the role of the parent's operation.
+pub(super) fn remove(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    stack: Stack,
+    role_arn: Option<String>,
+) -> Result<()> {
+    begin_removal(tx, context, stack, (role_arn, None, Vec::new()))
+}
+
+fn begin_removal(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    mut stack: Stack,
+    (role_arn, token, kept): (Option<String>, Option<String>, Vec<String>),
+) -> Result<()> {
     exports_unused(tx, &stack)?;
     supersede(tx, &stack)?;
     if stack.status == "REVIEW_IN_PROGRESS" {
         stack.deleted = Some(context.now);
-        stack_event(tx, context, &mut stack, None, "DELETE_COMPLETE", None)?;
-        return Ok(json!({}));
+        return stack_event(tx, context, &mut stack, None, "DELETE_COMPLETE", None);
     }
     let mut settings = stack.settings.clone();
-    settings.role_arn = settings::role(tx, context, input.role_arn, settings.role_arn)?;
+    settings.role_arn = role_arn;
     let operation = StackOperation {
         id: context.ids.uuid(),
         stack_id: stack.id.clone(),
@@ -280,19 +306,19 @@ pub(super) fn delete_stack(
         phase: Phase::Remove,
         rolling_back: false,
         principal: (*context.principal).clone(),
-        client_request_token: input.client_request_token,
+        client_request_token: token,
         settings,
         on_failure: OnFailure::DoNothing,
         retain_except_on_create: false,
         cancelled: false,
         failure: None,
-        skipped: input.retain_resources.unwrap_or_default(),
+        skipped: kept,
         started: context.now,
+        held: false,
+        previous: None,
     };
-    stack.deletion_mode = input.deletion_mode;
     remove_all(tx, &stack.id, &operation, false)?;
-    launch_operation(tx, context, &mut stack, operation, "DELETE_IN_PROGRESS")?;
-    Ok(json!({}))
+    launch_operation(tx, context, &mut stack, operation, "DELETE_IN_PROGRESS").map(drop)
 }
 
 /// Whatever had the stack in hand comes to an end; its transactions look for that.
@@ -407,7 +433,7 @@ pub(super) fn rollback_stack(
     Ok(json!({ "StackId": stack_id, "OperationId": operation_id }))
 }
 
-fn go_back(
+pub(super) fn go_back(
     tx: &mut Tx<'_>,
     context: &Context,
     mut stack: Stack,
@@ -427,6 +453,7 @@ fn go_back(
     operation.rolling_back = true;
     operation.skipped = skipped;
     operation.started = context.now;
+    operation.held = false;
     let (phase, status) = if creating {
         (Phase::Remove, "ROLLBACK_IN_PROGRESS")
     } else {

@@ -9,6 +9,8 @@ use cumulet_kernel::{Key, Table, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::template::Template;
+
 /// Stacks by id, deleted ones too.
 const STACKS: Table = Table::new(1400, "cloudformation.stacks");
 /// The living stack of a name.
@@ -24,6 +26,14 @@ const EXPORTS: Table = Table::new(1408, "cloudformation.exports");
 const IMPORTS: Table = Table::new(1409, "cloudformation.imports");
 /// Answers that custom resources are to give, by token.
 const ANSWERS: Table = Table::new(1410, "cloudformation.answers");
+/// Wait conditions' handles, by token.
+const HANDLES: Table = Table::new(1411, "cloudformation.handles");
+/// Container repositories by account, region and name.
+const REPOSITORIES: Table = Table::new(1412, "cloudformation.repositories");
+/// Templates of nested stacks, fetched and not yet used, by stack and logical id.
+const NESTED_TEMPLATES: Table = Table::new(1414, "cloudformation.nested_templates");
+/// What a drift detection found, by its id.
+const DRIFT_DETECTIONS: Table = Table::new(1413, "cloudformation.drift_detections");
 
 pub(super) const TABLES: &[Table] = &[
     STACKS,
@@ -37,6 +47,10 @@ pub(super) const TABLES: &[Table] = &[
     EXPORTS,
     IMPORTS,
     ANSWERS,
+    HANDLES,
+    REPOSITORIES,
+    DRIFT_DETECTIONS,
+    NESTED_TEMPLATES,
 ];
 
 /// A parameter of a stack with its value.
@@ -54,12 +68,25 @@ pub(crate) struct StackParameter {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) template_body: String,
+    /// The template after its transforms, where it has any.
+    #[serde(default)]
+    pub(crate) processed_body: Option<String>,
+    /// What the template includes, by location.
+    #[serde(default)]
+    pub(crate) snippets: BTreeMap<String, String>,
     pub(crate) parameters: Vec<StackParameter>,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) notification_arns: Vec<String>,
     pub(crate) role_arn: Option<String>,
     pub(crate) rollback_configuration: Option<Value>,
+}
+
+impl Settings {
+    /// The template that is deployed.
+    pub(crate) fn template(&self) -> Result<Template> {
+        Template::parse(self.processed_body.as_ref().unwrap_or(&self.template_body))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,6 +122,11 @@ pub(crate) struct Stack {
     /// What was asked last, the newest first: type and id.
     pub(crate) last_operations: Vec<(String, String)>,
     pub(crate) deletion_mode: Option<String>,
+    /// The stack that this one is a resource of, and the outermost one.
+    #[serde(default)]
+    pub(crate) parent_id: Option<String>,
+    #[serde(default)]
+    pub(crate) root_id: Option<String>,
 }
 
 /// A resource as it stands in its service.
@@ -225,6 +257,20 @@ pub(crate) struct StackOperation {
     pub(crate) failure: Option<String>,
     pub(crate) skipped: Vec<String>,
     pub(crate) started: Timestamp,
+    /// A nested stack's update waits here for its parent before it cleans up.
+    #[serde(default)]
+    pub(crate) held: bool,
+    /// What the stack was before this update, for a parent that goes back after all.
+    #[serde(default)]
+    pub(crate) previous: Option<Previous>,
+}
+
+/// A stack's settings and outputs before an update.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Previous {
+    pub(crate) settings: Settings,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) description: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -279,6 +325,87 @@ pub(crate) struct Answer {
     pub(crate) logical_id: String,
     pub(crate) request_id: String,
     pub(crate) body: Option<String>,
+}
+
+/// A wait condition's address, and the signals that came to it by their ids.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Handle {
+    pub(crate) stack_id: String,
+    pub(crate) signals: BTreeMap<String, Signal>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Signal {
+    pub(crate) succeeded: bool,
+    pub(crate) reason: String,
+    pub(crate) data: String,
+}
+
+pub(crate) fn handle(tx: &Tx<'_>, token: &str) -> Result<Option<Handle>> {
+    Ok(tx.load(HANDLES, Key::new().text(token))?)
+}
+
+pub(crate) fn save_handle(tx: &mut Tx<'_>, token: &str, handle: &Handle) -> Result<()> {
+    Ok(tx.save(HANDLES, Key::new().text(token), handle)?)
+}
+
+pub(crate) fn forget_handle(tx: &mut Tx<'_>, token: &str) -> Result<()> {
+    Ok(tx.delete(HANDLES, Key::new().text(token))?)
+}
+
+/// A template's text with the snippets that it includes, by their locations.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Source {
+    pub(crate) body: String,
+    pub(crate) snippets: BTreeMap<String, String>,
+}
+
+pub(crate) fn nested_template(
+    tx: &Tx<'_>,
+    stack_id: &str,
+    logical_id: &str,
+) -> Result<Option<Source>> {
+    Ok(tx.load(NESTED_TEMPLATES, resource_key(stack_id, logical_id))?)
+}
+
+pub(crate) fn save_nested_template(
+    tx: &mut Tx<'_>,
+    stack_id: &str,
+    logical_id: &str,
+    source: &Source,
+) -> Result<()> {
+    Ok(tx.save(NESTED_TEMPLATES, resource_key(stack_id, logical_id), source)?)
+}
+
+pub(crate) fn forget_nested_template(
+    tx: &mut Tx<'_>,
+    stack_id: &str,
+    logical_id: &str,
+) -> Result<()> {
+    Ok(tx.delete(NESTED_TEMPLATES, resource_key(stack_id, logical_id))?)
+}
+
+fn repository_key(context: &Context, name: &str) -> Key {
+    name_key(&context.account, &context.region, name)
+}
+
+/// The properties that a repository was declared with.
+pub(crate) fn repository(tx: &Tx<'_>, context: &Context, name: &str) -> Result<Option<Value>> {
+    Ok(tx.load(REPOSITORIES, repository_key(context, name))?)
+}
+
+/// Keeps a repository's properties, or forgets it where they are null.
+pub(crate) fn save_repository(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    name: &str,
+    properties: &Value,
+) -> Result<()> {
+    let key = repository_key(context, name);
+    if properties.is_null() {
+        return Ok(tx.delete(REPOSITORIES, key)?);
+    }
+    Ok(tx.save(REPOSITORIES, key, properties)?)
 }
 
 pub(crate) fn answer(tx: &Tx<'_>, token: &str) -> Result<Option<Answer>> {

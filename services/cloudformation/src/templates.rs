@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use super::answer::present;
 use super::api::{StackInput, TemplateInput};
 use super::settings::{checked, size};
-use super::state;
+use super::state::{self, Settings};
 use super::template::functions::text;
-use super::template::{Template, refusal};
+use super::template::{Template, refusal, transform};
 
 /// [GetTemplate](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html):
-/// exactly the text that was given.
+/// exactly the text that was given, unless transforms changed it.
 pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Result<Value> {
     let change_set = input.change_set_name.as_deref();
     if let Some(arn) = change_set.filter(|name| name.starts_with("arn:")) {
         let found = state::change_set_by_id(tx, arn)?.ok_or_else(|| no_change_set(arn))?;
-        return Ok(of_body(&found.settings.template_body));
+        return Ok(of_settings(&found.settings, input.template_stage.as_deref()));
     }
     let name = input
         .stack_name
@@ -27,12 +27,12 @@ pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Resu
         .ok_or_else(|| refusal(format!("Stack with id {name} does not exist")))?;
     if let Some(name) = change_set {
         let found = state::change_set(tx, &stack.id, name)?.ok_or_else(|| no_change_set(name))?;
-        return Ok(of_body(&found.settings.template_body));
+        return Ok(of_settings(&found.settings, input.template_stage.as_deref()));
     }
     if stack.settings.template_body.is_empty() {
         return Ok(json!({ "TemplateBody": "{}", "StagesAvailable": ["Original", "Processed"] }));
     }
-    Ok(of_body(&stack.settings.template_body))
+    Ok(of_settings(&stack.settings, input.template_stage.as_deref()))
 }
 
 fn no_change_set(name: &str) -> Error {
@@ -40,7 +40,11 @@ fn no_change_set(name: &str) -> Error {
     Error::new("ChangeSetNotFound", message).status(404)
 }
 
-fn of_body(body: &str) -> Value {
+/// What was given, or, where it is asked for and by default, what transforms made of it.
+fn of_settings(settings: &Settings, stage: Option<&str>) -> Value {
+    let processed = settings.processed_body.as_ref();
+    let processed = processed.filter(|_| stage != Some("Original"));
+    let body = processed.unwrap_or(&settings.template_body);
     json!({ "TemplateBody": body, "StagesAvailable": ["Original", "Processed"] })
 }
 
@@ -61,7 +65,14 @@ pub(super) fn validate(_tx: &mut Tx<'_>, context: &Context, input: TemplateInput
     let mut answer =
         json!({ "Parameters": parameters, "Description": template.text("Description") });
     needs(&template, &mut answer);
+    answer["DeclaredTransforms"] = transforms(&template)?;
     Ok(present(answer))
+}
+
+/// The transforms that the template declares; absent where it declares none.
+fn transforms(template: &Template) -> Result<Value> {
+    let names = transform::declared(template)?;
+    Ok(if names.is_empty() { Value::Null } else { names.into() })
 }
 
 fn given(context: &Context, input: &TemplateInput) -> Result<Template> {
@@ -99,11 +110,15 @@ pub(super) fn summary(tx: &mut Tx<'_>, context: &Context, input: TemplateInput) 
                     "GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.",
                 ));
             }
-            Template::parse(&stack.settings.template_body)?
+            stack.settings.template()?
         }
         None => given(context, &input)?,
     };
-    Ok(summarised(&template))
+    let mut answer = summarised(&template);
+    if let Value::Array(names) = transforms(&template)? {
+        answer["DeclaredTransforms"] = names.into();
+    }
+    Ok(answer)
 }
 
 fn summarised(template: &Template) -> Value {

@@ -37,7 +37,7 @@ use cumulet_engine::operation::{AccessRule, Operation};
 use cumulet_engine::registry::{Denial, Service};
 use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::{Event, Tx};
-pub use publish::{Metrics, record};
+pub use publish::{Datum, Metrics, record, record_datum};
 use state::TABLES;
 
 /// All that the rest of the house knows of this service.

@@ -135,6 +135,44 @@ fn write(tx: &mut Tx<'_>, now: Timestamp, group: &Group, folded: &[Folded]) -> R
     Ok(())
 }
 
+/// Values of a metric that a user named: what log events held.
+#[derive(Clone, Copy, Debug)]
+pub struct Datum<'a> {
+    pub namespace: &'a str,
+    pub metric: &'a str,
+    pub dimensions: &'a [(&'a str, &'a str)],
+    pub at: Timestamp,
+    /// 1 or 60.
+    pub resolution_s: u32,
+    pub unit: &'a str,
+    pub values: &'a [f64],
+}
+
+/// Publishes a user's own metric in a transaction that is open anyway.
+pub fn record_datum(
+    tx: &mut Tx<'_>,
+    owner: Owner<'_>,
+    now: Timestamp,
+    datum: &Datum<'_>,
+) -> Result<()> {
+    let dimensions = named(datum.dimensions);
+    let name = Name {
+        account: owner.account,
+        region: owner.region,
+        namespace: datum.namespace,
+        metric: datum.metric,
+        dimensions: &dimensions,
+    };
+    let mut values = datum.values.iter().map(|value| Bucket::of(*value, 1.0));
+    let Some(mut bucket) = values.next() else {
+        return Ok(());
+    };
+    values.for_each(|more| bucket.merge(&more));
+    let series = series::number(tx, &name, now)?;
+    let (resolution_s, at_s) = (datum.resolution_s, datum.at.seconds());
+    series::fold(tx, series, resolution_s, at_s, datum.unit, &bucket)
+}
+
 /// Publishes in a transaction that is open anyway.
 pub fn record(
     tx: &mut Tx<'_>,
@@ -144,22 +182,14 @@ pub fn record(
     dimensions: &[(&str, &str)],
     measure: Measure,
 ) -> Result<()> {
-    let dimensions = named(dimensions);
-    let name = Name {
-        account: owner.account,
-        region: owner.region,
+    let datum = Datum {
         namespace,
         metric: measure.metric,
-        dimensions: &dimensions,
+        dimensions,
+        at,
+        resolution_s: RESOLUTION_S,
+        unit: measure.unit,
+        values: &[measure.value],
     };
-    let series = series::number(tx, &name, at)?;
-    let bucket = Bucket::of(measure.value, 1.0);
-    series::fold(
-        tx,
-        series,
-        RESOLUTION_S,
-        at.seconds(),
-        measure.unit,
-        &bucket,
-    )
+    record_datum(tx, owner, at, &datum)
 }

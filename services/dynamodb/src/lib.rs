@@ -59,7 +59,7 @@ use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::Operation;
 use cumulet_engine::registry::{Denial, Service};
 use cumulet_kernel::outbox::Entry;
-use cumulet_kernel::{Event, Table};
+use cumulet_kernel::{Event, Table, Tx};
 
 const TABLES: &[Table] = &[
     state::TABLE_RECORDS,
@@ -96,6 +96,12 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
     }
+}
+
+/// The sequence number of the last change in a stream, for who reads on from there; nothing where it is empty. To hear
+/// of later changes, hang an event on the bell of the stream's ARN.
+pub fn last_change(tx: &Tx<'_>, context: &Context, stream_arn: &str) -> Result<Option<String>> {
+    stream_reading::last_change(tx, context, stream_arn)
 }
 
 /// The OPERATIONS table.

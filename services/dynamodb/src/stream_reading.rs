@@ -269,6 +269,16 @@ fn last_sequence(tx: &Tx<'_>, stream: &StreamRecord) -> Result<Option<u64>> {
     Ok(last.and_then(|(key, _)| sequence_of(&key)))
 }
 
+/// The sequence number of the last record, as it is answered.
+pub(super) fn last_change(
+    tx: &Tx<'_>,
+    context: &Context,
+    stream_arn: &str,
+) -> Result<Option<String>> {
+    let stream = load(tx, context, stream_arn)?;
+    Ok(last_sequence(tx, &stream)?.map(sequence_text))
+}
+
 fn check_not_trimmed(
     tx: &Tx<'_>,
     context: &Context,

@@ -8,7 +8,7 @@ use cumulet_engine::Context;
 use cumulet_engine::error::{Error, Result};
 use cumulet_kernel::clock::Timestamp;
 use cumulet_kernel::store::Direction;
-use cumulet_kernel::{Key, Tx};
+use cumulet_kernel::{Key, Tx, bell};
 
 use super::codec;
 use super::errors::{invalid_parameter, validation};
@@ -183,7 +183,8 @@ pub(super) fn append(
     // The time stands outside the seal: old records are trimmed without a key.
     let time = context.now.milliseconds().to_be_bytes();
     tx.put(CHANGES, &key, [&time[..], &sealed].concat())?;
-    Ok(())
+    let arn = stream_arn(&table.record, &stream.label);
+    Ok(bell::ring(tx, &arn, context.now, context.now)?)
 }
 
 fn event_name(old: Option<&Item>, new: Option<&Item>) -> &'static str {

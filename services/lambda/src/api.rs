@@ -149,6 +149,16 @@ pub(super) struct SnapStart {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RuntimeVersionConfig {
     pub(super) runtime_version_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<RuntimeVersionError>,
+}
+
+/// AWS's place for what is wrong with a runtime.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RuntimeVersionError {
+    pub(super) error_code: &'static str,
+    pub(super) message: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -608,4 +618,128 @@ pub(super) struct UrlConfigInput {
     pub(super) auth_type: Option<String>,
     pub(super) cors: Option<Value>,
     pub(super) invoke_mode: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct FilterInput {
+    pub(super) pattern: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct FilterCriteriaInput {
+    pub(super) filters: Option<Vec<FilterInput>>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ScalingConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) maximum_concurrency: Option<u32>,
+}
+
+/// CreateEventSourceMapping and UpdateEventSourceMapping.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MappingInput {
+    #[serde(rename = "UUID")]
+    pub(super) uuid: Option<String>,
+    pub(super) event_source_arn: Option<String>,
+    pub(super) function_name: Option<String>,
+    pub(super) enabled: Option<bool>,
+    pub(super) batch_size: Option<u32>,
+    pub(super) filter_criteria: Option<FilterCriteriaInput>,
+    #[serde(rename = "KMSKeyArn")]
+    pub(super) kms_key_arn: Option<String>,
+    pub(super) metrics_config: Option<Value>,
+    pub(super) logging_config: Option<Value>,
+    pub(super) scaling_config: Option<ScalingConfig>,
+    pub(super) maximum_batching_window_in_seconds: Option<u32>,
+    pub(super) parallelization_factor: Option<u32>,
+    pub(super) starting_position: Option<String>,
+    pub(super) destination_config: Option<DestinationConfig>,
+    pub(super) maximum_record_age_in_seconds: Option<i64>,
+    pub(super) bisect_batch_on_function_error: Option<bool>,
+    pub(super) maximum_retry_attempts: Option<i64>,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) tumbling_window_in_seconds: Option<u32>,
+    pub(super) function_response_types: Option<Vec<String>>,
+    pub(super) self_managed_event_source: Option<Value>,
+    pub(super) provisioned_poller_config: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MappingIdInput {
+    #[serde(rename = "UUID")]
+    pub(super) uuid: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListMappingsInput {
+    pub(super) event_source_arn: Option<String>,
+    pub(super) function_name: Option<String>,
+    pub(super) marker: Option<String>,
+    pub(super) max_items: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Filter {
+    pub(super) pattern: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct FilterCriteria {
+    pub(super) filters: Vec<Filter>,
+}
+
+/// A mapping as every operation answers it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MappingConfiguration {
+    #[serde(rename = "UUID")]
+    pub(super) uuid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) starting_position: Option<String>,
+    pub(super) batch_size: u32,
+    pub(super) maximum_batching_window_in_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parallelization_factor: Option<u32>,
+    pub(super) event_source_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filter_criteria: Option<FilterCriteria>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scaling_config: Option<ScalingConfig>,
+    pub(super) function_arn: String,
+    pub(super) last_modified: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_processing_result: Option<String>,
+    pub(super) state: &'static str,
+    pub(super) state_transition_reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) destination_config: Option<DestinationConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) maximum_record_age_in_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bisect_batch_on_function_error: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) maximum_retry_attempts: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tumbling_window_in_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) function_response_types: Vec<&'static str>,
+    pub(super) event_source_mapping_arn: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListMappingsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_marker: Option<String>,
+    pub(super) event_source_mappings: Vec<MappingConfiguration>,
 }

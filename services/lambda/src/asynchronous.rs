@@ -27,26 +27,34 @@ use super::{configuration, destination, invoke, invoke_config, resolve};
 const RETRY_AFTER_S: [i64; 2] = [60, 120];
 const BACK_OFF_S_MAX: i64 = 300;
 
+/// What is queued.
+pub(super) struct Order<'a> {
+    pub(super) payload: &'a [u8],
+    pub(super) request_id: String,
+    pub(super) client_context: Option<String>,
+    /// Who is told at once when the function fails.
+    pub(super) watcher: Option<String>,
+}
+
 /// Queues an invocation as the context's principal.
 pub(super) fn accept(
     tx: &mut Tx<'_>,
     context: &Context,
     name: &FunctionName,
-    payload: &[u8],
-    request_id: String,
-    client_context: Option<String>,
+    order: Order<'_>,
 ) -> Result<()> {
     invoke::authorise(tx, context, name)?;
     resolve::qualified(tx, name)?;
     let event = Event::FunctionInvocation {
         function_arn: name.asked_arn(),
-        request_id,
-        payload: BASE64_STANDARD.encode(payload),
+        request_id: order.request_id,
+        payload: BASE64_STANDARD.encode(order.payload),
         accepted_ms: context.now.0,
         failed_attempts: 0,
         trace_id: Some(context.trace.trace_id().to_owned()),
-        client_context,
+        client_context: order.client_context,
         last_response: None,
+        watcher: order.watcher,
     };
     outbox::emit(tx, context.now, event)?;
     Ok(())
@@ -216,6 +224,7 @@ impl Attempt {
 
     fn failed(mut self, tx: &mut Tx<'_>, context: &Context, outcome: &Outcome) -> Result<()> {
         self.last_response = Some(self.response(outcome));
+        self.tell_watcher(tx, context)?;
         let wait_s = usize::try_from(self.failed_attempts)
             .ok()
             .and_then(|made| RETRY_AFTER_S.get(made))
@@ -240,6 +249,7 @@ impl Attempt {
             accepted_ms,
             trace_id,
             client_context,
+            watcher,
             ..
         } = self.entry.event
         else {
@@ -254,8 +264,32 @@ impl Attempt {
             trace_id,
             client_context,
             last_response: self.last_response,
+            watcher,
         };
         outbox::emit(tx, due, event)?;
+        Ok(())
+    }
+
+    /// Tells whoever waits for this invocation that its function failed.
+    fn tell_watcher(&self, tx: &mut Tx<'_>, context: &Context) -> Result<()> {
+        let Event::FunctionInvocation {
+            watcher: Some(watcher),
+            ..
+        } = &self.entry.event
+        else {
+            return Ok(());
+        };
+        let response = self.last_response.as_ref();
+        let part = |name: &str| {
+            let part = response.and_then(|response| response["payload"][name].as_str());
+            part.unwrap_or_default()
+        };
+        let message = format!("{}: {}", part("errorType"), part("errorMessage"));
+        let event = Event::InvocationFailed {
+            watcher: watcher.clone(),
+            message,
+        };
+        outbox::emit(tx, context.now, event)?;
         Ok(())
     }
 

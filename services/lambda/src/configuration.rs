@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::api::{
     ConfigurationInput, DeadLetterConfig, EnvironmentInput, EphemeralStorage,
-    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig,
+    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, RuntimeVersionError,
     SnapStart, TracingConfig,
 };
 use super::errors;
@@ -122,6 +122,7 @@ pub(super) fn blank(context: &Context, name: &FunctionName, code: StoredCode) ->
         state_reason: None,
         update_status: None,
         update_reason: None,
+        runtime_substitute: None,
     }
 }
 
@@ -312,6 +313,10 @@ impl VersionRecord {
             },
             runtime_version_config: RuntimeVersionConfig {
                 runtime_version_arn: runtime_version_arn(name, &self.runtime),
+                error: self.runtime_substitute.clone().map(|message| RuntimeVersionError {
+                    error_code: "RuntimeSubstituted",
+                    message,
+                }),
             },
             logging_config: LoggingConfig {
                 log_format: self.log_format.clone(),

@@ -75,7 +75,17 @@ fn deliver(
         "lambda" => {
             let name = FunctionName::parse(&context, target)?;
             let request_id = context.ids.uuid();
-            asynchronous::accept(tx, &context, &name, body.as_bytes(), request_id, None)
+            asynchronous::accept(
+                tx,
+                &context,
+                &name,
+                asynchronous::Order {
+                    payload: body.as_bytes(),
+                    request_id,
+                    client_context: None,
+                    watcher: None,
+                },
+            )
         }
         "sqs" => {
             let url = format!("{}/{}/{}", context.endpoint, arn.account, arn.resource);

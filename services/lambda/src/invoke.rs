@@ -95,7 +95,13 @@ async fn accept(
         .write(move |tx| {
             let payload = checked(payload)?;
             let request_id = context.request_id.to_string();
-            asynchronous::accept(tx, &context, &name, &payload, request_id, client_context)
+            let order = asynchronous::Order {
+                payload: &payload,
+                request_id,
+                client_context,
+                watcher: None,
+            };
+            asynchronous::accept(tx, &context, &name, order)
         })
         .await?;
     status(202)

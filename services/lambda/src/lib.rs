@@ -17,6 +17,7 @@ mod concurrency;
 mod configuration;
 mod destination;
 mod errors;
+mod event_source;
 mod function;
 mod inline_code;
 mod invoke;
@@ -30,6 +31,7 @@ mod resolve;
 mod resource;
 mod run;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -40,7 +42,7 @@ mod version;
 
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
-    LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
+    LayerInput, LayerPermissionInput, ListMappingsInput, MappingIdInput, MappingInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
     ListPartsInput, NoInput, PublishLayerVersionInput, PublishVersionInput, PutAliasInput,
     PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
     UpdateFunctionConfigurationInput, UrlConfigInput,
@@ -82,6 +84,7 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
         Event::FunctionInvocation { .. } => deliver_invocation(&engine, context, entry).await,
         Event::FunctionReady { .. } => deliver_ready(&engine, context, entry).await,
         Event::AlarmAction { .. } => deliver_alarm_action(&engine, context, entry).await,
+        Event::LogsArrived { .. } => subscription::deliver(&engine, context, entry).await,
         Event::Timer { .. } => deliver_timer(&engine, context, entry).await,
         other => Err(unhandled(other)),
     }
@@ -96,6 +99,7 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(account_operations());
     operations.extend(layer_operations());
     operations.extend(url_operations());
+    operations.extend(mapping_operations());
     operations
 }
 
@@ -346,6 +350,29 @@ fn invocation_operations() -> Vec<Operation> {
             },
             invoke_config::list,
         ),
+    ]
+}
+
+fn mapping_operations() -> Vec<Operation> {
+    use event_source::mapping;
+    let change: AccessRule<MappingInput> = |tx, context, input| {
+        let id = input.uuid.as_deref().unwrap_or_default();
+        mapping::access_to(tx, context, "lambda:UpdateEventSourceMapping", id)
+    };
+    let read: AccessRule<MappingIdInput> = |tx, context, input| {
+        mapping::access_to(tx, context, "lambda:GetEventSourceMapping", &input.uuid)
+    };
+    let delete: AccessRule<MappingIdInput> = |tx, context, input| {
+        mapping::access_to(tx, context, "lambda:DeleteEventSourceMapping", &input.uuid)
+    };
+    let list: AccessRule<ListMappingsInput> =
+        |_, _, _| Ok(vec![Access::new("lambda:ListEventSourceMappings", "*")]);
+    vec![
+        Operation::write("CreateEventSourceMapping", mapping::create_access, mapping::create),
+        Operation::write("UpdateEventSourceMapping", change, mapping::update),
+        Operation::read("GetEventSourceMapping", read, mapping::get),
+        Operation::write("DeleteEventSourceMapping", delete, mapping::delete),
+        Operation::read("ListEventSourceMappings", list, mapping::list),
     ]
 }
 
@@ -626,10 +653,36 @@ pub fn invoke_later(
     function: &str,
     payload: &[u8],
 ) -> Result<String> {
+    queue_invocation(tx, context, function, payload, None)
+}
+
+/// The same, and the first failure of the function is told to CloudFormation under the name `watcher`.
+pub fn invoke_watched(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: &str,
+) -> Result<String> {
+    queue_invocation(tx, context, function, payload, Some(watcher.to_owned()))
+}
+
+fn queue_invocation(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    function: &str,
+    payload: &[u8],
+    watcher: Option<String>,
+) -> Result<String> {
     let name = FunctionName::parse(context, function)?;
     let request_id = context.ids.uuid();
-    asynchronous::accept(tx, context, &name, payload, request_id.clone(), None)
-        .map_err(name_denial)?;
+    let order = asynchronous::Order {
+        payload,
+        request_id: request_id.clone(),
+        client_context: None,
+        watcher,
+    };
+    asynchronous::accept(tx, context, &name, order).map_err(name_denial)?;
     Ok(request_id)
 }
 
@@ -730,9 +783,12 @@ pub async fn deliver_alarm_action(engine: &Engine, context: Context, entry: Entr
 }
 
 /// Does what only time sets off: unused code goes, replaced execution environments stop.
-pub async fn deliver_timer(engine: &Engine, _context: Context, entry: Entry) -> Result<()> {
+pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     let Event::Timer { kind, .. } = entry.event.clone() else {
         return Err(Error::internal("not a timer"));
     };
+    if kind == event_source::POLL_TIMER {
+        return event_source::deliver(engine, context, entry).await;
+    }
     transition::deliver_timer(engine, entry, &kind).await
 }

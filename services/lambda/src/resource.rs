@@ -4,6 +4,8 @@
 //! first, waits, and changes the configuration after; the journal of the waiting resource says which is
 //! done.
 
+mod sources;
+
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::provider::{Outcome, Provider, ResourceCall};
 use serde_json::{Map, Value, json};
@@ -89,13 +91,15 @@ pub(crate) fn resource_types() -> Vec<Provider> {
         update_alias,
         delete_alias,
     );
-    vec![
+    let mut types = vec![
         function.stabilised_by(go_on).with_code(code_to_fetch),
         permission,
         retries,
         version.stabilised_by(version_stands),
         alias,
-    ]
+    ];
+    types.extend(sources::source_types());
+    types
 }
 
 /// The properties that CreateFunction and UpdateFunctionConfiguration take as they are.
@@ -265,8 +269,13 @@ fn with_defaults(call: &ResourceCall<'_, '_>) -> Value {
 }
 
 fn retag(call: &mut ResourceCall<'_, '_>) -> Result<()> {
+    retag_of(call, "Arn")
+}
+
+/// Brings the tags up to date of whatever has its ARN in `attribute`.
+fn retag_of(call: &mut ResourceCall<'_, '_>, attribute: &str) -> Result<()> {
     let (set, gone) = call.tag_changes();
-    let arn = call.attributes.get("Arn").cloned().unwrap_or_default();
+    let arn = call.attributes.get(attribute).cloned().unwrap_or_default();
     if !gone.is_empty() {
         let input = json!({ "Resource": arn, "TagKeys": gone });
         call.call("lambda", "UntagResource", input)?;
@@ -416,3 +425,4 @@ fn delete_alias(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     call.call_unless_absent("lambda", "DeleteAlias", input.into())?;
     Ok(Outcome::Done)
 }
+

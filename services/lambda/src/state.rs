@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cumulet_engine::provider::StoredCode;
 use cumulet_kernel::blob::BlobRef;
+use cumulet_kernel::outbox::EntryId;
 use cumulet_kernel::{Key, Table, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +34,11 @@ pub(super) const URLS: Table = Table::new(1209, "lambda.urls");
 /// URL id -> [`UrlTarget`].
 pub(super) const URL_TARGETS: Table = Table::new(1210, "lambda.url_targets");
 
+/// (account, region, UUID) -> [`MappingRecord`].
+pub(super) const MAPPINGS: Table = Table::new(1211, "lambda.event_source_mappings");
+/// (account, region, UUID) -> [`PlaceRecord`].
+pub(super) const MAPPING_PLACES: Table = Table::new(1212, "lambda.event_source_places");
+
 pub(crate) const TABLES: &[Table] = &[
     FUNCTIONS,
     VERSIONS,
@@ -45,6 +51,8 @@ pub(crate) const TABLES: &[Table] = &[
     LAYER_NUMBERS,
     URLS,
     URL_TARGETS,
+    MAPPINGS,
+    MAPPING_PLACES,
 ];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,6 +108,9 @@ pub(super) struct VersionRecord {
     /// Absent until the first update, or the end of the creation.
     pub(super) update_status: Option<UpdateStatus>,
     pub(super) update_reason: Option<String>,
+    /// What stands in for the runtime's own interpreter on this machine.
+    #[serde(default)]
+    pub(super) runtime_substitute: Option<String>,
 }
 
 /// A zip in the store, shared by all versions of all functions that use the same bytes.
@@ -207,4 +218,73 @@ pub(super) fn region_prefix(account: &str, region: &str) -> Key {
 
 pub(super) fn code_key(account: &str, id: &str) -> Key {
     Key::new().text(account).text(id)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum MappingState {
+    Creating,
+    Enabled,
+    Disabled,
+    Updating,
+    Deleting,
+}
+
+/// An event source mapping, as it was asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct MappingRecord {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) id: String,
+    pub(super) source_arn: String,
+    /// As it was asked for, with the qualifier if there was one.
+    pub(super) function_arn: String,
+    pub(super) state: MappingState,
+    pub(super) enabled: bool,
+    pub(super) batch_size: u32,
+    pub(super) window_s: u32,
+    /// Patterns, any of which a record must fit.
+    pub(super) filters: Vec<String>,
+    /// `ReportBatchItemFailures`.
+    pub(super) reports_items: bool,
+    /// Queues: how many batches may run at a time.
+    pub(super) concurrency_max: Option<u32>,
+    /// Streams: TRIM_HORIZON or LATEST.
+    pub(super) starting_position: Option<String>,
+    pub(super) bisects: bool,
+    /// Absent: without end.
+    pub(super) retries_max: Option<u32>,
+    /// Absent: without end.
+    pub(super) record_age_s_max: Option<u32>,
+    pub(super) on_failure: Option<String>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) last_modified: Timestamp,
+}
+
+/// How far a mapping is; apart, since it changes with every batch.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct PlaceRecord {
+    pub(super) last_result: String,
+    pub(super) last_result_at: Timestamp,
+    /// Until when a batch that is not full waits for more.
+    pub(super) window_until: Option<Timestamp>,
+    /// Queues: a bit for each poller that is at work or has a poll waiting.
+    pub(super) lanes: u32,
+    /// Queues: the poll for the time when a message comes back into sight.
+    pub(super) scheduled: Option<EntryId>,
+    /// Streams: the sequence number of the last record that is done with.
+    pub(super) after: Option<String>,
+    /// Streams: what failed and is tried again, the next part last.
+    pub(super) failed: Vec<FailedPart>,
+}
+
+/// A part of a stream that is tried again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FailedPart {
+    /// The sequence number of its last record.
+    pub(super) last: String,
+    pub(super) failures: u32,
+}
+
+pub(super) fn mapping_key(account: &str, region: &str, id: &str) -> Key {
+    region_prefix(account, region).text(id)
 }

@@ -25,7 +25,11 @@ pub(super) async fn deliver_ready(engine: &Engine, context: Context, entry: Entr
     let context = context.located(arn.account, arn.region);
     let name = FunctionName::parse(&context, function_arn)?;
     let record = engine.read(|tx| present(tx, &name, revision_id))?;
-    let verdict = record.map(|record| engine.functions.runtime_available(&record.runtime));
+    let verdict = record.map(|record| {
+        let substitute = engine.functions.runtime_substitute(&record.runtime);
+        let available = engine.functions.runtime_available(&record.runtime);
+        available.map(|()| substitute)
+    });
     let revision_id = revision_id.clone();
     engine
         .write(move |tx| {
@@ -50,9 +54,10 @@ fn present(tx: &Tx<'_>, name: &FunctionName, revision_id: &str) -> Result<Option
     }
 }
 
-fn settle(record: &mut VersionRecord, verdict: std::result::Result<(), String>) {
+fn settle(record: &mut VersionRecord, verdict: std::result::Result<Option<String>, String>) {
     match (verdict, record.state) {
-        (Ok(()), _) => {
+        (Ok(substitute), _) => {
+            record.runtime_substitute = substitute;
             record.state = State::Active;
             record.state_reason = None;
             record.update_status = Some(UpdateStatus::Successful);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::state::MetricTransformation;
+
 pub(super) type Tags = BTreeMap<String, String>;
 
 #[derive(Debug, Deserialize)]
@@ -283,6 +285,328 @@ pub(super) struct TagResourceInput {
 #[derive(Debug, Serialize)]
 pub(super) struct TagsOutput {
     pub(super) tags: Tags,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutMetricFilterInput {
+    pub(super) log_group_name: String,
+    pub(super) filter_name: String,
+    pub(super) filter_pattern: String,
+    pub(super) metric_transformations: Vec<MetricTransformation>,
+    #[serde(default)]
+    pub(super) apply_on_transformed_logs: bool,
+    pub(super) field_selection_criteria: Option<String>,
+    #[serde(default)]
+    pub(super) emit_system_field_dimensions: Vec<String>,
+}
+
+/// DeleteMetricFilter and DeleteSubscriptionFilter.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilterInput {
+    pub(super) log_group_name: String,
+    pub(super) filter_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeMetricFiltersInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) filter_name_prefix: Option<String>,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+    pub(super) metric_name: Option<String>,
+    pub(super) metric_namespace: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MetricFilter {
+    pub(super) filter_name: String,
+    pub(super) filter_pattern: String,
+    pub(super) metric_transformations: Vec<MetricTransformation>,
+    pub(super) creation_time: i64,
+    pub(super) log_group_name: String,
+    pub(super) apply_on_transformed_logs: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeMetricFiltersOutput {
+    pub(super) metric_filters: Vec<MetricFilter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutSubscriptionFilterInput {
+    pub(super) log_group_name: String,
+    pub(super) filter_name: String,
+    pub(super) filter_pattern: String,
+    pub(super) destination_arn: String,
+    pub(super) role_arn: Option<String>,
+    pub(super) distribution: Option<String>,
+    #[serde(default)]
+    pub(super) apply_on_transformed_logs: bool,
+    pub(super) field_selection_criteria: Option<String>,
+    #[serde(default)]
+    pub(super) emit_system_fields: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeSubscriptionFiltersInput {
+    pub(super) log_group_name: String,
+    pub(super) filter_name_prefix: Option<String>,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SubscriptionFilter {
+    pub(super) filter_name: String,
+    pub(super) log_group_name: String,
+    pub(super) filter_pattern: String,
+    pub(super) destination_arn: String,
+    pub(super) distribution: String,
+    pub(super) apply_on_transformed_logs: bool,
+    pub(super) creation_time: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeSubscriptionFiltersOutput {
+    pub(super) subscription_filters: Vec<SubscriptionFilter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+/// What a subscribed function is given, before it is compressed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SubscriptionMessage {
+    pub(super) message_type: &'static str,
+    pub(super) owner: String,
+    pub(super) log_group: String,
+    pub(super) log_stream: String,
+    pub(super) subscription_filters: Vec<String>,
+    pub(super) log_events: Vec<SubscribedEvent>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SubscribedEvent {
+    pub(super) id: String,
+    pub(super) timestamp: i64,
+    pub(super) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extracted_fields: Option<Tags>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListLogGroupsInput {
+    pub(super) log_group_name_pattern: Option<String>,
+    pub(super) log_group_class: Option<String>,
+    #[serde(default)]
+    pub(super) include_linked_accounts: bool,
+    pub(super) next_token: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogGroupSummary {
+    pub(super) log_group_name: String,
+    pub(super) log_group_arn: String,
+    pub(super) log_group_class: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListLogGroupsOutput {
+    pub(super) log_groups: Vec<LogGroupSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StartQueryInput {
+    pub(super) query_language: Option<String>,
+    pub(super) log_group_name: Option<String>,
+    pub(super) log_group_names: Option<Vec<String>>,
+    pub(super) log_group_identifiers: Option<Vec<String>>,
+    pub(super) start_time: i64,
+    pub(super) end_time: i64,
+    pub(super) query_string: String,
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StartQueryOutput {
+    pub(super) query_id: String,
+}
+
+/// GetQueryResults and StopQuery.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueryInput {
+    pub(super) query_id: String,
+    pub(super) next_token: Option<String>,
+    pub(super) max_items: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct ResultField {
+    pub(super) field: String,
+    pub(super) value: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueryStatistics {
+    pub(super) records_matched: f64,
+    pub(super) records_scanned: f64,
+    pub(super) estimated_records_skipped: f64,
+    pub(super) bytes_scanned: f64,
+    pub(super) estimated_bytes_skipped: f64,
+    pub(super) log_groups_scanned: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueryResultsOutput {
+    pub(super) query_language: &'static str,
+    pub(super) results: Vec<Vec<ResultField>>,
+    pub(super) statistics: QueryStatistics,
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeQueriesInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) max_results: Option<usize>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueryInfo {
+    pub(super) query_language: &'static str,
+    pub(super) query_id: String,
+    pub(super) query_string: String,
+    pub(super) status: &'static str,
+    pub(super) create_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_group_name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeQueriesOutput {
+    pub(super) queries: Vec<QueryInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SuccessOutput {
+    pub(super) success: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutQueryDefinitionInput {
+    pub(super) query_language: Option<String>,
+    pub(super) name: String,
+    pub(super) query_definition_id: Option<String>,
+    #[serde(default)]
+    pub(super) log_group_names: Vec<String>,
+    pub(super) query_string: String,
+    #[serde(default)]
+    pub(super) parameters: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeQueryDefinitionsInput {
+    pub(super) query_definition_name_prefix: Option<String>,
+    pub(super) max_results: Option<usize>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeleteQueryDefinitionInput {
+    pub(super) query_definition_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PutQueryDefinitionOutput {
+    pub(super) query_definition_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueryDefinition {
+    pub(super) query_language: &'static str,
+    pub(super) query_definition_id: String,
+    pub(super) name: String,
+    pub(super) query_string: String,
+    pub(super) last_modified: i64,
+    pub(super) log_group_names: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeQueryDefinitionsOutput {
+    pub(super) query_definitions: Vec<QueryDefinition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetLogRecordInput {
+    pub(super) log_record_pointer: String,
+    #[serde(default)]
+    pub(super) unmask: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetLogRecordOutput {
+    pub(super) log_record: Tags,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetLogGroupFieldsInput {
+    pub(super) log_group_name: Option<String>,
+    pub(super) log_group_identifier: Option<String>,
+    pub(super) time: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LogGroupField {
+    pub(super) name: String,
+    pub(super) percent: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GetLogGroupFieldsOutput {
+    pub(super) log_group_fields: Vec<LogGroupField>,
 }
 
 /// An answer without members.

@@ -41,3 +41,21 @@ pub(super) fn bad_token() -> Error {
 pub(super) fn bad_pattern() -> Error {
     invalid("Invalid filter pattern")
 }
+
+pub(super) fn limit_exceeded() -> Error {
+    Error::new("LimitExceededException", "Resource limit exceeded.")
+}
+
+pub(super) fn metric_filter_missing() -> Error {
+    Error::new(
+        "ResourceNotFoundException",
+        "The specified metric filter does not exist.",
+    )
+}
+
+pub(super) fn subscription_filter_missing() -> Error {
+    Error::new(
+        "ResourceNotFoundException",
+        "The specified subscription filter does not exist.",
+    )
+}

@@ -14,10 +14,11 @@ use cumulet_kernel::store::Direction;
 
 use super::api::{
     CreateLogGroupInput, DeletionProtectionInput, DescribeLogGroupsInput, DescribeLogGroupsOutput,
-    GroupInput, KmsKeyInput, LogGroup, Nothing, Tags,
+    GroupInput, KmsKeyInput, ListLogGroupsInput, ListLogGroupsOutput, LogGroup, LogGroupSummary,
+    Nothing, Tags,
 };
 use super::state::{GROUPS, GroupRecord, group_key, groups_prefix};
-use super::{errors, sealing, sweep};
+use super::{errors, metric_filter, sealing, subscription, sweep};
 
 const DESCRIBED_MAX: usize = 50;
 
@@ -131,6 +132,8 @@ pub(super) fn blank(tx: &mut Tx<'_>, context: &Context, tags: Tags) -> Result<Gr
         stored_bytes: 0,
         kms_key_arn: None,
         data_keys: Vec::new(),
+        metric_filters: 0,
+        subscription_filters: 0,
     })
 }
 
@@ -142,6 +145,8 @@ pub(super) fn delete(tx: &mut Tx<'_>, context: &Context, input: GroupInput) -> R
         ));
     }
     tx.delete(GROUPS, group_key(context, &input.log_group_name))?;
+    metric_filter::remove_all(tx, record.number)?;
+    subscription::remove_all(tx, record.number)?;
     sweep::group_later(tx, context, record.number)?;
     Ok(Nothing {})
 }
@@ -250,6 +255,56 @@ pub(super) fn describe(
     })
 }
 
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListLogGroups.html>
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: ListLogGroupsInput,
+) -> Result<ListLogGroupsOutput> {
+    if input.include_linked_accounts {
+        return Err(Error::not_implemented("logs: linked accounts"));
+    }
+    let pattern = input.log_group_name_pattern.as_deref().map(regex::Regex::new);
+    let pattern = pattern
+        .transpose()
+        .map_err(|_| errors::invalid("Invalid logGroupNamePattern"))?;
+    let prefix = groups_prefix(context);
+    let from = match &input.next_token {
+        None => prefix.as_slice().to_vec(),
+        Some(token) => after(context, token)?,
+    };
+    let limit = input.limit.unwrap_or(DESCRIBED_MAX);
+    let end = end_of_prefix(prefix.as_slice());
+    let mut found = Vec::new();
+    for pair in tx.range(GROUPS, &from, end.as_deref(), Direction::Forward)? {
+        let (key, value) = pair?;
+        let name = KeyReader::new(&key[prefix.as_slice().len()..]).text();
+        let name = name.unwrap_or_default();
+        let record: GroupRecord = cumulet_kernel::store::decode(&value)?;
+        let is_class = input
+            .log_group_class
+            .as_ref()
+            .is_none_or(|class| *class == record.class);
+        if is_class && pattern.as_ref().is_none_or(|pattern| pattern.is_match(&name)) {
+            found.push(LogGroupSummary {
+                log_group_arn: group_arn(context, &name),
+                log_group_name: name,
+                log_group_class: record.class,
+            });
+        }
+        if found.len() > limit {
+            break;
+        }
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().filter(|_| more);
+    Ok(ListLogGroupsOutput {
+        next_token: last.map(|group| BASE64_URL_SAFE_NO_PAD.encode(&group.log_group_name)),
+        log_groups: found,
+    })
+}
+
 fn wanted(input: &DescribeLogGroupsInput, name: &str, record: &GroupRecord) -> bool {
     let pattern = input.log_group_name_pattern.as_deref();
     let matches = pattern.is_none_or(|part| name.to_lowercase().contains(&part.to_lowercase()));
@@ -279,7 +334,7 @@ fn told(context: &Context, name: String, record: &GroupRecord) -> LogGroup {
         log_group_name: name,
         creation_time: record.created.0,
         retention_in_days: record.retention_days,
-        metric_filter_count: 0,
+        metric_filter_count: record.metric_filters,
         arn: format!("{arn}:*"),
         stored_bytes: record.stored_bytes,
         kms_key_id: record.kms_key_arn.clone(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use cumulet_engine::Context;
 use cumulet_engine::error::Result;
+use cumulet_engine::meter::{Measure, Owner};
 use cumulet_identity::iam;
 use cumulet_kernel::Tx;
 
@@ -14,7 +15,7 @@ use super::sealing::Sealing;
 use super::state::{
     EVENTS, GROUPS, GroupRecord, Place, STREAMS, StreamRecord, event_key, group_key, stream_key,
 };
-use super::{LogLine, errors, group, stream, sweep};
+use super::{LogLine, embedded, errors, group, metric_filter, stream, subscription, sweep};
 
 const BATCH_BYTES_MAX: usize = 1_048_576;
 /// What AWS counts for an event beside its text.
@@ -112,6 +113,8 @@ impl Target<'_> {
         lines: impl Iterator<Item = (i64, &'l str)>,
     ) -> Result<()> {
         let mut sealing = Sealing::of(context, self.group_name, self.group);
+        let mut stored = Vec::new();
+        let mut stored_bytes = 0;
         for (time_ms, message) in lines {
             let place = Place {
                 time_ms,
@@ -121,17 +124,72 @@ impl Target<'_> {
             let event = sealing.seal(tx, number, place, message)?;
             tx.save(EVENTS, event_key(number, place), &event)?;
             let bytes = message.len() + EVENT_OVERHEAD_BYTES;
-            self.group.stored_bytes += u64::try_from(bytes).unwrap_or(0);
+            stored_bytes += u64::try_from(bytes).unwrap_or(0);
             self.stream.note(time_ms);
+            stored.push((place, message));
         }
+        self.group.stored_bytes += stored_bytes;
         self.stream.last_ingestion_ms = Some(context.now.0);
         tx.save(GROUPS, group_key(context, self.group_name), self.group)?;
-        Ok(tx.save(
+        tx.save(
             STREAMS,
             stream_key(self.group.number, self.stream_name),
             self.stream,
-        )?)
+        )?;
+        self.measure(context, stored.len(), stored_bytes);
+        self.tell(tx, context, &stored)
     }
+
+    /// Metrics, embedded ones and those of filters, and subscribers: all that hangs on what arrives.
+    fn tell(&self, tx: &mut Tx<'_>, context: &Context, stored: &[(Place, &str)]) -> Result<()> {
+        let timed: Vec<(i64, &str)> = stored
+            .iter()
+            .map(|(place, message)| (place.time_ms, *message))
+            .collect();
+        let malformed = embedded::publish(tx, context, &timed)?;
+        if malformed > 0 {
+            let group = [("LogGroupName", self.group_name)];
+            publish(context, &group, &[count("EMFValidationErrors", malformed)]);
+        }
+        if self.group.metric_filters > 0 {
+            metric_filter::apply(tx, context, self.group, &timed)?;
+        }
+        if self.group.subscription_filters > 0 {
+            let (group, stream) = (self.group_name, self.stream_name);
+            subscription::leave(tx, context, group, self.group, stream, stored)?;
+        }
+        Ok(())
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html>
+    fn measure(&self, context: &Context, events: usize, bytes: u64) {
+        let bytes = Measure {
+            metric: "IncomingBytes",
+            value: bytes as f64,
+            unit: "Bytes",
+        };
+        let measures = [count("IncomingLogEvents", events), bytes];
+        publish(context, &[("LogGroupName", self.group_name)], &measures);
+        publish(context, &[], &measures);
+    }
+}
+
+fn count(metric: &'static str, count: usize) -> Measure {
+    Measure {
+        metric,
+        value: count as f64,
+        unit: "Count",
+    }
+}
+
+fn publish(context: &Context, dimensions: &[(&str, &str)], measures: &[Measure]) {
+    let owner = Owner {
+        account: &context.account,
+        region: &context.region,
+    };
+    context
+        .meter
+        .publish(owner, context.now, "AWS/Logs", dimensions, measures);
 }
 
 impl StreamRecord {

@@ -3,25 +3,34 @@
 //! It knows nothing of who logs: functions and gateways come through [`append`] as their own roles.
 
 mod api;
+mod embedded;
 mod errors;
 mod filter;
 mod group;
 mod ingest;
+mod insights;
+mod metric_filter;
+mod query;
+mod query_definition;
 mod read;
 mod resource;
 mod sealing;
 mod state;
 mod stream;
+mod subscription;
 mod sweep;
 mod tags;
 #[cfg(test)]
 mod tests;
 
 use api::{
-    CreateLogGroupInput, DeletionProtectionInput, DescribeLogGroupsInput, DescribeLogStreamsInput,
-    FilterLogEventsInput, GetLogEventsInput, GroupInput, KmsKeyInput, PutLogEventsInput,
-    RetentionInput, StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput,
-    UntagLogGroupInput,
+    CreateLogGroupInput, DeleteQueryDefinitionInput, DeletionProtectionInput, DescribeLogGroupsInput,
+    DescribeLogStreamsInput, DescribeMetricFiltersInput, DescribeQueriesInput,
+    DescribeQueryDefinitionsInput, DescribeSubscriptionFiltersInput, FilterInput,
+    FilterLogEventsInput, GetLogEventsInput, GetLogGroupFieldsInput, GetLogRecordInput, GroupInput,
+    KmsKeyInput, ListLogGroupsInput, PutLogEventsInput, PutMetricFilterInput,
+    PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput, RetentionInput, StartQueryInput,
+    StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput, UntagLogGroupInput,
 };
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
@@ -32,7 +41,8 @@ use cumulet_engine::operation::{AccessRule, Operation};
 use cumulet_engine::registry::{Denial, Service};
 use cumulet_kernel::outbox::Entry;
 use cumulet_kernel::{Event, Tx};
-use state::TABLES;
+use serde_json::Value;
+use state::{Place, TABLES};
 
 /// The permission for an action on the group that `log_group_name` names.
 macro_rules! on_group {
@@ -68,6 +78,8 @@ async fn take(engine: Engine, context: Context, entry: Entry) -> Result<()> {
 pub fn operations() -> Vec<Operation> {
     let mut operations = group_operations();
     operations.extend(event_operations());
+    operations.extend(filter_operations());
+    operations.extend(query_operations());
     operations.extend(tag_operations());
     operations
 }
@@ -96,6 +108,11 @@ fn group_operations() -> Vec<Operation> {
             "DescribeLogGroups",
             |tx, context, _| group::access(tx, context, "logs:DescribeLogGroups", ""),
             group::describe,
+        ),
+        Operation::read::<ListLogGroupsInput, _>(
+            "ListLogGroups",
+            |tx, context, _| group::access(tx, context, "logs:ListLogGroups", ""),
+            group::list,
         ),
         Operation::write::<DeletionProtectionInput, _>(
             "PutLogGroupDeletionProtection",
@@ -210,6 +227,96 @@ fn event_operations() -> Vec<Operation> {
     ]
 }
 
+fn filter_operations() -> Vec<Operation> {
+    vec![
+        Operation::write(
+            "PutMetricFilter",
+            on_group!(PutMetricFilterInput, "PutMetricFilter"),
+            metric_filter::put,
+        ),
+        Operation::write(
+            "DeleteMetricFilter",
+            on_group!(FilterInput, "DeleteMetricFilter"),
+            metric_filter::delete,
+        ),
+        Operation::read::<DescribeMetricFiltersInput, _>(
+            "DescribeMetricFilters",
+            |tx, context, input| {
+                let group = input.log_group_name.as_deref().unwrap_or("*");
+                group::access(tx, context, "logs:DescribeMetricFilters", group)
+            },
+            metric_filter::describe,
+        ),
+        Operation::write(
+            "PutSubscriptionFilter",
+            on_group!(PutSubscriptionFilterInput, "PutSubscriptionFilter"),
+            subscription::put,
+        ),
+        Operation::write(
+            "DeleteSubscriptionFilter",
+            on_group!(FilterInput, "DeleteSubscriptionFilter"),
+            subscription::delete,
+        ),
+        Operation::read(
+            "DescribeSubscriptionFilters",
+            on_group!(DescribeSubscriptionFiltersInput, "DescribeSubscriptionFilters"),
+            subscription::describe,
+        ),
+    ]
+}
+
+fn query_operations() -> Vec<Operation> {
+    vec![
+        Operation::write::<StartQueryInput, _>(
+            "StartQuery",
+            query::start_access,
+            query::start,
+        ),
+        Operation::edge("GetQueryResults", query::results),
+        Operation::write::<QueryInput, _>(
+            "StopQuery",
+            |_, _, _| Ok(vec![Access::new("logs:StopQuery", "*")]),
+            query::stop,
+        ),
+        Operation::read::<DescribeQueriesInput, _>(
+            "DescribeQueries",
+            |_, _, _| Ok(vec![Access::new("logs:DescribeQueries", "*")]),
+            query::describe,
+        ),
+        Operation::read::<GetLogRecordInput, _>(
+            "GetLogRecord",
+            |_, _, _| Ok(vec![Access::new("logs:GetLogRecord", "*")]),
+            query::record,
+        ),
+        Operation::read::<GetLogGroupFieldsInput, _>(
+            "GetLogGroupFields",
+            |tx, context, input| {
+                let name = group::named(
+                    input.log_group_name.as_deref(),
+                    input.log_group_identifier.as_deref(),
+                )?;
+                group::access(tx, context, "logs:GetLogGroupFields", &name)
+            },
+            query::fields,
+        ),
+        Operation::write::<PutQueryDefinitionInput, _>(
+            "PutQueryDefinition",
+            |_, _, _| Ok(vec![Access::new("logs:PutQueryDefinition", "*")]),
+            query_definition::put,
+        ),
+        Operation::read::<DescribeQueryDefinitionsInput, _>(
+            "DescribeQueryDefinitions",
+            |_, _, _| Ok(vec![Access::new("logs:DescribeQueryDefinitions", "*")]),
+            query_definition::describe,
+        ),
+        Operation::write::<DeleteQueryDefinitionInput, _>(
+            "DeleteQueryDefinition",
+            |_, _, _| Ok(vec![Access::new("logs:DeleteQueryDefinition", "*")]),
+            query_definition::delete,
+        ),
+    ]
+}
+
 fn tag_operations() -> Vec<Operation> {
     let tag: AccessRule<TagResourceInput> =
         |tx, context, input| tags::access(tx, context, "logs:TagResource", input);
@@ -256,6 +363,45 @@ pub fn append(
     lines: &[LogLine],
 ) -> Result<()> {
     ingest::append(tx, context, group, stream, lines)
+}
+
+/// What a subscription filter's function is given.
+#[derive(Debug)]
+pub struct SubscriptionMessage {
+    pub payload: Value,
+    pub event_count: usize,
+    /// Logs as a principal, without its region and with it: a function may admit either.
+    pub callers: [Context; 2],
+}
+
+/// What is to be given of an arrival (see [`Event::LogsArrived`]); none where there is nothing left to give.
+pub fn subscription_message(
+    tx: &Tx<'_>,
+    context: &Context,
+    arrival: &Event,
+) -> Result<Option<SubscriptionMessage>> {
+    let Event::LogsArrived {
+        account,
+        region,
+        group,
+        stream,
+        filter,
+        first,
+        last,
+        ..
+    } = arrival
+    else {
+        return Err(unhandled(arrival));
+    };
+    let context = context.located(account, region);
+    let place = |&(time_ms, sequence): &(i64, u64)| Place { time_ms, sequence };
+    let bounds = (place(first), place(last));
+    let message = subscription::message(tx, &context, (group, stream, filter), bounds)?;
+    Ok(message.map(|(payload, event_count)| SubscriptionMessage {
+        payload,
+        event_count,
+        callers: subscription::as_logs(&context, group),
+    }))
 }
 
 /// Removes what only time removes.

@@ -26,17 +26,17 @@ const PAGE_BYTES_MAX: usize = 1_048_576;
 const LOOKED_AT_MAX: usize = 100_000;
 
 /// A group whose events are being read.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     /// The group's number.
-    group: u64,
-    sealing: Sealing<'a>,
+    pub(super) group: u64,
+    pub(super) sealing: Sealing<'a>,
     /// From, inclusive, and to, exclusive.
     from_ms: i64,
     to_ms: i64,
 }
 
 impl<'a> Source<'a> {
-    fn open(
+    pub(super) fn open(
         tx: &Tx<'_>,
         context: &'a Context,
         name: &str,
@@ -54,6 +54,15 @@ impl<'a> Source<'a> {
             from_ms,
             to_ms: end.unwrap_or(i64::MAX),
         })
+    }
+
+    /// Drops the streams that have nothing in the time asked for.
+    pub(super) fn retain_relevant(&self, streams: &mut Vec<(String, StreamRecord)>) {
+        streams.retain(|(_, record)| {
+            let begins_before_end = record.first_event_ms.is_some_and(|first| first < self.to_ms);
+            let ends_after_start = record.last_event_ms.is_some_and(|last| last >= self.from_ms);
+            begins_before_end && ends_after_start
+        });
     }
 
     fn scan<'t>(
@@ -279,9 +288,14 @@ impl Page {
             timestamp: place.time_ms,
             message,
             ingestion_time: event.ingested_ms,
-            event_id: format!("{:028}{:028}", place.time_ms, place.sequence),
+            event_id: event_id(place),
         });
     }
+}
+
+/// What an event is called wherever it is told.
+pub(super) fn event_id(place: Place) -> String {
+    format!("{:028}{:028}", place.time_ms, place.sequence)
 }
 
 /// The streams that are asked for and have events in the time asked for.
@@ -302,26 +316,18 @@ fn chosen(
             names.iter().map(existing).collect::<Result<_>>()?
         }
     };
-    streams.retain(|(_, record)| {
-        let begins_before_end = record
-            .first_event_ms
-            .is_some_and(|first| first < source.to_ms);
-        let ends_after_start = record
-            .last_event_ms
-            .is_some_and(|last| last >= source.from_ms);
-        begins_before_end && ends_after_start
-    });
+    source.retain_relevant(&mut streams);
     Ok(streams)
 }
 
 /// Several streams read as one, in order of time and arrival.
-struct Merged<'t> {
+pub(super) struct Merged<'t> {
     scans: Vec<(Scan<'t>, Option<EventRecord>)>,
     heads: BinaryHeap<Reverse<(Place, usize)>>,
 }
 
 impl<'t> Merged<'t> {
-    fn open(
+    pub(super) fn open(
         tx: &'t Tx<'_>,
         source: &Source<'_>,
         streams: &[(String, StreamRecord)],
@@ -351,7 +357,7 @@ impl<'t> Merged<'t> {
     }
 
     /// The next event, and which stream it is of.
-    fn next(&mut self) -> Result<Option<(usize, Place, EventRecord)>> {
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Place, EventRecord)>> {
         let Some(Reverse((place, position))) = self.heads.pop() else {
             return Ok(None);
         };

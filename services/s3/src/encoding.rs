@@ -1,7 +1,6 @@
 //! How keys, times and owners are written in answers.
 
 use cumulet_kernel::Timestamp;
-use sha2::{Digest, Sha256};
 
 /// Form-URL-encoding as S3 writes keys in events and in listings with `encoding-type=url`.
 pub(crate) fn url_encode(text: &str) -> String {
@@ -57,7 +56,7 @@ fn format_time(time: Timestamp, format: &str) -> String {
 
 /// The canonical user id of an account: 64 hexadecimal digits.
 pub(crate) fn canonical_id(account: &str) -> String {
-    hex::encode(Sha256::digest(format!("canonical user of {account}")))
+    cumulet_identity::iam::canonical_user_id(account)
 }
 
 /// An ETag as answers carry it.

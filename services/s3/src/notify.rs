@@ -177,7 +177,8 @@ fn principal_id(context: &Context) -> String {
         PrincipalKind::Root => context.principal.user_id.clone(),
         PrincipalKind::User { .. }
         | PrincipalKind::Role { .. }
-        | PrincipalKind::FederatedUser { .. } => {
+        | PrincipalKind::FederatedUser { .. }
+        | PrincipalKind::WebIdentity { .. } => {
             format!("AWS:{}", context.principal.user_id)
         }
     }

@@ -5,7 +5,7 @@ use cumulet_engine::provider::{Outcome, Provider, ResourceCall, pairs};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn resource_types() -> Vec<Provider> {
-    vec![Provider::new(
+    let secret = Provider::new(
         "AWS::SecretsManager::Secret",
         &[
             "Description",
@@ -18,7 +18,41 @@ pub(crate) fn resource_types() -> Vec<Provider> {
         create_secret,
         update_secret,
         delete_secret,
-    )]
+    );
+    let policy = Provider::new(
+        "AWS::SecretsManager::ResourcePolicy",
+        &["BlockPublicPolicy", "ResourcePolicy", "SecretId"],
+        create_policy,
+        put_policy,
+        delete_policy,
+    );
+    vec![secret, policy]
+}
+
+/// Known by its secret: there is one policy a secret.
+fn create_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    identify_by_secret(call);
+    put_policy(call)
+}
+
+fn identify_by_secret(call: &mut ResourceCall<'_, '_>) {
+    let id = call.text("SecretId").to_owned();
+    call.attribute("Id", id.as_str());
+    call.identify(id);
+}
+
+fn put_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let mut input = call.pick(&["BlockPublicPolicy", "SecretId"]);
+    let policy = call.document("ResourcePolicy").unwrap_or_default();
+    input.insert("ResourcePolicy".into(), policy.into());
+    call.call("secretsmanager", "PutResourcePolicy", input.into())?;
+    Ok(Outcome::Done)
+}
+
+fn delete_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let input = json!({ "SecretId": call.text("SecretId") });
+    call.call_unless_absent("secretsmanager", "DeleteResourcePolicy", input)?;
+    Ok(Outcome::Done)
 }
 
 fn create_secret(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {

@@ -42,7 +42,7 @@ use cumulet_engine::operation::{AccessRule, Operation};
 use cumulet_engine::registry::{Denial, Service};
 use cumulet_identity::iam;
 use cumulet_kernel::outbox::{self, Entry};
-use cumulet_kernel::{Event, Tx};
+use cumulet_kernel::{Event, Timestamp, Tx};
 use serde_json::{Value, json};
 use state::TABLES;
 
@@ -278,6 +278,34 @@ pub fn receive_messages(tx: &mut Tx<'_>, context: &Context, input: Value) -> Res
     let input: ReceiveInput = serde_json::from_value(input).map_err(refused)?;
     let received = receive::receive_now(tx, context, input)?;
     serde_json::to_value(received).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// What whoever polls a queue may expect of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Messages that can be received now, counted as far as was asked.
+    pub visible: usize,
+    /// When the next one can be seen that cannot be seen now.
+    pub next: Option<Timestamp>,
+    pub visibility_timeout_s: u32,
+}
+
+/// What may be expected at `now`, counting up to `limit` messages; nothing where the queue does not exist. To hear of
+/// messages that come later, hang an event on the bell of the queue's ARN.
+pub fn expected(
+    tx: &Tx<'_>,
+    queue_arn: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Option<Expected>> {
+    let Some(queue) = queue::by_arn(tx, queue_arn)? else {
+        return Ok(None);
+    };
+    Ok(Some(Expected {
+        visible: message::visible(tx, queue.number, now, limit)?.len(),
+        next: message::next_visible(tx, queue.number, now)?,
+        visibility_timeout_s: queue.settings.visibility_timeout_s,
+    }))
 }
 
 /// Tells a queue of a change in a bucket. A refusal ends it: nobody else would hear of it either.

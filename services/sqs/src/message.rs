@@ -4,7 +4,7 @@ use cumulet_engine::Context;
 use cumulet_engine::error::Result;
 use cumulet_kernel::key::KeyReader;
 use cumulet_kernel::store::Direction;
-use cumulet_kernel::{Event, Timestamp, Tx, outbox};
+use cumulet_kernel::{Event, Timestamp, Tx, bell, outbox};
 use serde_json::json;
 
 use super::state::{
@@ -38,8 +38,20 @@ pub(super) fn insert(
         group::grown(tx, number, group)?;
     }
     count_one_more(tx, queue, message.sent)?;
-    waiting::wake(&queue.arn());
+    ring(tx, queue, message.visible_from, message.sent)?;
     Ok(())
+}
+
+/// Tells those who wait for messages of the queue that one can be seen from `visible_from` on.
+pub(super) fn ring(
+    tx: &mut Tx<'_>,
+    queue: &QueueRecord,
+    visible_from: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let arn = queue.arn();
+    waiting::wake(&arn);
+    Ok(bell::ring(tx, &arn, visible_from, now)?)
 }
 
 fn show(tx: &mut Tx<'_>, number: u64, sequence: u64, message: &MessageRecord) -> Result<()> {

@@ -11,7 +11,7 @@ use cumulet_kernel::Tx;
 use super::api::{BatchInput, BatchOutput, Nothing, Receipt, ReceiptInput};
 use super::error::{expired_handle, invalid_handle, invalid_value, missing_parameter};
 use super::state::{MessageRecord, QueueRecord};
-use super::{batch, group, message, queue, waiting};
+use super::{batch, group, message, queue};
 
 const TIMEOUT_S_MAX: i64 = 43_200;
 const UNAVAILABLE: &str =
@@ -90,7 +90,7 @@ fn delete(
         message::remove(tx, queue.number, handle.sequence, &record)?;
     }
     if queue.settings.fifo {
-        waiting::wake(&queue.arn());
+        message::ring(tx, queue, context.now, context.now)?;
     }
     Ok(Nothing {})
 }
@@ -154,6 +154,6 @@ fn change(
     if let Some(group) = &record.group {
         group::relock(tx, queue.number, group, handle.sequence, until)?;
     }
-    waiting::wake(&queue.arn());
+    message::ring(tx, queue, until, context.now)?;
     Ok(Nothing {})
 }

@@ -37,6 +37,13 @@ pub(crate) fn resource_types() -> Vec<Provider> {
             put_queue_policy,
             delete_queue_policy,
         ),
+        Provider::new(
+            "AWS::SQS::QueueInlinePolicy",
+            &["PolicyDocument", "Queue"],
+            create_inline_policy,
+            put_inline_policy,
+            delete_inline_policy,
+        ),
     ]
 }
 
@@ -135,13 +142,22 @@ fn create_queue_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     put_queue_policy(call)
 }
 
-fn set_queue_policy(call: &mut ResourceCall<'_, '_>, policy: &str) -> Result<()> {
-    let queues = call.properties["Queues"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+fn queues(properties: &Value) -> Vec<Value> {
+    properties["Queues"].as_array().cloned().unwrap_or_default()
+}
+
+fn set_policy(call: &mut ResourceCall<'_, '_>, queues: Vec<Value>, policy: &str) -> Result<()> {
     for url in queues {
         let input = json!({ "QueueUrl": url, "Attributes": { "Policy": policy } });
+        call.call("sqs", "SetQueueAttributes", input)?;
+    }
+    Ok(())
+}
+
+/// Queues that are gone have no policy any more.
+fn clear_policy(call: &mut ResourceCall<'_, '_>, queues: Vec<Value>) -> Result<()> {
+    for url in queues {
+        let input = json!({ "QueueUrl": url, "Attributes": { "Policy": "" } });
         call.call_unless_absent("sqs", "SetQueueAttributes", input)?;
     }
     Ok(())
@@ -149,11 +165,36 @@ fn set_queue_policy(call: &mut ResourceCall<'_, '_>, policy: &str) -> Result<()>
 
 fn put_queue_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let policy = call.document("PolicyDocument").unwrap_or_default();
-    set_queue_policy(call, &policy)?;
+    let kept = queues(call.properties);
+    let mut left = queues(call.old_properties);
+    left.retain(|url| !kept.contains(url));
+    set_policy(call, kept, &policy)?;
+    clear_policy(call, left)?;
     Ok(Outcome::Done)
 }
 
 fn delete_queue_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
-    set_queue_policy(call, "")?;
+    let queues = queues(call.properties);
+    clear_policy(call, queues)?;
+    Ok(Outcome::Done)
+}
+
+/// Known by its queue: there is one policy a queue.
+fn create_inline_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let queue = call.text("Queue").to_owned();
+    call.identify(queue);
+    put_inline_policy(call)
+}
+
+fn put_inline_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let policy = call.document("PolicyDocument").unwrap_or_default();
+    let queue = call.text("Queue").into();
+    set_policy(call, vec![queue], &policy)?;
+    Ok(Outcome::Done)
+}
+
+fn delete_inline_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let queue = call.text("Queue").into();
+    clear_policy(call, vec![queue])?;
     Ok(Outcome::Done)
 }

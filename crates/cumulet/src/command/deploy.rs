@@ -82,11 +82,11 @@ impl App {
         Ok(())
     }
 
-    /// Makes the cloud assembly in `out`.
+    /// Makes the cloud assembly in `out`; what the settings may be, the app says.
     pub(crate) async fn synthesise(
         &self,
         out: &Path,
-        suffix: &str,
+        settings: &[String],
         account: &str,
         region: &str,
     ) -> Result<Assembly, Failure> {
@@ -95,8 +95,9 @@ impl App {
             Self::Cargo(path) => {
                 let binary = cargo_build(path).await?;
                 let synthesis = tokio::process::Command::new(&binary)
-                    .args(["synth", "--suffix", suffix, "--out"])
+                    .args(["synth", "--out"])
                     .arg(out)
+                    .args(settings)
                     .env("CDK_DEFAULT_ACCOUNT", account)
                     .env("CDK_DEFAULT_REGION", region)
                     .stdin(Stdio::null())

@@ -2,19 +2,21 @@
 
 use serde_json::json;
 
-use super::Failure;
+use super::{Failure, ca};
 use crate::cli::Env;
 use crate::client::Client;
 use crate::console::print;
 use crate::installation::{OperatorFile, operator_path};
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
+    ca::NAMES[0],
+    ca::NAMES[1],
 ];
 
 pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
@@ -23,7 +25,9 @@ pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
         return Ok(());
     }
     let operator = operator(&arguments.endpoint.endpoint).await?;
-    let settings = [
+    let certificate = ca::path(&arguments.endpoint.endpoint).await?;
+    let certificate = certificate.display().to_string();
+    let mut settings = vec![
         ("AWS_ACCESS_KEY_ID", operator.access_key_id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", operator.secret_access_key.as_str()),
         (
@@ -33,6 +37,9 @@ pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
         ("AWS_REGION", arguments.region.as_str()),
         ("AWS_DEFAULT_REGION", arguments.region.as_str()),
     ];
+    if arguments.endpoint.endpoint.starts_with("https://") {
+        settings.extend(ca::NAMES.map(|name| (name, certificate.as_str())));
+    }
     if arguments.json {
         let settings: serde_json::Map<_, _> = settings
             .iter()
@@ -67,7 +74,7 @@ async fn operator(endpoint: &str) -> Result<OperatorFile, Failure> {
         .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }
 
-fn quote(value: &str) -> String {
+pub(super) fn quote(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:+=".contains(&byte);
     if value.bytes().all(plain) {
         value.to_owned()

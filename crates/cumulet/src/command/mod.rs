@@ -1,13 +1,23 @@
 //! The verbs, one file each.
 
+mod ca;
+mod backup;
+mod alarms;
 mod clock;
 mod coverage;
 mod deploy;
 mod doctor;
 mod env;
+mod key;
+mod logs;
+mod metrics;
 mod outputs;
+mod policy;
+pub(crate) mod runtime;
+mod time;
 mod trace;
 mod up;
+mod why;
 
 use crate::cli::Command;
 use crate::client::ClientError;
@@ -50,8 +60,18 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Outputs(arguments) => outputs::run(&arguments).await,
         Command::Env(arguments) => env::run(&arguments).await,
+        Command::Ca(arguments) => ca::run(&arguments).await,
         Command::Clock(arguments) => clock::run(&arguments).await,
+        Command::Why(arguments) => why::run(&arguments).await,
+        Command::Policy(arguments) => policy::run(&arguments).await,
+        Command::Backup(arguments) => backup::run(&arguments).await,
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments).await,
+        Command::Metrics(arguments) => metrics::run(&arguments).await,
+        Command::Alarms(arguments) => alarms::run(&arguments).await,
+        Command::Key(arguments) => key::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments).await,
+        Command::Runtime(arguments) => runtime::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::SandboxInit => Err(Failure::Usage("the engine calls this itself".to_owned())),

@@ -2,19 +2,20 @@
 
 use std::net::SocketAddr;
 
+use cumulet_engine::{Engine, IamMode};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::deploy::{self, Assembly};
-use crate::cli::Up;
+use crate::authority::{self, Authority};
+use crate::cli::{Iam, Up};
 use crate::client::{Client, Credentials};
 use crate::console::{Colour, paint, print, say};
 use crate::installation::{self, OperatorFile};
-use crate::server::{RequestLine, RequestLog, Server, Settings};
+use crate::server::{RequestLine, RequestLog, Server, Settings, Tls};
 
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
-    refuse_open_doors(&arguments)?;
     // A missing app is told before anything starts, a broken one before anything is deployed.
     let app = arguments
         .app
@@ -26,14 +27,21 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     }
     let socket = bind(arguments.listen).await?;
     let listen = socket.local_addr().unwrap_or(arguments.listen);
-    let (engine, connections) = installation::open(&arguments.data_dir).await?;
+    let (engine, connections) = installation::open(&arguments, listen.port()).await?;
     let settings = Settings {
         listen,
         data_directory: absolute(&arguments.data_dir),
         account: arguments.account.clone(),
         region: arguments.region.clone(),
+        iam_mode: match arguments.iam {
+            Iam::Enforce => IamMode::Enforce,
+            Iam::Report => IamMode::Report,
+        },
+        secure_transport: arguments.secure_transport,
+        insecure: arguments.insecure,
     };
-    let server = Server::new(engine, settings);
+    let tls = tls(&arguments, &engine)?;
+    let server = Server::new(engine, settings, tls);
     let operator = seed(&server, &arguments).await?;
     let serving = tokio::spawn(server.clone().serve(socket, connections, stop_signal()?));
     welcome(&server, &arguments);
@@ -48,15 +56,18 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     served.map_err(|error| Failure::Failed(format!("the engine broke: {error}")))
 }
 
-/// Beyond loopback, plain HTTP shows every request to the network.
-fn refuse_open_doors(arguments: &Up) -> Result<(), Failure> {
-    if arguments.listen.ip().is_loopback() || arguments.insecure {
-        return Ok(());
+/// The certificate given, or the installation's own authority.
+fn tls(arguments: &Up, engine: &Engine) -> Result<Tls, Failure> {
+    if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        return Tls::given(certificate, key).map_err(Failure::Usage);
     }
-    Err(Failure::Usage(format!(
-        "{} can be reached from other machines, and TLS is not built in yet; listen on 127.0.0.1, or add --insecure",
-        arguments.listen
-    )))
+    let names = arguments
+        .tls_name
+        .iter()
+        .map(|name| name.to_ascii_lowercase());
+    let authority =
+        Authority::load_or_make(&arguments.data_dir, &engine.root_key, names.collect())?;
+    Ok(Tls::own(authority))
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
@@ -100,7 +111,12 @@ fn welcome(server: &Server, arguments: &Up) {
     if arguments.json {
         let data = &server.settings.data_directory;
         print(
-            &serde_json::json!({ "event": "ready", "endpoint": endpoint, "dataDirectory": data })
+            &serde_json::json!({
+                "event": "ready",
+                "endpoint": endpoint,
+                "dataDirectory": data,
+                "iam": server.iam_mode_name(),
+            })
                 .to_string(),
         );
         return;
@@ -117,7 +133,10 @@ fn welcome(server: &Server, arguments: &Up) {
         arguments.account, arguments.region
     ));
     say(&format!("  data       {data}"));
-    say("  identity   signatures verified, IAM enforced");
+    say(match arguments.iam {
+        Iam::Enforce => "  identity   signatures verified, IAM enforced",
+        Iam::Report => "  identity   signatures verified, IAM only reports: denied calls go on",
+    });
     say(&format!(
         "  functions  {}",
         server.engine.functions.isolation()
@@ -138,7 +157,8 @@ async fn deploy_app(
         access_key_id: operator.access_key_id.clone(),
         secret_access_key: operator.secret_access_key.clone(),
     };
-    let client = Client::new(&server.endpoint(), credentials, &arguments.region);
+    let client = Client::new(&server.endpoint(), credentials, &arguments.region)
+        .trusting(authority::certificate_path(&server.settings.data_directory));
     let out = server
         .settings
         .data_directory
@@ -147,7 +167,7 @@ async fn deploy_app(
     let assembly: Assembly = app
         .synthesise(
             &out,
-            &arguments.suffix,
+            &settings(arguments),
             &arguments.account,
             &arguments.region,
         )
@@ -160,6 +180,15 @@ async fn deploy_app(
         arguments.json,
     )
     .await
+}
+
+/// The suffix, which every app has, and what was given after `--`, which may say it again.
+fn settings(arguments: &Up) -> Vec<String> {
+    let suffix = ["--suffix".to_owned(), arguments.suffix.clone()];
+    suffix
+        .into_iter()
+        .chain(arguments.settings.clone())
+        .collect()
 }
 
 /// Prints a line for every request, until aborted.
@@ -191,8 +220,11 @@ fn request_text(line: &RequestLine) -> String {
     );
     let depth = if line.from_function { "    " } else { "  " };
     let error = line.error.as_deref().unwrap_or_default();
+    let would_deny = line.would_deny.as_ref().map_or_else(String::new, |denial| {
+        paint(&format!("\n    would be denied: {denial}"), Colour::Yellow)
+    });
     format!(
-        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}",
+        "{depth}{status} {milliseconds:>7} ms  {}  {error}  {}{would_deny}",
         line.what,
         paint(&line.request_id, Colour::Faint)
     )

@@ -28,7 +28,7 @@ use identity::Unproven;
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, clock, management};
+use super::{Server, management};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
@@ -62,8 +62,8 @@ pub(super) async fn answer(
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
-    if moves_clock(&origin, &head) {
-        return move_clock(&server, origin, head, body).await;
+    if let Some(action) = signed_management(&origin, &head) {
+        return manage(&server, origin, head, action, body).await;
     }
     if is_management(&head) {
         return management_answer(&server, &origin, &head);
@@ -81,7 +81,7 @@ pub(super) async fn answer(
     let outbound = go_through(&server, inbound, body).await;
     note_outcome(&trace, &outbound);
     drop(span);
-    server.traces.keep(&trace);
+    let would_deny = server.traces.keep(&trace);
     server.requests.write(RequestLine {
         request_id,
         timestamp_ms: started_us / 1000,
@@ -89,6 +89,7 @@ pub(super) async fn answer(
         principal: outbound.principal,
         status: outbound.response.status().as_u16(),
         error: outbound.error,
+        would_deny,
         duration_us: cumulet_kernel::clock::wall_micros() - started_us,
         from_function,
     });
@@ -102,16 +103,17 @@ fn is_management(head: &request::Parts) -> bool {
     path.starts_with("/_cumulet/") && !is_call
 }
 
-/// The one management request that changes something: from this machine, and signed.
-fn moves_clock(origin: &Origin, head: &request::Parts) -> bool {
-    let is_it = head.method == http::Method::POST && head.uri.path() == "/_cumulet/clock";
-    is_it && origin.is_local() && management::is_addressed_to_this_machine(head)
+/// The action of a management request that must be signed, from this machine.
+fn signed_management(origin: &Origin, head: &request::Parts) -> Option<&'static str> {
+    let is_ours = origin.is_local() && management::is_addressed_to_this_machine(head);
+    management::action(head).filter(|_| is_ours)
 }
 
-async fn move_clock(
+async fn manage(
     server: &Server,
     origin: Origin,
     head: request::Parts,
+    action: &str,
     body: Incoming,
 ) -> Response<ReplyBody> {
     let request_id = server.ids.uuid();
@@ -122,7 +124,7 @@ async fn move_clock(
         request_id,
         trace: trace.clone(),
     };
-    let answer = clock::change(server, &inbound, body).await;
+    let answer = management::answer_signed(server, &inbound, action, body).await;
     drop(span);
     server.traces.keep(&trace);
     answer.map(bodies::bytes)

@@ -1,11 +1,15 @@
 //! `/_cumulet/*`: what the command line asks the engine. Not AWS, and not for web pages.
 
 use bytes::Bytes;
+use cumulet_identity::iam;
+use cumulet_engine::{Access, Error};
 use cumulet_kernel::trace;
 use http::{Method, Response, StatusCode, request};
+use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::{Server, clock};
+use super::front::{self, Inbound};
+use super::{Server, backup, bodies, clock};
 
 /// Answers a management request from this machine.
 pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> {
@@ -20,10 +24,65 @@ pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> 
         (&Method::GET, path) if path.starts_with("/traces/") => {
             traces(server, path.trim_start_matches("/traces/"))
         }
+        (&Method::GET, path) if path.starts_with("/policy/") => {
+            suggestion(server, path.trim_start_matches("/policy/"))
+        }
         _ => reply(
             StatusCode::NOT_FOUND,
             &json!({ "message": "there is nothing here" }),
         ),
+    }
+}
+
+/// What changes the installation or takes it away is for whoever signs and has the permission.
+const SIGNED: [(&str, &str); 2] = [
+    ("/_cumulet/clock", "cumulet:MoveClock"),
+    ("/_cumulet/backup", "cumulet:Backup"),
+];
+const SIGNED_BODY_BYTES_MAX: usize = 4096;
+const SIGNING_NAME: &str = "cumulet";
+
+/// The action that this request needs, if it is one of those.
+pub(super) fn action(head: &request::Parts) -> Option<&'static str> {
+    let known = SIGNED.iter().find(|(path, _)| head.uri.path() == *path);
+    known
+        .filter(|_| head.method == Method::POST)
+        .map(|(_, action)| *action)
+}
+
+/// Answers a signed request.
+pub(super) async fn answer_signed(
+    server: &Server,
+    inbound: &Inbound,
+    action: &str,
+    body: Incoming,
+) -> Response<Bytes> {
+    match permitted(server, inbound, action, body).await {
+        Ok(document) => reply(StatusCode::OK, &document),
+        Err(error) => {
+            let status =
+                StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let text = json!({ "code": error.code, "message": error.message });
+            reply(status, &text)
+        }
+    }
+}
+
+async fn permitted(
+    server: &Server,
+    inbound: &Inbound,
+    action: &str,
+    body: Incoming,
+) -> Result<Value, Error> {
+    let body = bodies::collect(body, SIGNED_BODY_BYTES_MAX).await?;
+    let body = body.ok_or_else(|| Error::validation("the body is too large"))?;
+    let context = front::signer(server, inbound, SIGNING_NAME, &body)?;
+    server
+        .engine
+        .read(|tx| context.authorise(tx, &[Access::new(action, "*")]))?;
+    match action {
+        "cumulet:Backup" => backup::make(server, &body).await,
+        _ => clock::change(server, &body).await,
     }
 }
 
@@ -35,6 +94,7 @@ fn health(server: &Server) -> Value {
         "account": server.settings.account,
         "region": server.settings.region,
         "endpoint": server.endpoint(),
+        "iam": server.iam_mode_name(),
         "isolation": server.engine.functions.isolation(),
     })
 }
@@ -65,6 +125,19 @@ fn traces(server: &Server, id: &str) -> Response<Bytes> {
     }
 }
 
+/// What a role or user needs, from what it was seen to do.
+fn suggestion(server: &Server, who: &str) -> Response<Bytes> {
+    let who = percent_encoding::percent_decode_str(who).decode_utf8_lossy();
+    let account = &server.settings.account;
+    match server.engine.read(|tx| iam::suggest(tx, account, &who)) {
+        Ok(suggestion) => reply(StatusCode::OK, &suggestion),
+        Err(error) => reply(
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            &json!({ "code": error.code, "message": error.message }),
+        ),
+    }
+}
+
 /// A page in a browser can make its visitor's machine send requests here, under a name of its own that
 /// resolves to 127.0.0.1. Such requests name that host, or an origin; a program's name neither.
 pub(super) fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
@@ -88,7 +161,7 @@ pub(super) fn is_addressed_to_this_machine(head: &request::Parts) -> bool {
     (is_address || name == "localhost") && !is_web_page
 }
 
-pub(super) fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
+fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(

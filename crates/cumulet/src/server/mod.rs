@@ -3,6 +3,7 @@
 //! Connections come from the listening socket, or from inside a function's sandbox; both speak to the
 //! same front, and only where they come from differs.
 
+mod backup;
 mod bodies;
 mod chunked;
 mod clock;
@@ -14,6 +15,7 @@ mod measures;
 mod outbound;
 mod request_log;
 mod runner;
+mod tls;
 mod traces;
 mod worker;
 
@@ -21,7 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cumulet_engine::Engine;
-use cumulet_engine::{Context, Principal};
+use cumulet_engine::{Context, IamMode, Principal};
 use cumulet_functions::AwsConnection;
 use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
@@ -31,6 +33,7 @@ use tokio::sync::mpsc;
 pub(crate) use outbound::LoopbackOnly;
 pub(crate) use request_log::{RequestLine, RequestLog};
 pub(crate) use runner::ProcessRunner;
+pub(crate) use tls::Tls;
 
 use traces::Traces;
 
@@ -42,6 +45,19 @@ pub(crate) struct Settings {
     /// The account of the operator and of the engine's own work.
     pub(crate) account: String,
     pub(crate) region: String,
+    pub(crate) iam_mode: IamMode,
+    pub(crate) secure_transport: SecureTransport,
+    /// Whether other machines may speak plain HTTP here.
+    pub(crate) insecure: bool,
+}
+
+/// What counts as `aws:SecureTransport`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SecureTransport {
+    /// TLS, and plain HTTP that does not leave this machine
+    Loopback,
+    /// TLS alone
+    Strict,
 }
 
 /// The engine and all that serves it; clones share it.
@@ -53,6 +69,7 @@ pub(crate) struct Server {
     traces: Traces,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
+    tls: Tls,
     /// Every delivery that ends, for whoever moves the clock.
     deliveries: tokio::sync::broadcast::Sender<clock::Delivered>,
     /// How many deliveries are under way.
@@ -67,7 +84,7 @@ pub(crate) struct Server {
 const DELIVERIES_KEPT: usize = 65_536;
 
 impl Server {
-    pub(crate) fn new(engine: Engine, settings: Settings) -> Self {
+    pub(crate) fn new(engine: Engine, settings: Settings, tls: Tls) -> Self {
         let traces = Traces::start(engine.store.clone());
         let settings = Arc::new(settings);
         Self {
@@ -77,6 +94,7 @@ impl Server {
             traces,
             ids: Ids::random(),
             signing_keys: Arc::default(),
+            tls,
             deliveries: tokio::sync::broadcast::Sender::new(DELIVERIES_KEPT),
             delivering: Arc::default(),
             clock_moved: Arc::default(),
@@ -102,9 +120,23 @@ impl Server {
         self.traces.flush().await;
     }
 
-    /// `http://127.0.0.1:4566`: always an address, so that no client needs a resolver.
+    /// `http://127.0.0.1:4566`: always an address, so that no client needs a resolver. Where the engine listens
+    /// everywhere, this machine's own way to it; where it listens beyond loopback only, HTTPS unless told otherwise.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.settings.listen)
+        let mut listen = self.settings.listen;
+        if listen.ip().is_unspecified() {
+            listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let plain = listen.ip().is_loopback() || self.settings.insecure;
+        format!("{}://{listen}", if plain { "http" } else { "https" })
+    }
+
+    /// `enforce` or `report`.
+    pub(crate) fn iam_mode_name(&self) -> &'static str {
+        match self.settings.iam_mode {
+            IamMode::Enforce => "enforce",
+            IamMode::Report => "report",
+        }
     }
 
     /// A context for what the engine does before it serves.
@@ -137,6 +169,7 @@ impl Server {
             ids: self.ids.clone(),
             source_ip: None,
             user_agent: None,
+            iam_mode: self.settings.iam_mode,
             secure_transport: true,
             via: None,
             source_arn: None,
@@ -144,6 +177,7 @@ impl Server {
             endpoint: self.endpoint().into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 }

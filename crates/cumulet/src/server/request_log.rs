@@ -14,6 +14,9 @@ pub(crate) struct RequestLine {
     pub(crate) principal: String,
     pub(crate) status: u16,
     pub(crate) error: Option<String>,
+    /// What IAM would have refused, had it not been told only to report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) would_deny: Option<String>,
     pub(crate) duration_us: i64,
     /// Made by a function rather than from outside.
     pub(crate) from_function: bool,

@@ -39,7 +39,11 @@ impl FunctionRunner for ProcessRunner {
     }
 
     fn runtime_available(&self, runtime: &str) -> Result<(), String> {
-        cumulet_functions::runtime_available(runtime)
+        self.functions.check_runtime(runtime).map(drop)
+    }
+
+    fn runtime_substitute(&self, runtime: &str) -> Option<String> {
+        self.functions.check_runtime(runtime).ok().flatten()
     }
 
     fn shut_down(&self) -> BoxFuture<'static, ()> {

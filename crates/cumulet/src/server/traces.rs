@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use cumulet_kernel::trace::{self, Span, Trace};
+use cumulet_engine::Error;
+use cumulet_identity::iam;
 use cumulet_kernel::{Store, StoreError};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long spans wait for company before they are stored.
@@ -34,12 +37,15 @@ impl Traces {
         Self { queue }
     }
 
-    /// Takes what the trace has finished so far.
-    pub(super) fn keep(&self, trace: &Trace) {
+    /// Takes what the trace has finished so far; tells what IAM would have refused of it, in report mode.
+    pub(super) fn keep(&self, trace: &Trace) -> Option<String> {
         let spans = trace.take_finished();
+        let denials = spans.iter().filter_map(|span| span.attributes.get("iam.would_deny"));
+        let would_deny = denials.filter_map(Value::as_str).next().map(str::to_owned);
         if !spans.is_empty() && self.queue.try_send(Message::Spans(spans)).is_err() {
             tracing::debug!("spans are dropped: too many wait to be stored");
         }
+        would_deny
     }
 
     /// Resolves when everything kept before is stored.
@@ -67,16 +73,24 @@ async fn store_spans(store: Store, mut waiting: mpsc::Receiver<Message>) {
             sort(message, &mut spans, &mut flushed);
         }
         unpruned += spans.len();
-        if let Err(error) = keep(&store, spans, &mut unpruned).await {
+        if let Err(error) = store_group(&store, spans, &mut unpruned).await {
             tracing::warn!(%error, "spans cannot be stored, or old ones not removed");
         }
         flushed.into_iter().for_each(|done| _ = done.send(()));
     }
 }
 
-async fn keep(store: &Store, spans: Vec<Span>, unpruned: &mut usize) -> Result<(), StoreError> {
+/// Stores spans, and what their decisions say of the principals that made the calls.
+async fn store_group(store: &Store, spans: Vec<Span>, unpruned: &mut usize) -> Result<(), Error> {
+    let noted = spans.iter().filter_map(|span| span.attributes.get("decisions"));
+    let decisions: Vec<Value> = noted.filter_map(Value::as_array).flatten().cloned().collect();
     let chunks = trace::encode(&spans)?;
-    store.write(move |tx| trace::keep(tx, chunks)).await?;
+    store
+        .write::<(), Error, _>(move |tx| {
+            trace::keep(tx, chunks)?;
+            iam::observe(tx, &decisions)
+        })
+        .await?;
     if *unpruned < PRUNE_AFTER_SPANS {
         return Ok(());
     }

@@ -54,6 +54,12 @@ impl Places {
     fn take(&self, entry: &Entry) -> Option<OwnedSemaphorePermit> {
         let places = match entry.event {
             Event::FunctionInvocation { .. } => &self.invocations,
+            // A poll of an event source ends with an invocation.
+            Event::Timer {
+                ref service,
+                ref kind,
+                ..
+            } if service == "lambda" && kind == "poll" => &self.invocations,
             _ => &self.others,
         };
         places.clone().try_acquire_owned().ok()

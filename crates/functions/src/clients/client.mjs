@@ -5,7 +5,8 @@
 
 import fs from 'node:fs';
 import http from 'node:http';
-import { createRequire } from 'node:module';
+import https from 'node:https';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import util from 'node:util';
@@ -223,7 +224,23 @@ globalThis.awslambda = {
   },
 };
 
+// CDK's custom resources answer by https.request with the host and path of ResponseURL alone: scheme and port are lost.
+// What is meant for the engine goes to where the engine is.
+function keepAnswersHome() {
+  const engine = new URL(process.env.AWS_ENDPOINT_URL ?? 'http://127.0.0.1:4566');
+  const request = https.request;
+  https.request = function (options, ...rest) {
+    const lost = typeof options === 'object' && !(options instanceof URL) && !options.port
+      && String(options.path).startsWith('/_cumulet/custom-resource/');
+    if (!lost || engine.protocol !== 'http:') return request.call(https, options, ...rest);
+    const home = { hostname: engine.hostname, host: undefined, port: engine.port || 80 };
+    return http.request({ ...options, ...home, protocol: 'http:', agent: undefined }, ...rest);
+  };
+  syncBuiltinESMExports();
+}
+
 setUpLogging();
+keepAnswersHome();
 let handler;
 try {
   handler = await findHandler(process.env._HANDLER);

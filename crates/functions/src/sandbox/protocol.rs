@@ -34,8 +34,8 @@ pub(crate) struct Plan {
     /// An empty directory to build the new root on; only this sandbox's mount namespace sees what happens there.
     pub(crate) mount_point: PathBuf,
     pub(crate) code_root: PathBuf,
-    /// Runtime name and the directory for its `/var/runtime`.
-    pub(crate) runtime_dirs: Vec<(String, PathBuf)>,
+    /// Folders with the SDKs of runtimes, one of which becomes `/var/runtime`.
+    pub(crate) library_roots: Vec<PathBuf>,
     /// Trees of interpreters outside `/usr`; the one a function needs becomes `/var/lang`.
     pub(crate) interpreter_prefixes: Vec<PathBuf>,
     /// Runtime clients of ours, as file name and text, for `/var/rapid`.
@@ -53,7 +53,8 @@ pub(crate) struct Launch {
     /// Below the plan's `code_root`, relative.
     pub(crate) code: PathBuf,
     pub(crate) layers: Vec<PathBuf>,
-    pub(crate) runtime_dir: Option<String>,
+    /// The number of a library root, and the folder in it.
+    pub(crate) libraries: Option<(usize, String)>,
     /// One of the plan's `interpreter_prefixes`.
     pub(crate) interpreter_prefix: Option<PathBuf>,
     pub(crate) ephemeral_storage_mb: u32,

@@ -180,6 +180,7 @@ impl RuntimeProcess {
         }
         let mut readable = self.plan.interpreter_prefixes.clone();
         readable.push(self.plan.host_client_dir.clone());
+        readable.extend(self.plan.library_roots.clone());
         FileRules::host_tree(
             &launch.task_root,
             &self.plan.host_tmp_dir,

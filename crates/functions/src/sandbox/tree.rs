@@ -141,21 +141,21 @@ fn configuration(root: &Path) -> io::Result<()> {
 
 /// What is bound in the store: each directory of the host with its place in there.
 fn stored(plan: &Plan) -> Vec<(PathBuf, PathBuf)> {
-    let runtimes = plan
-        .runtime_dirs
-        .iter()
-        .map(|(name, directory)| (directory.clone(), runtime_place(name)));
+    let roots = plan.library_roots.iter().enumerate();
+    let libraries = roots
+        .filter(|(_, root)| root.is_dir())
+        .map(|(index, root)| (root.clone(), library_place(index)));
     let prefixes = plan.interpreter_prefixes.iter().enumerate();
     let interpreters = prefixes.map(|(index, prefix)| (prefix.clone(), interpreter_place(index)));
     [(plan.code_root.clone(), "code".into())]
         .into_iter()
-        .chain(runtimes)
+        .chain(libraries)
         .chain(interpreters)
         .collect()
 }
 
-fn runtime_place(name: &str) -> PathBuf {
-    Path::new("runtime").join(name)
+fn library_place(index: usize) -> PathBuf {
+    Path::new("libraries").join(index.to_string())
 }
 
 fn interpreter_place(index: usize) -> PathBuf {
@@ -180,10 +180,11 @@ pub(super) fn bind_function(plan: &Plan, launch: &Launch) -> Result<(), Failure>
     sys::bind(&code.join(&launch.code), Path::new("/var/task")).step("code")?;
     let layers: Vec<PathBuf> = launch.layers.iter().map(|layer| code.join(layer)).collect();
     bind_layers(&layers).step("layers")?;
-    if let Some(name) = &launch.runtime_dir {
-        sys::bind(&store.join(runtime_place(name)), Path::new("/var/runtime"))
-            .step("runtime directory")?;
+    if let Some((root, folder)) = &launch.libraries {
+        let libraries = store.join(library_place(*root)).join(folder);
+        sys::bind(&libraries, Path::new("/var/runtime")).step("libraries")?;
     }
+    link_modules(launch).step("module folders")?;
     if let Some(prefix) = &launch.interpreter_prefix {
         let index = plan
             .interpreter_prefixes
@@ -203,6 +204,30 @@ pub(super) fn bind_function(plan: &Plan, launch: &Launch) -> Result<(), Failure>
     sys::detach(&store).step("store")?;
     fs::remove_dir(&store).step("store")?;
     sys::add_mount_attributes(Path::new("/"), READ_ONLY, false).step("read-only root")
+}
+
+/// An `import` statement of Node.js knows no NODE_PATH but looks in the `node_modules` of every folder above the file:
+/// these two lead it to what AWS lets it find, in AWS's order.
+fn link_modules(launch: &Launch) -> io::Result<()> {
+    let searched = launch
+        .environment
+        .iter()
+        .find(|(name, _)| name == "NODE_PATH");
+    let folders = searched.into_iter().flat_map(|(_, path)| path.split(':'));
+    let folders: Vec<&Path> = folders
+        .map(Path::new)
+        .filter(|folder| folder.is_dir())
+        .collect();
+    for (root, link) in [
+        ("/opt", "/var/node_modules"),
+        ("/var/runtime", "/node_modules"),
+    ] {
+        let first = folders.iter().find(|folder| folder.starts_with(root));
+        if let Some(folder) = first {
+            symlink(folder, link)?;
+        }
+    }
+    Ok(())
 }
 
 /// One layer is bound; several are stacked, the last on top.

@@ -1,19 +1,37 @@
-//! Python and Node.js functions with our own runtime clients. A host without the interpreter says which one is missing,
-//! and then there is nothing to test.
+//! Python and Node.js functions with our own runtime clients. On a host without any interpreter these tests fail: what
+//! was not run was not tested.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use cumulet_functions::{FunctionVersion, runtime_available};
+use cumulet_functions::{FunctionVersion, Runtimes};
 use serde_json::{Value, json};
 
 use crate::host::{TestHost, function_lines, payload};
 
-fn first_available(names: &[&'static str]) -> Option<&'static str> {
-    names
+/// Bare: what is tested here needs no SDK.
+fn bare() -> Runtimes {
+    let mut runtimes = Runtimes::default();
+    runtimes.allow_bare = true;
+    runtimes
+}
+
+fn first_available(names: &[&'static str]) -> &'static str {
+    let mut available = names
         .iter()
         .copied()
-        .find(|name| runtime_available(name).is_ok())
+        .filter(|name| bare().check(name).is_ok());
+    available
+        .next()
+        .unwrap_or_else(|| panic!("install one of {names:?} to run these tests"))
+}
+
+fn python() -> &'static str {
+    first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
+}
+
+fn node() -> &'static str {
+    first_available(&["nodejs24.x", "nodejs22.x", "nodejs20.x", "nodejs18.x"])
 }
 
 const PYTHON: &str = r#"
@@ -46,10 +64,7 @@ def leaves(event, context):
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_functions_run() {
-    let Some(runtime) = first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
-    else {
-        return;
-    };
+    let runtime = python();
     let host = TestHost::start().await;
     let files = [
         ("app.py", PYTHON),
@@ -158,10 +173,7 @@ exports.nested = { deep: { handler: async () => 'nested' } };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node_functions_run() {
-    let Some(runtime) = first_available(&["nodejs24.x", "nodejs22.x", "nodejs20.x", "nodejs18.x"])
-    else {
-        return;
-    };
+    let runtime = node();
     let host = TestHost::start().await;
     let module = "export const handler = async () => 'module';";
     let files = [
@@ -235,34 +247,35 @@ def handler(event, context):
     return [supplied.name, layered.name, both.name]
 ";
 
+/// A library root with these files as the SDK of every runtime of this host.
+fn library_root(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("temporary directory");
+    std::fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).expect("permissions");
+    for folder in Runtimes::library_folders() {
+        for (name, text) in files {
+            let path = root.path().join(&folder).join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+            std::fs::write(path, text).expect("module");
+        }
+    }
+    root
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn modules_are_found_in_the_package_then_layers_then_the_runtime() {
-    let Some(runtime) = first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
-    else {
-        return;
-    };
-    let supplied = tempfile::tempdir().expect("temporary directory");
-    std::fs::set_permissions(supplied.path(), PermissionsExt::from_mode(0o755))
-        .expect("permissions");
-    for name in ["supplied", "both"] {
-        std::fs::write(
-            supplied.path().join(format!("{name}.py")),
-            "name = 'runtime'",
-        )
-        .expect("module");
-    }
+    let supplied = "name = 'runtime'";
+    let root = library_root(&[("supplied.py", supplied), ("both.py", supplied)]);
     let host = TestHost::start_with(|config| {
-        config
-            .runtime_dirs
-            .insert(runtime.to_owned(), supplied.path().to_owned());
+        config.runtimes = Runtimes::new(vec![root.path().to_owned()]);
     })
     .await;
+    assert_eq!(host.functions.check_runtime(python()), Ok(None));
     let layer = [
         ("python/layered.py", "name = 'layer'"),
         ("python/both.py", "name = 'layer'"),
     ];
     let function = Arc::new(FunctionVersion {
-        runtime: runtime.to_owned(),
+        runtime: python().to_owned(),
         handler: "app.handler".to_owned(),
         code_dir: host.package("imports", &[("app.py", IMPORTS)]),
         layers: vec![host.package("python-layer", &layer)],
@@ -274,12 +287,79 @@ async fn modules_are_found_in_the_package_then_layers_then_the_runtime() {
     );
 }
 
+/// An `import` statement knows no NODE_PATH, and yet finds the SDK and layers, as on AWS.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_kinds_of_node_modules_find_layers_and_the_sdk() {
+    let root = library_root(&[
+        ("node_modules/supplied/index.js", "exports.name = 'runtime';"),
+        ("node_modules/both/index.js", "exports.name = 'runtime';"),
+    ]);
+    let host = TestHost::start_with(|config| {
+        config.runtimes = Runtimes::new(vec![root.path().to_owned()]);
+    })
+    .await;
+    let layer = [("nodejs/node_modules/both/index.js", "exports.name = 'layer';")];
+    let layer = host.package("node-layer", &layer);
+    let files = [
+        (
+            "es.mjs",
+            "import s from 'supplied'; import b from 'both'; export const handler = async () => [s.name, b.name];",
+        ),
+        (
+            "common.js",
+            "const s = require('supplied'), b = require('both'); exports.handler = async () => [s.name, b.name];",
+        ),
+    ];
+    let code_dir = host.package("node-imports", &files);
+    for handler in ["es.handler", "common.handler"] {
+        let function = Arc::new(FunctionVersion {
+            key: handler.to_owned(),
+            runtime: node().to_owned(),
+            handler: handler.to_owned(),
+            code_dir: code_dir.clone(),
+            layers: vec![layer.clone()],
+            ..host.function()
+        });
+        assert_eq!(
+            payload(&host.invoke(&function, "x").await),
+            r#"["runtime","layer"]"#,
+            "{handler}"
+        );
+    }
+}
+
+/// A release that is not here is refused by name, and another one runs it only where that is allowed, and is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_release_runs_a_function_only_when_allowed_and_the_log_says_so() {
+    let refused = bare().check("python3.99").expect_err("not here");
+    assert!(refused.contains("--allow-runtime-substitution"), "{refused}");
+    let strict = Runtimes::default().check(python()).expect_err("no SDK");
+    assert!(strict.contains("cumulet runtime install"), "{strict}");
+    let host = TestHost::start_with(|config| {
+        config.runtimes = bare();
+        config.runtimes.allow_substitution = true;
+    })
+    .await;
+    let told = host.functions.check_runtime("python3.99");
+    assert!(told.is_ok_and(|told| told.is_some_and(|told| told.starts_with("python3.99 is not on this machine; Python 3."))));
+    let function = Arc::new(FunctionVersion {
+        runtime: "python3.99".to_owned(),
+        handler: "app.handler".to_owned(),
+        code_dir: host.package(
+            "substituted",
+            &[("app.py", "def handler(event, context):\n    return event\n")],
+        ),
+        ..host.function()
+    });
+    let outcome = host.invoke(&function, "x").await;
+    assert_eq!(payload(&outcome), r#""x""#);
+    let line = crate::host::platform_line(&outcome, "RUNTIME_SUBSTITUTED");
+    assert!(line.contains("python3.99"), "{outcome:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn interpreters_run_without_namespaces_too() {
-    let Some(runtime) = first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
-    else {
-        return;
-    };
+    let runtime = python();
     let host = TestHost::start_with(|config| config.use_namespaces = false).await;
     let function = Arc::new(FunctionVersion {
         runtime: runtime.to_owned(),

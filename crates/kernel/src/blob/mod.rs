@@ -9,6 +9,7 @@
 //! [`release`]): what the store does not know at opening is free. Released space is reused only after
 //! the commit that released it, a time of grace, and the last reader.
 
+mod copy;
 mod disk;
 mod frame;
 mod ledger;
@@ -22,7 +23,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,7 @@ use crate::id::Ids;
 use crate::seal::SealKey;
 use crate::store::{Store, StoreError};
 
+pub use copy::Hold;
 pub use ledger::{keep, release};
 pub use reader::BlobReader;
 pub use space::Extent;
@@ -77,6 +79,8 @@ struct Shared {
     unkept: Mutex<BTreeMap<BlobId, Unkept>>,
     preparing: AtomicBool,
     swept_before: AtomicBool,
+    /// Copies under way: space must not be given away.
+    holds: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -112,6 +116,7 @@ impl Blobs {
             unkept: Mutex::default(),
             preparing: AtomicBool::default(),
             swept_before: AtomicBool::default(),
+            holds: AtomicUsize::default(),
         })))
     }
 

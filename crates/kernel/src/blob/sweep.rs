@@ -32,13 +32,16 @@ impl Blobs {
         self.sweep_after(GRACE_MS, UNKEPT_MS).await
     }
 
-    pub(super) async fn sweep_after(
+    pub(crate) async fn sweep_after(
         &self,
         grace_ms: i64,
         unkept_ms: i64,
     ) -> Result<Swept, StoreError> {
         if !self.0.swept_before.swap(true, Ordering::AcqRel) {
             self.0.store.write(ledger::forget_abandoned).await?;
+        }
+        if self.0.holds.load(Ordering::Acquire) > 0 {
+            return Ok(Swept::default());
         }
         let now_ms = wall_now().milliseconds();
         Ok(Swept {

@@ -65,12 +65,7 @@ impl Blobs {
                 read.is_ok() && is_intact(id, number, is_last, frame)
             });
             if !intact {
-                corrupt.push(CorruptFrame {
-                    blob_id: format!("{id:032x}"),
-                    frame: number,
-                    file: place.map_or_else(String::new, |(segment, _)| file_name(segment)),
-                    offset_bytes: place.map_or(0, |(_, offset)| offset),
-                });
+                corrupt.push(corrupt_frame(id, number, place));
             }
         }
         // Removed and overwritten while it was being read: nothing is lost.
@@ -80,5 +75,15 @@ impl Blobs {
             found.corrupt.extend(corrupt);
         }
         Ok(())
+    }
+}
+
+/// A damaged frame, and its segment and offset as far as they are known.
+pub(super) fn corrupt_frame(id: BlobId, frame: u64, place: Option<(u32, u64)>) -> CorruptFrame {
+    CorruptFrame {
+        blob_id: format!("{id:032x}"),
+        frame,
+        file: place.map_or_else(String::new, |(segment, _)| file_name(segment)),
+        offset_bytes: place.map_or(0, |(_, offset)| offset),
     }
 }

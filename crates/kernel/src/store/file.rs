@@ -25,6 +25,15 @@ impl LockedFile {
         Ok(Self(file))
     }
 
+    /// As [`Self::open`], and whatever lay under that name before is gone.
+    pub(super) fn open_new(path: &Path) -> Result<Self, StoreError> {
+        let file = Self::open(path)?;
+        file.0
+            .set_len(0)
+            .map_err(|error| StoreError::Corrupt(path.display().to_string(), error.to_string()))?;
+        Ok(file)
+    }
+
     /// Another handle on the file, to ask for the room its disk has.
     pub(super) fn handle(&self) -> Option<File> {
         self.0.try_clone().ok()

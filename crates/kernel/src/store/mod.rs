@@ -10,6 +10,7 @@
 //! can stand in its place. A failed commit poisons the store: what the disk then holds is unknown, and
 //! a retry could acknowledge what was lost. Only reopening finds out.
 
+mod copy;
 mod file;
 mod log;
 mod pages;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Notify, oneshot};
 
+pub(crate) use copy::copy;
 pub(crate) use file::flush_directory;
 pub use pages::PageKey;
 pub use tx::decode;
@@ -34,9 +36,11 @@ use writer::{Job, Writer};
 
 use crate::id::Ids;
 
-const TREE_FILE: &str = "store.redb";
+pub(crate) const TREE_FILE: &str = "store.redb";
 const LOG_FILE: &str = "store.log";
 const TREE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("cumulet");
+/// The store under its next key, while it is written.
+pub(crate) const REKEYED_NAME: &str = "store.rekeyed";
 /// A page that is not here is read and decrypted again, which costs as much as ten cached reads.
 const CACHE_BYTES: usize = 256 << 20;
 
@@ -135,6 +139,22 @@ impl Store {
         }
         let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
         rows.try_fold(0, |count, pair| pair.map(|_| count + 1))
+    }
+
+    /// Writes everything in a store that nobody has open into a new file beside it, under another key, and
+    /// then does `finish`, which puts that file in the old one's place: nobody can open the store meanwhile.
+    pub fn rekey<E: From<StoreError>>(
+        directory: &Path,
+        old: &PageKey,
+        new: &PageKey,
+        finish: impl FnOnce() -> Result<(), E>,
+    ) -> Result<u64, E> {
+        // Opening brings the tree up to the log, and nobody else can open it until the end.
+        let store = Self::open(directory, old)?;
+        let rows = store.read(|tx| copy(tx, &directory.join(REKEYED_NAME), new))?;
+        finish()?;
+        drop(store);
+        Ok(rows)
     }
 
     /// Runs `operation` on a snapshot. Writing in it fails with [`StoreError::ReadOnly`].

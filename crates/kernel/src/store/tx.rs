@@ -100,6 +100,11 @@ impl<'a> Tx<'a> {
         (self.overlay, self.emitted)
     }
 
+    /// Every row of every table beneath this transaction, by the keys of the tree.
+    pub(super) fn every_row(&self) -> Result<Pairs<'_>, StoreError> {
+        self.snapshot.range(&[], None, Direction::Forward)
+    }
+
     /// Whether this transaction may write.
     pub fn is_writable(&self) -> bool {
         self.sequence.is_some()

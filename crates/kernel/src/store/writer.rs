@@ -123,7 +123,10 @@ fn prepare(database: &Database, log: Option<&mut Log>) -> Result<u64, StoreError
     Ok(sequence)
 }
 
-fn begin(database: &Database, durability: Durability) -> Result<WriteTransaction, StoreError> {
+pub(super) fn begin(
+    database: &Database,
+    durability: Durability,
+) -> Result<WriteTransaction, StoreError> {
     let mut transaction = database.begin_write().map_err(disk)?;
     match durability {
         Durability::Immediate => flush_on_commit(&mut transaction)?,
@@ -163,6 +166,11 @@ fn sequence_key() -> Vec<u8> {
 
 fn log_key() -> Vec<u8> {
     [&sequence_key(), LOG_POSITION].concat()
+}
+
+/// Whether a row is the note of where the flushed tree stands.
+pub(super) fn is_log_position(key: &[u8]) -> bool {
+    key == log_key()
 }
 
 struct Work {

@@ -48,7 +48,10 @@ pub enum SignatureFault {
     ExpiresZero,
     ExpiresTooLong,
     /// A parameter of the signature, or the header, is there twice.
-    Repeated(String),
+    Repeated {
+        name: String,
+        presigned: bool,
+    },
     TwoSignatures,
     DateMissing,
     Date {
@@ -136,7 +139,7 @@ impl SignatureFault {
             | Self::ExpiresNegative
             | Self::ExpiresZero
             | Self::ExpiresTooLong
-            | Self::Repeated(_)
+            | Self::Repeated { .. }
             | Self::TwoSignatures
             | Self::DateMissing
             | Self::Date { .. }
@@ -166,7 +169,7 @@ impl SignatureFault {
             Self::ScopeDate { date, timestamp, .. } => scope_date_text(date, timestamp),
             Self::ScopeRegion { .. } => "Credential should be scoped to a valid region. ".to_owned(),
             Self::ScopeService { expected, .. } => format!("Credential should be scoped to correct service: '{expected}'. "),
-            Self::Repeated(name) => format!("'{name}' must not be repeated in the signature."),
+            Self::Repeated { name, .. } => format!("'{name}' must not be repeated in the signature."),
             Self::TwoSignatures => "Only one auth mechanism allowed: the Authorization header or the query string.".to_owned(),
             Self::DateMissing => {
                 "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".to_owned()
@@ -234,7 +237,10 @@ impl SignatureFault {
                 "InvalidRequest",
                 "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
             ),
-            Self::HeaderMalformed { .. } => {
+            Self::HeaderMalformed { .. }
+            | Self::Repeated {
+                presigned: false, ..
+            } => {
                 let text = "The authorization header is malformed; the authorization header requires three components: \
                             Credential, SignedHeaders, and Signature.";
                 Error::sender("AuthorizationHeaderMalformed", text)
@@ -250,7 +256,9 @@ impl SignatureFault {
             | Self::ExpiresNegative
             | Self::ExpiresZero
             | Self::ExpiresTooLong
-            | Self::Repeated(_)
+            | Self::Repeated {
+                presigned: true, ..
+            }
             | Self::Date {
                 presigned: true, ..
             } => Error::sender("AuthorizationQueryParametersError", self.s3_query_text()),
@@ -336,7 +344,7 @@ impl SignatureFault {
             Self::Date { .. } => {
                 "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"".to_owned()
             }
-            Self::Repeated(name) => format!("The parameter {name} must not be repeated."),
+            Self::Repeated { name, .. } => format!("The parameter {name} must not be repeated."),
             _ => "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, \
                   X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
                 .to_owned(),

@@ -22,9 +22,10 @@ pub fn parse(head: &request::Parts) -> Result<Option<Presented>, SignatureFault>
         (None, false) => Ok(None),
         (None, true) => parse_query(head, &query).map(Some),
         (Some(_), true) => Err(SignatureFault::TwoSignatures),
-        (Some(_), false) if headers.next().is_some() => {
-            Err(SignatureFault::Repeated("Authorization".to_owned()))
-        }
+        (Some(_), false) if headers.next().is_some() => Err(SignatureFault::Repeated {
+            name: "Authorization".to_owned(),
+            presigned: false,
+        }),
         (Some(value), false) => {
             let value = value.to_str().map_err(|_| malformed(""))?;
             parse_header(head, value).map(Some)
@@ -62,7 +63,10 @@ pub fn claimed_service(head: &request::Parts) -> Option<String> {
             form::get(&query, "X-Amz-Credential")?.to_owned()
         }
     };
-    credential.rsplit('/').nth(1).map(str::to_owned)
+    let mut parts = credential.rsplitn(5, '/');
+    let (_terminator, service) = (parts.next()?, parts.next()?);
+    // Of a scope with a part missing nobody knows which part is the service.
+    parts.nth(2).map(|_| service.to_owned())
 }
 
 fn malformed(value: &str) -> SignatureFault {
@@ -120,7 +124,10 @@ fn fields<'a>(rest: &'a str, whole: &str) -> Result<Fields<'a>, SignatureFault> 
             _ => return Err(malformed(whole)),
         };
         if slot.replace(value).is_some() {
-            return Err(SignatureFault::Repeated(name.to_owned()));
+            return Err(SignatureFault::Repeated {
+                name: name.to_owned(),
+                presigned: false,
+            });
         }
     }
     let present = [fields.credential, fields.signature, fields.signed_headers];
@@ -265,7 +272,10 @@ fn parse_query(
     query: &form::Pairs<'_>,
 ) -> Result<Presented, SignatureFault> {
     if let Some(name) = repeated(query) {
-        return Err(SignatureFault::Repeated(name));
+        return Err(SignatureFault::Repeated {
+            name,
+            presigned: true,
+        });
     }
     let required = |name| {
         form::get(query, name)

@@ -177,10 +177,16 @@ fn malformed_headers() {
         ", SignedHeaders=",
         ", Signature=0, SignedHeaders=",
     );
-    assert!(matches!(S3.verify(&head), Err(SignatureFault::Repeated(_))));
+    assert!(matches!(
+        S3.verify(&head),
+        Err(SignatureFault::Repeated { .. })
+    ));
     let second = head.headers["authorization"].clone();
     head.headers.append("authorization", second);
-    assert!(matches!(S3.verify(&head), Err(SignatureFault::Repeated(_))));
+    assert!(matches!(
+        S3.verify(&head),
+        Err(SignatureFault::Repeated { .. })
+    ));
 }
 
 #[test]
@@ -627,4 +633,28 @@ fn texts_of_keys_and_tokens() {
             .status,
         400
     );
+}
+
+#[test]
+fn a_region_is_formed_like_one() {
+    for region in [
+        "us-east-1",
+        "us-gov-west-1",
+        "eu-isoe-west-1",
+        "ap-southeast-12",
+    ] {
+        assert!(is_region(region), "{region}");
+    }
+    for region in [
+        "aws-global",
+        "moon",
+        "us-east-1-",
+        "us-1",
+        "",
+        "-",
+        "us-east-",
+        "US-EAST-1",
+    ] {
+        assert!(!is_region(region), "{region}");
+    }
 }

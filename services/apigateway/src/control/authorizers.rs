@@ -93,9 +93,11 @@ fn create_authorizer(
         authorizer_credentials: input.authorizer_credentials,
         identity_source: input.identity_source,
         identity_validation_expression: input.identity_validation_expression,
-        authorizer_result_ttl_in_seconds: input
-            .authorizer_result_ttl_in_seconds
-            .unwrap_or(TTL_S_DEFAULT),
+        authorizer_result_ttl_in_seconds: Some(
+            input
+                .authorizer_result_ttl_in_seconds
+                .unwrap_or(TTL_S_DEFAULT),
+        ),
     };
     check(&made)?;
     edit_api(tx, context, &input.rest_api_id, |api| {
@@ -109,14 +111,14 @@ fn create_authorizer(
     })
 }
 
-fn check(authorizer: &Authorizer) -> Result<()> {
+pub(super) fn check(authorizer: &Authorizer) -> Result<()> {
     let uri = authorizer.authorizer_uri.as_deref().unwrap_or_default();
     if !uri.starts_with("arn:aws:apigateway:") || !uri.contains(":lambda:path/") {
         return Err(bad_request(format!(
             "Invalid Authorizer URI: {uri}. Authorizer URI should be a valid API Gateway ARN that represents a Lambda function invocation."
         )));
     }
-    let ttl_s = authorizer.authorizer_result_ttl_in_seconds;
+    let ttl_s = authorizer.ttl_s();
     if !(0..=TTL_S_MAX).contains(&ttl_s) {
         return Err(bad_request(format!(
             "Invalid Authorizer TTL {ttl_s}. Valid range is 0 to 3600"
@@ -198,7 +200,7 @@ fn patch_authorizer(authorizer: &mut Authorizer, change: &Change<'_>) -> Result<
             authorizer.identity_validation_expression = change.text();
         }
         "/authorizerResultTtlInSeconds" => {
-            authorizer.authorizer_result_ttl_in_seconds = change.number()?;
+            authorizer.authorizer_result_ttl_in_seconds = Some(change.number()?);
         }
         _ => return Err(change.invalid_path()),
     }
@@ -232,6 +234,6 @@ fn flush_stage_authorizers_cache(
 ) -> Result<Nothing> {
     state::api(tx, Place::of(context), &input.rest_api_id)?;
     state::stage(tx, &input.rest_api_id, &input.stage_name)?.ok_or_else(no_stage)?;
-    execute::forget_authorizations(&input.rest_api_id, &input.stage_name);
+    state::count_authorizer_flush(tx, &input.rest_api_id, &input.stage_name)?;
     Ok(Nothing {})
 }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::super::api::{CreateDeploymentInput, Items, Nothing, Patch, Target};
 use super::super::errors::{bad_request, no_deployment};
-use super::super::state::{self, Api, Definition, Deployment, Place, Stage};
+use super::super::state::{self, Api, CanarySettings, Definition, Deployment, Place, Stage};
 use super::patch::{self, Op};
 use super::stages::new_stage;
-use super::{manage, page, part_id};
+use super::{canary, manage, page, part_id};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -77,13 +77,16 @@ fn create_deployment(
     context: &Context,
     input: CreateDeploymentInput,
 ) -> Result<Value> {
-    if input.canary_settings.is_some() || input.cache_cluster_enabled {
+    if input.cache_cluster_enabled {
         return Err(Error::not_implemented(
-            "apigateway:CreateDeployment with a canary or a cache",
+            "apigateway:CreateDeployment with a cache",
         ));
     }
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
     check_methods(&api)?;
+    if input.canary_settings.is_some() {
+        canary::stage(tx, &input.rest_api_id, input.stage_name.as_deref())?;
+    }
     let deployment = Deployment {
         id: part_id(&context.ids),
         description: input.description,
@@ -96,7 +99,16 @@ fn create_deployment(
             Some(stage) => stage,
             None => new_stage(context, &name, input.stage_description)?,
         };
-        stage.deployment_id.clone_from(&deployment.id);
+        match input.canary_settings {
+            Some(canary) => {
+                stage.canary_settings = Some(CanarySettings {
+                    deployment_id: deployment.id.clone(),
+                    ..canary
+                });
+                canary::check(tx, &input.rest_api_id, &stage)?;
+            }
+            None => stage.deployment_id.clone_from(&deployment.id),
+        }
         stage.last_updated_date = deployment.created_date;
         stage.variables.extend(input.variables);
         stage.tracing_enabled |= input.tracing_enabled;
@@ -212,7 +224,11 @@ fn update_deployment(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteDeployment.html>
 fn delete_deployment(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     load(tx, context, &input)?;
-    let used = |stage: &Stage| stage.deployment_id == input.deployment_id;
+    let used = |stage: &Stage| {
+        let canary = stage.canary_settings.as_ref();
+        stage.deployment_id == input.deployment_id
+            || canary.is_some_and(|canary| canary.deployment_id == input.deployment_id)
+    };
     if state::stages(tx, &input.rest_api_id)?.iter().any(used) {
         return Err(bad_request(
             "Active stages pointing to this deployment must be moved or deleted",

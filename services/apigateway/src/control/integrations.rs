@@ -88,7 +88,7 @@ fn on_response(
     )
 }
 
-const TIMEOUT_MS_DEFAULT: i64 = 29_000;
+pub(super) const TIMEOUT_MS_DEFAULT: i64 = 29_000;
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html>
 fn put_integration(
@@ -96,7 +96,7 @@ fn put_integration(
     context: &Context,
     input: PutIntegrationInput,
 ) -> Result<Integration> {
-    check(&input)?;
+    check_built(&input)?;
     let target = input.target;
     edit_api(tx, context, &target.rest_api_id, |api| {
         let method = method_mut(api, &target.resource_id, &target.http_method)?;
@@ -120,43 +120,46 @@ fn put_integration(
             cache_key_parameters: input.cache_key_parameters,
             integration_responses: Default::default(),
         };
+        check_whole(&made)?;
         method.method_integration = Some(made.clone());
         Ok(made)
     })
 }
 
-fn check(input: &PutIntegrationInput) -> Result<()> {
-    check_built(input)?;
-    let passthrough = input.passthrough_behavior.as_deref();
+/// An integration with everything it has.
+pub(super) fn check_whole(integration: &Integration) -> Result<()> {
+    if integration.connection_type.as_deref() == Some("VPC_LINK") {
+        return Err(Error::not_implemented(
+            "apigateway:PutIntegration with VPC links",
+        ));
+    }
+    if !integration.cache_key_parameters.is_empty() {
+        return Err(Error::not_implemented(
+            "apigateway:PutIntegration with cacheKeyParameters",
+        ));
+    }
     if !matches!(
-        passthrough,
-        None | Some("WHEN_NO_MATCH" | "WHEN_NO_TEMPLATES" | "NEVER")
+        integration.passthrough_behavior.as_str(),
+        "WHEN_NO_MATCH" | "WHEN_NO_TEMPLATES" | "NEVER"
     ) {
         return Err(bad_request(
             "Invalid passthrough behavior specified. Valid options are WHEN_NO_MATCH, WHEN_NO_TEMPLATES, NEVER",
         ));
     }
-    if input.kind == "MOCK" {
+    if integration.kind == "MOCK" {
         return Ok(());
     }
-    if input
-        .integration_http_method
-        .as_deref()
-        .is_none_or(str::is_empty)
-    {
+    if integration.http_method.as_deref().is_none_or(str::is_empty) {
         return Err(bad_request(
             "Enumeration value for HttpMethod must be non-empty",
         ));
     }
-    if input
-        .timeout_in_millis
-        .is_some_and(|timeout_ms| !(50..=TIMEOUT_MS_DEFAULT).contains(&timeout_ms))
-    {
+    if !(50..=TIMEOUT_MS_DEFAULT).contains(&integration.timeout_in_millis) {
         return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
     }
-    let uri = input.uri.as_deref().unwrap_or_default();
-    match input.kind.as_str() {
-        "AWS" | "AWS_PROXY" => check_arn(uri, input.kind == "AWS_PROXY"),
+    let uri = integration.uri.as_deref().unwrap_or_default();
+    match integration.kind.as_str() {
+        "AWS" | "AWS_PROXY" => check_arn(uri, integration.kind == "AWS_PROXY"),
         _ if uri.starts_with("http://") || uri.starts_with("https://") => Ok(()),
         _ => Err(bad_request("Invalid HTTP endpoint specified for URI")),
     }
@@ -164,13 +167,11 @@ fn check(input: &PutIntegrationInput) -> Result<()> {
 
 /// What would change an answer and is not built is refused, not forgotten.
 fn check_built(input: &PutIntegrationInput) -> Result<()> {
-    let private = input.connection_type.as_deref() == Some("VPC_LINK");
     let streamed = input.response_transfer_mode.as_deref() == Some("STREAM");
     let missing = [
-        (private || input.integration_target.is_some(), "VPC links"),
+        (input.integration_target.is_some(), "VPC links"),
         (streamed, "responseTransferMode STREAM"),
         (input.tls_config.is_some(), "tlsConfig"),
-        (!input.cache_key_parameters.is_empty(), "cacheKeyParameters"),
     ];
     match missing.iter().find(|(asked, _)| *asked) {
         Some((_, what)) => Err(Error::not_implemented(format!(

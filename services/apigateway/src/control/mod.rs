@@ -2,11 +2,13 @@
 
 pub(super) mod api_keys;
 pub(super) mod authorizers;
+mod canary;
 pub(super) mod deployments;
 pub(super) mod gateway_responses;
 pub(super) mod integrations;
 pub(super) mod methods;
 pub(super) mod models;
+pub(super) mod openapi;
 pub(super) mod patch;
 pub(super) mod resources;
 pub(super) mod rest_apis;

@@ -11,6 +11,19 @@ pub(crate) enum Op {
     Add,
     Remove,
     Replace,
+    /// Only a stage knows it: promoting a canary.
+    Copy,
+}
+
+impl Op {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+            Self::Copy => "copy",
+        }
+    }
 }
 
 /// One operation: what to do, where, and with which value.
@@ -19,6 +32,7 @@ pub(crate) struct Change<'a> {
     pub(crate) op: Op,
     pub(crate) path: &'a str,
     pub(crate) value: Option<&'a str>,
+    pub(crate) from: Option<&'a str>,
 }
 
 impl Change<'_> {
@@ -55,20 +69,13 @@ impl Change<'_> {
 
     /// Refuses a path that this kind of thing has not.
     pub(crate) fn unknown(&self, paths: &[&str]) -> Error {
-        let op = match self.op {
-            Op::Replace => {
-                let paths = paths.join(", ");
-                return bad_request(format!(
-                    "Invalid patch path  '{}' specified for op 'replace'. Must be one of: [{paths}]",
-                    self.path
-                ));
-            }
-            Op::Add => "add",
-            Op::Remove => "remove",
+        let choice = match self.op {
+            Op::Replace => format!("Must be one of: [{}]", paths.join(", ")),
+            _ => "Please choose supported operations".to_owned(),
         };
+        let (path, op) = (self.path, self.op.name());
         bad_request(format!(
-            "Invalid patch path  '{}' specified for op '{op}'. Please choose supported operations",
-            self.path
+            "Invalid patch path  '{path}' specified for op '{op}'. {choice}"
         ))
     }
 
@@ -80,6 +87,22 @@ impl Change<'_> {
 /// Makes every change in order; the first refusal undoes all, since its transaction is given up.
 pub(crate) fn each(
     operations: &[PatchOperation],
+    change: impl FnMut(&Change<'_>) -> Result<()>,
+) -> Result<()> {
+    each_of(operations, false, change)
+}
+
+/// Where `copy` is allowed too.
+pub(crate) fn each_with_copy(
+    operations: &[PatchOperation],
+    change: impl FnMut(&Change<'_>) -> Result<()>,
+) -> Result<()> {
+    each_of(operations, true, change)
+}
+
+fn each_of(
+    operations: &[PatchOperation],
+    copies: bool,
     mut change: impl FnMut(&Change<'_>) -> Result<()>,
 ) -> Result<()> {
     for operation in operations {
@@ -87,6 +110,7 @@ pub(crate) fn each(
             Some("add") => Op::Add,
             Some("remove") => Op::Remove,
             Some("replace") => Op::Replace,
+            Some("copy") if copies => Op::Copy,
             _ => {
                 return Err(bad_request(
                     "Invalid patch operation specified. Must be 'add'|'remove'|'replace'",
@@ -101,6 +125,7 @@ pub(crate) fn each(
             op,
             path,
             value: operation.value.as_deref(),
+            from: operation.from.as_deref(),
         })?;
     }
     Ok(())

@@ -101,7 +101,12 @@ fn join(parent: &str, part: &str) -> String {
 }
 
 /// Whether `part` may stand under `parent`, beside the siblings it has there.
-fn check_place(api: &Api, parent: &Resource, part: &str, moved: Option<&str>) -> Result<()> {
+pub(super) fn check_place(
+    api: &Api,
+    parent: &Resource,
+    part: &str,
+    moved: Option<&str>,
+) -> Result<()> {
     check_part(part)?;
     if parent
         .path_part

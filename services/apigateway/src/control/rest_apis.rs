@@ -7,6 +7,7 @@ use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 use cumulet_wire::Timestamp;
+use serde_json::{Value, json};
 
 use super::super::api::{CreateRestApiInput, Items, Nothing, Patch, Target};
 use super::super::errors::bad_request;
@@ -85,14 +86,23 @@ fn create_rest_api(
 }
 
 /// An API as it is answered: AWS escapes the quotes of its policy.
-fn shown(mut api: RestApi) -> RestApi {
+pub(super) fn shown(mut api: RestApi) -> RestApi {
     let escaped = |policy: String| policy.replace('\\', "\\\\").replace('"', "\\\"");
     api.policy = api.policy.map(escaped);
     api
 }
 
+/// An API as every answer but that of its creation shows it: with its tags, even if it has none.
+pub(super) fn with_tags(api: RestApi) -> Value {
+    let mut answer = json!(shown(api));
+    if answer.get("tags").is_none() {
+        answer["tags"] = json!({});
+    }
+    answer
+}
+
 /// A policy must be one that IAM understands; `execute-api:/stage/*` is short for an ARN.
-fn check_policy(policy: Option<&str>) -> Result<()> {
+pub(super) fn check_policy(policy: Option<&str>) -> Result<()> {
     let Some(policy) = policy.filter(|policy| !policy.is_empty()) else {
         return Ok(());
     };
@@ -135,7 +145,7 @@ fn settings_of(context: &Context, input: CreateRestApiInput) -> Result<RestApi> 
     })
 }
 
-fn check_endpoints(endpoints: &mut EndpointConfiguration) -> Result<()> {
+pub(super) fn check_endpoints(endpoints: &mut EndpointConfiguration) -> Result<()> {
     if endpoints.types.len() > 1 {
         return Err(bad_request(
             "Cannot create an api with multiple Endpoint Types.",
@@ -195,18 +205,20 @@ fn predefined_models(context: &Context) -> BTreeMap<String, Model> {
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApi.html>
-fn get_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<RestApi> {
+fn get_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(shown(api.settings))
+    Ok(with_tags(api.settings))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApis.html>
-fn get_rest_apis(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<RestApi>> {
-    let apis = state::apis(tx, Place::of(context))?
-        .into_iter()
-        .map(|api| shown(api.settings))
-        .collect();
-    Ok(page(apis, |api: &RestApi| &api.id, &input))
+fn get_rest_apis(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Value>> {
+    let apis = state::apis(tx, Place::of(context))?;
+    let apis = apis.into_iter().map(|api| api.settings).collect();
+    let shown = page(apis, |api: &RestApi| &api.id, &input);
+    Ok(Items {
+        items: shown.items.into_iter().map(with_tags).collect(),
+        position: shown.position,
+    })
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteRestApi.html>
@@ -218,12 +230,12 @@ fn delete_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateRestApi.html>
-fn update_rest_api(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<RestApi> {
+fn update_rest_api(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Value> {
     edit_api(tx, context, &input.target.rest_api_id, |api| {
         patch::each(&input.patch_operations, |change| {
             patch_api(&mut api.settings, change)
         })?;
-        Ok(shown(api.settings.clone()))
+        Ok(with_tags(api.settings.clone()))
     })
 }
 
@@ -276,6 +288,6 @@ fn patch_binary_type(api: &mut RestApi, change: &Change<'_>, kind: &str) {
     match change.op {
         Op::Add => api.binary_media_types.push(kind.to_owned()),
         Op::Replace => api.binary_media_types.extend(change.text()),
-        Op::Remove => {}
+        Op::Remove | Op::Copy => {}
     }
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::super::api::{CreateStageInput, Nothing, Patch, Target};
 use super::super::errors::{bad_request, conflict, no_stage};
 use super::super::state::{self, AccessLogSettings, MethodSetting, Place, Stage};
-use super::manage;
 use super::patch::{self, Change, Op};
+use super::{canary, manage};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -99,9 +99,9 @@ pub(super) fn new_stage(
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateStage.html>
 fn create_stage(tx: &mut Tx<'_>, context: &Context, input: CreateStageInput) -> Result<Stage> {
-    if input.canary_settings.is_some() || input.cache_cluster_enabled {
+    if input.cache_cluster_enabled {
         return Err(Error::not_implemented(
-            "apigateway:CreateStage with a canary or a cache",
+            "apigateway:CreateStage with a cache",
         ));
     }
     state::api(tx, Place::of(context), &input.rest_api_id)?;
@@ -117,8 +117,10 @@ fn create_stage(tx: &mut Tx<'_>, context: &Context, input: CreateStageInput) -> 
         documentation_version: input.documentation_version,
         tracing_enabled: input.tracing_enabled,
         tags: input.tags,
+        canary_settings: input.canary_settings,
         ..new_stage(context, &input.stage_name, input.description)?
     };
+    canary::check(tx, &input.rest_api_id, &stage)?;
     state::save_stage(tx, &input.rest_api_id, &stage)?;
     Ok(stage)
 }
@@ -153,13 +155,14 @@ fn delete_stage(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Not
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateStage.html>
 fn update_stage(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Stage> {
     let mut stage = load(tx, context, &input.target)?;
-    patch::each(&input.patch_operations, |change| {
+    patch::each_with_copy(&input.patch_operations, |change| {
         patch_stage(&mut stage, change)
     })?;
     check_logging(tx, context, &stage)?;
     if state::deployment(tx, &input.target.rest_api_id, &stage.deployment_id)?.is_none() {
         return Err(bad_request("Deployment id does not exist"));
     }
+    canary::check(tx, &input.target.rest_api_id, &stage)?;
     stage.last_updated_date = Timestamp::from_seconds(context.now.seconds());
     state::save_stage(tx, &input.target.rest_api_id, &stage)?;
     Ok(stage)
@@ -188,6 +191,8 @@ fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
         .collect::<Vec<_>>()
         .as_slice()
     {
+        _ if change.op == Op::Copy => canary::promote(stage, change)?,
+        ["canarySettings", rest @ ..] => canary::patch(stage, rest, change)?,
         ["deploymentId"] => stage.deployment_id = change.text().unwrap_or_default(),
         ["description"] => stage.description = change.text(),
         ["documentationVersion"] => stage.documentation_version = change.text(),
@@ -199,7 +204,7 @@ fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
         ["accessLogSettings"] if change.op == Op::Remove => stage.access_log_settings = None,
         ["accessLogSettings", member] => patch_access_log(stage, member, change)?,
         [
-            "cacheClusterEnabled" | "cacheClusterSize" | "canarySettings" | "clientCertificateId",
+            "cacheClusterEnabled" | "cacheClusterSize" | "clientCertificateId",
             ..,
         ] => {
             return Err(Error::not_implemented(format!(
@@ -210,9 +215,7 @@ fn patch_stage(stage: &mut Stage, change: &Change<'_>) -> Result<()> {
         [resource, method] if change.op == Op::Remove => {
             let key = setting_key(resource, method);
             if stage.method_settings.remove(&key).is_none() {
-                return Err(bad_request(format!(
-                    "Cannot remove method setting {key} because there is no method setting for this method "
-                )));
+                return Err(no_setting(change, &key));
             }
         }
         [resource, method, group, setting] => {
@@ -290,7 +293,15 @@ fn patch_setting(setting: &mut MethodSetting, path: &str, change: &Change<'_>) -
 
 const SETTING_PATHS: &str = "[/deploymentId, /description, /cacheClusterEnabled, /cacheClusterSize, /clientCertificateId, /accessLogSettings, /accessLogSettings/destinationArn, /accessLogSettings/format, /{resourcePath}/{httpMethod}/metrics/enabled, /{resourcePath}/{httpMethod}/logging/dataTrace, /{resourcePath}/{httpMethod}/logging/loglevel, /{resourcePath}/{httpMethod}/throttling/burstLimit/{resourcePath}/{httpMethod}/throttling/rateLimit/{resourcePath}/{httpMethod}/caching/ttlInSeconds, /{resourcePath}/{httpMethod}/caching/enabled, /{resourcePath}/{httpMethod}/caching/dataEncrypted, /{resourcePath}/{httpMethod}/caching/requireAuthorizationForCacheControl, /{resourcePath}/{httpMethod}/caching/unauthorizedCacheControlHeaderStrategy, /*/*/metrics/enabled, /*/*/logging/dataTrace, /*/*/logging/loglevel, /*/*/throttling/burstLimit /*/*/throttling/rateLimit /*/*/caching/ttlInSeconds, /*/*/caching/enabled, /*/*/caching/dataEncrypted, /*/*/caching/requireAuthorizationForCacheControl, /*/*/caching/unauthorizedCacheControlHeaderStrategy, /variables/{variable_name}, /tracingEnabled]";
 
-fn unknown_setting(change: &Change<'_>) -> Error {
+/// What is said of a setting that is not there.
+pub(super) fn no_setting(change: &Change<'_>, key: &str) -> Error {
+    let op = change.op.name();
+    bad_request(format!(
+        "Cannot {op} method setting {key} because there is no method setting for this method "
+    ))
+}
+
+pub(super) fn unknown_setting(change: &Change<'_>) -> Error {
     bad_request(format!(
         "Invalid method setting path: {}. Must be one of: {SETTING_PATHS}",
         change.path

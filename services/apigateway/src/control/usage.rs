@@ -75,7 +75,7 @@ fn usage_of(
 ) -> Result<Usage> {
     let mut items = BTreeMap::new();
     for id in key_ids {
-        let by_day = execute::usage_by_day(tx, Place::of(context), &stored.plan, id, days)?;
+        let by_day = execute::usage_by_day(tx, Place::of(context), stored, id, days)?;
         let pair = |day: execute::Day| [day.used, day.remaining];
         items.insert(id.clone(), by_day.into_iter().map(pair).collect());
     }
@@ -103,7 +103,7 @@ fn update_usage(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Usag
         match (change.op, change.path) {
             (patch::Op::Replace, "/remaining") => {
                 let wanted = (context.now, change.number()?);
-                execute::extend_usage(tx, place, &stored.plan, &key_id, wanted)
+                execute::extend_usage(tx, place, &stored, &key_id, wanted)
             }
             _ => Err(change.unknown(&["/remaining"])),
         }

@@ -4,12 +4,13 @@ use cumulet_engine::Context;
 use cumulet_engine::error::Result;
 use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
+use cumulet_wire::Timestamp;
 
 use super::super::api::{
     CreateUsagePlanInput, CreateUsagePlanKeyInput, Items, Nothing, Patch, Target, UsagePlanKey,
 };
 use super::super::errors::{bad_request, conflict, not_found};
-use super::super::state::{self, ApiKey, ApiStage, Place, StoredPlan, UsagePlan};
+use super::super::state::{self, ApiKey, ApiStage, Place, Quota, StoredPlan, UsagePlan};
 use super::patch::{self, Change, Op};
 use super::{manage, page, part_id};
 
@@ -117,6 +118,7 @@ fn create_usage_plan(
     let stored = StoredPlan {
         plan,
         key_ids: Vec::new(),
+        quota_since: Some(Timestamp::from_seconds(context.now.seconds())),
     };
     state::save_usage_plan(tx, Place::of(context), &stored)?;
     Ok(stored.plan)
@@ -137,9 +139,24 @@ fn check(tx: &Tx<'_>, context: &Context, plan: &UsagePlan) -> Result<()> {
             "Usage Plan quota limit and period must be specified",
         ));
     }
+    plan.quota.as_ref().map_or(Ok(()), check_offset)?;
     plan.api_stages
         .iter()
         .try_for_each(|stage| check_stage(tx, context, &plan.id, stage))
+}
+
+fn check_offset(quota: &Quota) -> Result<()> {
+    let (range, words) = match quota.period.as_str() {
+        "WEEK" => (0..=6, "between zero and six inclusive in the WEEK period"),
+        "MONTH" => (0..=27, "between zero and 27 inclusive in the MONTH period"),
+        _ => (0..=0, "zero in the DAY period"),
+    };
+    match range.contains(&quota.offset) {
+        true => Ok(()),
+        false => Err(bad_request(format!(
+            "Usage Plan quota offset must be {words}"
+        ))),
+    }
 }
 
 fn check_stage(tx: &Tx<'_>, context: &Context, plan_id: &str, stage: &ApiStage) -> Result<()> {
@@ -185,10 +202,14 @@ fn delete_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Target) -> Resul
 fn update_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<UsagePlan> {
     let place = Place::of(context);
     let mut stored = state::usage_plan(tx, place, &input.target.usage_plan_id)?;
+    let old_quota = stored.plan.quota.clone();
     patch::each(&input.patch_operations, |change| {
         patch_plan(&mut stored.plan, change)
     })?;
     check(tx, context, &stored.plan)?;
+    if stored.plan.quota != old_quota {
+        stored.quota_since = Some(Timestamp::from_seconds(context.now.seconds()));
+    }
     state::save_usage_plan(tx, place, &stored)?;
     Ok(stored.plan)
 }
@@ -254,7 +275,7 @@ fn patch_stages(plan: &mut UsagePlan, change: &Change<'_>) -> Result<()> {
             });
         }
         Op::Remove => plan.api_stages.retain(|known| !same(known)),
-        Op::Replace => return Err(change.invalid_path()),
+        Op::Replace | Op::Copy => return Err(change.invalid_path()),
     }
     Ok(())
 }

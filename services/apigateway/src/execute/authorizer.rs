@@ -2,13 +2,13 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html>
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Mutex, PoisonError};
 
 use cumulet_kernel::Timestamp;
 use cumulet_lambda as lambda;
 use serde_json::{Map, Value, json};
 
-use super::super::state::Authorizer;
+use super::super::state::{self, Authorizer};
 use super::lambda_backend::{acting, function_of};
 use super::log::ExecutionLog;
 use super::{Call, Failure, authorization, backend, event, mapping, variables};
@@ -34,9 +34,10 @@ impl Authorized {
     }
 }
 
-/// Answers kept, by API, stage, authorizer and identity.
-static KEPT: LazyLock<Mutex<HashMap<String, (Timestamp, Authorized)>>> =
-    LazyLock::new(Mutex::default);
+/// Answers kept, by API, stage, authorizer and identity, until a time.
+#[derive(Debug, Default)]
+struct Kept(Mutex<HashMap<String, (Timestamp, Authorized)>>);
+
 const KEPT_MAX: usize = 10_000;
 
 pub(super) async fn check(
@@ -67,47 +68,50 @@ pub(super) async fn identify(
     log: &mut ExecutionLog,
 ) -> Result<Authorized, Failure> {
     let identity = identity(call, authorizer)?;
-    let ttl_s = authorizer.authorizer_result_ttl_in_seconds;
+    let ttl_s = authorizer.ttl_s();
+    // Where nothing identifies a caller, nothing can be kept for the next one.
+    if ttl_s <= 0 || identity.is_empty() || call.is_test {
+        return ask(call, authorizer, &identity, log).await;
+    }
     let key = format!(
-        "{}/{}/{}/{}/{}",
+        "{}/{}/{}/{}/{}/{}",
         call.api_id,
         call.stage.stage_name,
         call.stage.deployment_id,
         authorizer.id,
+        flushes(call)?,
         json!(identity)
     );
-    // Where nothing identifies a caller, nothing can be kept for the next one.
-    let keeps = ttl_s > 0 && !identity.is_empty() && !call.is_test;
-    if keeps && let Some(known) = kept(&key, call.now()) {
+    let kept = call.engine.memory.of::<Kept>();
+    if let Some(known) = kept.find(&key, call.now()) {
         return Ok(known);
     }
     let authorized = ask(call, authorizer, &identity, log).await?;
-    if keeps {
-        keep(key, call.now().plus_s(ttl_s), authorized.clone());
-    }
+    kept.keep(key, call.now().plus_s(ttl_s), authorized.clone());
     Ok(authorized)
 }
 
-fn kept(key: &str, now: Timestamp) -> Option<Authorized> {
-    let kept = KEPT.lock().ok()?;
-    let (until, authorized) = kept.get(key)?;
-    (*until > now).then(|| authorized.clone())
+/// How often the stage's answers have been flushed: what was kept before the last time is not found again.
+fn flushes(call: &Call<'_>) -> Result<u64, Failure> {
+    let read = call
+        .engine
+        .read(|tx| state::authorizer_flushes(tx, call.api_id, &call.stage.stage_name));
+    read.map_err(|_| Failure::internal())
 }
 
-fn keep(key: String, until: Timestamp, authorized: Authorized) {
-    if let Ok(mut kept) = KEPT.lock() {
+impl Kept {
+    fn find(&self, key: &str, now: Timestamp) -> Option<Authorized> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, authorized) = kept.get(key)?;
+        (*until > now).then(|| authorized.clone())
+    }
+
+    fn keep(&self, key: String, until: Timestamp, authorized: Authorized) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
         kept.insert(key, (until, authorized));
-    }
-}
-
-/// Forgets what the authorizers of a stage have said.
-pub(in super::super) fn forget(api_id: &str, stage: &str) {
-    let prefix = format!("{api_id}/{stage}/");
-    if let Ok(mut kept) = KEPT.lock() {
-        kept.retain(|key, _| !key.starts_with(&prefix));
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) async fn count(call: &Call<'_>) -> Result<(), Failure> {
     let Some(accepted) = &call.api_key else {
         return Ok(());
     };
-    let quota = accepted.stored.plan.quota.clone();
+    let quota = Limit::of(&accepted.stored);
     let today = date(call.now());
     let counter = counter(
         Place::of(&call.context),
@@ -142,9 +142,35 @@ fn number(tx: &Tx<'_>, table: cumulet_kernel::Table, key: &Key) -> Result<i64> {
         .map_or(0, i64::from_be_bytes))
 }
 
+/// A quota, and the first period it holds for.
+#[derive(Clone, Debug)]
+struct Limit {
+    quota: Quota,
+    first_period: Option<Date>,
+}
+
+impl Limit {
+    fn of(stored: &StoredPlan) -> Option<Self> {
+        let quota = stored.plan.quota.clone()?;
+        let since = stored.quota_since.as_ref();
+        let since = since.map(|since| date(Timestamp::from_seconds(since.seconds())));
+        let first_period = since.map(|day| period_start(&quota.period, day));
+        Some(Self {
+            quota,
+            first_period,
+        })
+    }
+
+    /// The requests of the period that begins at `start`: in the first one fewer, by the offset.
+    fn at(&self, start: Date) -> i64 {
+        let is_first = self.first_period == Some(start);
+        self.quota.limit - if is_first { self.quota.offset } else { 0 }
+    }
+}
+
 /// What is left of a quota at the end of a day.
-fn remaining(tx: &Tx<'_>, counter: &Key, quota: &Quota, day: Date) -> Result<i64> {
-    let start = period_start(&quota.period, day);
+fn remaining(tx: &Tx<'_>, counter: &Key, limit: &Limit, day: Date) -> Result<i64> {
+    let start = period_start(&limit.quota.period, day);
     let extension = number(
         tx,
         USAGE_EXTENSIONS,
@@ -156,7 +182,7 @@ fn remaining(tx: &Tx<'_>, counter: &Key, quota: &Quota, day: Date) -> Result<i64
         used += number(tx, USAGE, &counter.clone().text(&at.to_string()))?;
         at = at.saturating_add(1.day());
     }
-    Ok(quota.limit + extension - used)
+    Ok(limit.at(start) + extension - used)
 }
 
 /// A day's requests, and what they left of the quota.
@@ -170,17 +196,18 @@ pub(in super::super) struct Day {
 pub(in super::super) fn usage_by_day(
     tx: &Tx<'_>,
     place: Place<'_>,
-    plan: &state::UsagePlan,
+    stored: &StoredPlan,
     key_id: &str,
     (first, last): (Date, Date),
 ) -> Result<Vec<Day>> {
-    let counter = counter(place, &plan.id, key_id);
+    let counter = counter(place, &stored.plan.id, key_id);
+    let limit = Limit::of(stored);
     let mut days = Vec::new();
     let mut at = first;
     while at <= last {
         let used = number(tx, USAGE, &counter.clone().text(&at.to_string()))?;
-        let left = plan.quota.as_ref();
-        let left = left.map(|quota| remaining(tx, &counter, quota, at));
+        let left = limit.as_ref();
+        let left = left.map(|limit| remaining(tx, &counter, limit, at));
         days.push(Day {
             used,
             remaining: left.transpose()?.unwrap_or_default().max(0),
@@ -194,17 +221,17 @@ pub(in super::super) fn usage_by_day(
 pub(in super::super) fn extend_usage(
     tx: &mut Tx<'_>,
     place: Place<'_>,
-    plan: &state::UsagePlan,
+    stored: &StoredPlan,
     key_id: &str,
     (now, wanted): (Timestamp, i64),
 ) -> Result<()> {
-    let Some(quota) = &plan.quota else {
+    let Some(limit) = Limit::of(stored) else {
         return Ok(());
     };
-    let counter = counter(place, &plan.id, key_id);
+    let counter = counter(place, &stored.plan.id, key_id);
     let today = date(now);
-    let missing = wanted - remaining(tx, &counter, quota, today)?;
-    let key = counter.text(&period_start(&quota.period, today).to_string());
+    let missing = wanted - remaining(tx, &counter, &limit, today)?;
+    let key = counter.text(&period_start(&limit.quota.period, today).to_string());
     let extension = number(tx, USAGE_EXTENSIONS, &key)? + missing;
     Ok(tx.put(USAGE_EXTENSIONS, &key, extension.to_be_bytes().to_vec())?)
 }

@@ -7,7 +7,7 @@ use cumulet_identity::iam;
 use cumulet_logs::{self as logs, LogLine};
 
 use super::super::state::{self, Place};
-use super::{Call, Failure, event, variables};
+use super::{Call, Failure, event, metrics, variables};
 
 /// Dumps longer than this are cut.
 const DUMP_CHARACTERS_MAX: usize = 998;
@@ -25,9 +25,10 @@ pub(super) struct ExecutionLog {
 }
 
 #[derive(Debug, Default)]
-struct Latency {
-    integration_ms: i64,
-    whole_ms: i64,
+pub(super) struct Latency {
+    /// `None` where no integration was asked.
+    pub(super) integration_ms: Option<i64>,
+    pub(super) whole_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +111,8 @@ impl ExecutionLog {
     }
 
     pub(super) fn received(&mut self, status: u16, payload: &[u8], failed: bool) {
-        self.latency.integration_ms = (cumulet_kernel::clock::wall_micros() - self.sent_us) / 1000;
-        let latency = self.latency.integration_ms;
+        let latency = (cumulet_kernel::clock::wall_micros() - self.sent_us) / 1000;
+        self.latency.integration_ms = Some(latency);
         self.line(format!(
             "Received response. Status: {status}, Integration latency: {latency} ms"
         ));
@@ -171,9 +172,17 @@ impl ExecutionLog {
     /// Writes the lines off the request's way: an answer never waits for its log.
     pub(super) fn finish(mut self, call: &Call<'_>, reply: &HttpReply) {
         self.end(reply);
-        call.context
-            .trace
-            .note("integration_latency_ms", self.latency.integration_ms);
+        metrics::publish(call, reply.status, &self.latency);
+        if let Some(latency_ms) = self.latency.integration_ms {
+            call.context
+                .trace
+                .note("integration_latency_ms", latency_ms);
+        }
+        let canary = if call.is_canary == Some(true) {
+            "/Canary"
+        } else {
+            ""
+        };
         let is_wanted = match self.level {
             Level::Info => true,
             Level::Error => self.failed.is_some(),
@@ -188,7 +197,7 @@ impl ExecutionLog {
                 .collect();
             (
                 format!(
-                    "API-Gateway-Execution-Logs_{}/{}",
+                    "API-Gateway-Execution-Logs_{}/{}{canary}",
                     call.api_id, call.stage.stage_name
                 ),
                 lines,
@@ -226,6 +235,7 @@ fn access_line(
     context["status"] = reply.status.into();
     context["responseLength"] = reply.body.len().into();
     context["integrationLatency"] = latency.integration_ms.into();
+    context["integration"] = serde_json::json!({ "latency": latency.integration_ms });
     context["responseLatency"] = latency.whole_ms.into();
     if let Some((message, kind)) = failed {
         context["error"] = serde_json::json!({ "message": message, "messageString": format!("{message:?}"), "responseType": kind });

@@ -7,6 +7,7 @@
 mod authorization;
 mod authorizer;
 mod backend;
+mod canary;
 mod content;
 mod event;
 mod failure;
@@ -16,6 +17,7 @@ mod keys;
 mod lambda_backend;
 mod log;
 mod mapping;
+mod metrics;
 mod proxy;
 mod route;
 mod service_backend;
@@ -28,7 +30,6 @@ mod vtl;
 use std::sync::Arc;
 
 use authorizer::Authorized;
-pub(super) use authorizer::forget as forget_authorizations;
 use bytes::Bytes;
 use cumulet_engine::Context;
 use cumulet_engine::engine::Engine;
@@ -61,6 +62,8 @@ struct Call<'a> {
     extended_request_id: String,
     api_key: Option<keys::AcceptedKey>,
     authorized: Option<Authorized>,
+    /// Whether the stage's canary answers, where it has one.
+    is_canary: Option<bool>,
     /// TestInvokeMethod: nobody is asked for keys or permissions.
     is_test: bool,
 }
@@ -71,6 +74,7 @@ struct Deployed {
     region: String,
     stage: Stage,
     definition: Arc<Definition>,
+    is_canary: Option<bool>,
 }
 
 /// Answers a request to a deployed API. `request.path` begins with the stage.
@@ -103,7 +107,7 @@ async fn answer(
 ) -> HttpReply {
     let (context, _span) = context.span(&format!("apigateway {} {}", request.method, request.path));
     let extended_request_id = extended_id(&context);
-    let found = match find(engine, api_id, &request) {
+    let found = match find(engine, &context, api_id, &request) {
         Ok(Some(found)) if !found.definition.disable_execute_api_endpoint => found,
         Ok(_) => return failure::forbidden(&context, &extended_request_id),
         Err(error) => return failure::broken(&context, &extended_request_id, &error),
@@ -134,12 +138,19 @@ async fn answer(
         extended_request_id,
         api_key: None,
         authorized: None,
+        is_canary: found.is_canary,
         is_test: false,
     };
     call.answer(failure).await
 }
 
-fn find(engine: &Engine, api_id: &str, request: &HttpRequest) -> Result<Option<Deployed>> {
+fn find(
+    engine: &Engine,
+    context: &Context,
+    api_id: &str,
+    request: &HttpRequest,
+) -> Result<Option<Deployed>> {
+    let definitions = engine.memory.of::<route::Definitions>();
     let stage_name = request
         .path
         .trim_start_matches('/')
@@ -150,15 +161,17 @@ fn find(engine: &Engine, api_id: &str, request: &HttpRequest) -> Result<Option<D
         let Some(owner) = state::owner(tx, api_id)? else {
             return Ok(None);
         };
-        let Some(stage) = state::stage(tx, api_id, stage_name)? else {
+        let Some(mut stage) = state::stage(tx, api_id, stage_name)? else {
             return Ok(None);
         };
-        let definition = route::definition(tx, api_id, &stage.deployment_id)?;
+        let is_canary = canary::choose(&mut stage, &context.ids);
+        let definition = definitions.find(tx, api_id, &stage.deployment_id)?;
         let deployed = |definition| Deployed {
             account: owner.account,
             region: owner.region,
             stage,
             definition,
+            is_canary,
         };
         Ok(definition.map(deployed))
     })

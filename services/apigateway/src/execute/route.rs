@@ -1,7 +1,7 @@
 //! From a path to a resource, and the cache of frozen definitions.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cumulet_engine::error::Result;
 use cumulet_kernel::Tx;
@@ -17,34 +17,34 @@ pub(super) struct Routed {
 }
 
 /// Definitions never change once deployed, and ids are never reused: they are decoded once.
-static DEFINITIONS: LazyLock<Mutex<HashMap<String, Arc<Definition>>>> =
-    LazyLock::new(Mutex::default);
+#[derive(Debug, Default)]
+pub(super) struct Definitions(Mutex<HashMap<String, Arc<Definition>>>);
+
 const CACHED_MAX: usize = 256;
 
-pub(super) fn definition(
-    tx: &Tx<'_>,
-    api_id: &str,
-    deployment_id: &str,
-) -> Result<Option<Arc<Definition>>> {
-    let key = format!("{api_id}/{deployment_id}");
-    let cached = DEFINITIONS
-        .lock()
-        .ok()
-        .and_then(|cache| cache.get(&key).cloned());
-    if cached.is_some() {
-        return Ok(cached);
-    }
-    let Some(deployment) = state::deployment(tx, api_id, deployment_id)? else {
-        return Ok(None);
-    };
-    let definition = Arc::new(deployment.definition);
-    if let Ok(mut cache) = DEFINITIONS.lock() {
-        if cache.len() >= CACHED_MAX {
-            cache.clear();
+impl Definitions {
+    pub(super) fn find(
+        &self,
+        tx: &Tx<'_>,
+        api_id: &str,
+        deployment_id: &str,
+    ) -> Result<Option<Arc<Definition>>> {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = format!("{api_id}/{deployment_id}");
+        if let Some(known) = kept().get(&key) {
+            return Ok(Some(known.clone()));
         }
-        cache.insert(key, definition.clone());
+        let Some(deployment) = state::deployment(tx, api_id, deployment_id)? else {
+            return Ok(None);
+        };
+        let definition = Arc::new(deployment.definition);
+        let mut kept = kept();
+        if kept.len() >= CACHED_MAX {
+            kept.clear();
+        }
+        kept.insert(key, definition.clone());
+        Ok(Some(definition))
     }
-    Ok(Some(definition))
 }
 
 /// The resource that fits best (a name before a variable, a variable before a greedy one) and has the

@@ -151,6 +151,7 @@ fn call<'a>(
         extended_request_id: extended_id(context),
         api_key: None,
         authorized: None,
+        is_canary: None,
         is_test: true,
     }
 }

@@ -1,10 +1,10 @@
 //! Throttling: token buckets, one a scope, refilled by the installation's clock.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html>
 //!
-//! Buckets live in memory: AWS's throttles are best effort too, and a restart fills them.
+//! Buckets live in the engine's memory: AWS's throttles are best effort too, and a restart fills them.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Mutex, PoisonError};
 
 use cumulet_kernel::Timestamp;
 
@@ -15,16 +15,20 @@ const ACCOUNT: Throttle = Throttle {
     burst_limit: 5_000,
     rate_limit: 10_000.0,
 };
-/// Buckets kept at most; full ones are forgotten first, since a new one is full too.
+/// Buckets kept at most.
 const BUCKETS_MAX: usize = 10_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     tokens: f64,
     filled: Timestamp,
+    /// When it will be full, if nobody takes a token.
+    full_at: Timestamp,
 }
 
-static BUCKETS: LazyLock<Mutex<HashMap<String, Bucket>>> = LazyLock::new(Mutex::default);
+/// The buckets of an engine, by scope.
+#[derive(Debug, Default)]
+pub(super) struct Buckets(Mutex<HashMap<String, Bucket>>);
 
 /// Takes a token from each bucket the request falls under, the narrowest first.
 pub(super) fn take(call: &Call<'_>) -> Result<(), Failure> {
@@ -52,44 +56,86 @@ pub(super) fn take(call: &Call<'_>) -> Result<(), Failure> {
         format!("account {} {}", call.context.account, call.context.region),
         ACCOUNT,
     ));
-    let allowed = scopes
-        .iter()
-        .all(|(scope, throttle)| take_one(scope, *throttle, call.now()));
-    if allowed {
+    let buckets = call.engine.memory.of::<Buckets>();
+    if buckets.take(&scopes, call.now()) {
         Ok(())
     } else {
         Err(Failure::of("THROTTLED", "Too Many Requests"))
     }
 }
 
+impl Buckets {
+    /// Takes a token from each scope's bucket, or none at all where one of them is empty: a request that is refused
+    /// uses up nobody's share.
+    fn take(&self, scopes: &[(String, Throttle)], now: Timestamp) -> bool {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() + scopes.len() > BUCKETS_MAX {
+            forget_full(&mut buckets, now);
+        }
+        // -1 takes a limit back: the account's is left.
+        let limited = |throttle: &Throttle| throttle.burst_limit >= 0 && throttle.rate_limit >= 0.0;
+        let limits: Vec<_> = scopes.iter().filter(|(_, limit)| limited(limit)).collect();
+        let all_have_one = limits
+            .iter()
+            .all(|(scope, limit)| fill(&mut buckets, scope, *limit, now) >= 1.0);
+        if all_have_one {
+            for (scope, _) in limits {
+                if let Some(bucket) = buckets.get_mut(scope) {
+                    bucket.tokens -= 1.0;
+                }
+            }
+        }
+        all_have_one
+    }
+}
+
+/// The tokens in a scope's bucket now.
 #[expect(
     clippy::cast_precision_loss,
     reason = "limits and milliseconds are far below 2^53"
 )]
-fn take_one(scope: &str, throttle: Throttle, now: Timestamp) -> bool {
-    let Ok(mut buckets) = BUCKETS.lock() else {
-        return true;
-    };
+fn fill(
+    buckets: &mut HashMap<String, Bucket>,
+    scope: &str,
+    throttle: Throttle,
+    now: Timestamp,
+) -> f64 {
     let burst = throttle.burst_limit as f64;
-    // -1 takes a limit back: the account's is left.
-    if throttle.burst_limit < 0 || throttle.rate_limit < 0.0 {
-        return true;
+    if !buckets.contains_key(scope) {
+        let full = Bucket {
+            tokens: burst,
+            filled: now,
+            full_at: now,
+        };
+        buckets.insert(scope.to_owned(), full);
     }
-    if buckets.len() >= BUCKETS_MAX {
-        buckets.clear();
-    }
-    let bucket = buckets.entry(scope.to_owned()).or_insert(Bucket {
-        tokens: burst,
-        filled: now,
-    });
+    let Some(bucket) = buckets.get_mut(scope) else {
+        return burst;
+    };
     let elapsed_s = (now.0 - bucket.filled.0).max(0) as f64 / 1000.0;
     bucket.tokens = (bucket.tokens + elapsed_s * throttle.rate_limit).min(burst);
     bucket.filled = bucket.filled.max(now);
-    let allowed = bucket.tokens >= 1.0;
-    if allowed {
-        bucket.tokens -= 1.0;
+    let missing_s = (burst - bucket.tokens + 1.0) / throttle.rate_limit;
+    bucket.full_at = now.plus_s(seconds_up(missing_s));
+    bucket.tokens
+}
+
+/// Whole seconds, rounded up; a bucket that nothing flows into is never full again.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float that is too large saturates"
+)]
+fn seconds_up(seconds: f64) -> i64 {
+    const CENTURY_S: f64 = 3.2e9;
+    seconds.clamp(0.0, CENTURY_S).ceil() as i64
+}
+
+/// A bucket that is full again is as good as a new one. Where nearly all are in use, all begin anew.
+fn forget_full(buckets: &mut HashMap<String, Bucket>, now: Timestamp) {
+    buckets.retain(|_, bucket| bucket.full_at > now);
+    if buckets.len() >= BUCKETS_MAX / 2 {
+        buckets.clear();
     }
-    allowed
 }
 
 impl Call<'_> {
@@ -108,7 +154,9 @@ mod tests {
             burst_limit: 3,
             rate_limit: 2.0,
         };
-        let take = |at_ms| take_one("a test's own scope", throttle, Timestamp(at_ms));
+        let buckets = Buckets::default();
+        let scopes = [("scope".to_owned(), throttle)];
+        let take = |at_ms| buckets.take(&scopes, Timestamp(at_ms));
         assert_eq!(
             [take(0), take(0), take(0), take(0)],
             [true, true, true, false]
@@ -118,5 +166,21 @@ mod tests {
             [take(60_000), take(60_000), take(60_000), take(60_000)],
             [true, true, true, false]
         );
+    }
+
+    #[test]
+    fn a_refused_request_takes_nothing() {
+        let limit = |burst_limit| Throttle {
+            burst_limit,
+            rate_limit: 0.0,
+        };
+        let buckets = Buckets::default();
+        let both = [("a".to_owned(), limit(1)), ("b".to_owned(), limit(2))];
+        let take = |scopes: &[(String, Throttle)]| buckets.take(scopes, Timestamp(0));
+        assert_eq!(
+            [take(&both), take(&both), take(&both)],
+            [true, false, false]
+        );
+        assert_eq!([take(&both[1..]), take(&both[1..])], [true, false]);
     }
 }

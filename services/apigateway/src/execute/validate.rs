@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator};
@@ -91,7 +91,8 @@ fn check_body(call: &Call<'_>, log: &mut ExecutionLog) -> Result<(), Failure> {
 }
 
 /// Validators of frozen models, by deployment and model: compiled once.
-static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+#[derive(Debug, Default)]
+struct Validators(Mutex<HashMap<String, Arc<Validator>>>);
 const CACHED_MAX: usize = 1_000;
 
 fn validator(call: &Call<'_>, model: &str) -> Option<Arc<Validator>> {
@@ -100,11 +101,13 @@ fn validator(call: &Call<'_>, model: &str) -> Option<Arc<Validator>> {
         return compile(&call.definition, model).map(Arc::new);
     }
     let key = format!("{}/{}/{model}", call.api_id, call.stage.deployment_id);
-    if let Some(known) = VALIDATORS.lock().ok()?.get(&key) {
+    let validators = call.engine.memory.of::<Validators>();
+    let kept = || validators.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept().get(&key) {
         return Some(known.clone());
     }
     let compiled = Arc::new(compile(&call.definition, model)?);
-    let mut cache = VALIDATORS.lock().ok()?;
+    let mut cache = kept();
     if cache.len() >= CACHED_MAX {
         cache.clear();
     }

@@ -10,6 +10,9 @@ pub(super) fn of(call: &Call<'_>) -> Value {
     let mut variables = event::request_context(call);
     variables["awsEndpointRequestId"] = call.context.request_id.as_ref().into();
     variables["xrayTraceId"] = event::trace_id(call).into();
+    if let Some(is_canary) = call.is_canary {
+        variables["isCanaryRequest"] = is_canary.into();
+    }
     variables
 }
 

@@ -27,6 +27,9 @@ pub(in super::super) const USAGE: Table = Table::new(1308, "apigateway.usage");
 pub(in super::super) const USAGE_EXTENSIONS: Table =
     Table::new(1309, "apigateway.usage_extensions");
 
+/// (api id, stage name) -> how often the answers of its authorizers were flushed, big-endian
+const AUTHORIZER_FLUSHES: Table = Table::new(1310, "apigateway.authorizer_flushes");
+
 pub(crate) const TABLES: &[Table] = &[
     APIS,
     OWNERS,
@@ -37,6 +40,7 @@ pub(crate) const TABLES: &[Table] = &[
     ACCOUNTS,
     USAGE,
     USAGE_EXTENSIONS,
+    AUTHORIZER_FLUSHES,
 ];
 
 /// Where an API lives: requests name only its id.
@@ -82,7 +86,7 @@ pub(in super::super) fn save_api(tx: &mut Tx<'_>, place: Place<'_>, api: &Api) -
 
 pub(in super::super) fn delete_api(tx: &mut Tx<'_>, place: Place<'_>, id: &str) -> Result<()> {
     let of_api = Key::new().text(id);
-    for table in [DEPLOYMENTS, STAGES] {
+    for table in [DEPLOYMENTS, STAGES, AUTHORIZER_FLUSHES] {
         for key in keys(tx, table, &of_api)? {
             tx.delete(table, key)?;
         }
@@ -145,6 +149,22 @@ pub(in super::super) fn delete_stage(tx: &mut Tx<'_>, api_id: &str, name: &str) 
 
 pub(in super::super) fn stages(tx: &Tx<'_>, api_id: &str) -> Result<Vec<Stage>> {
     all(tx, STAGES, &Key::new().text(api_id))
+}
+
+pub(in super::super) fn authorizer_flushes(tx: &Tx<'_>, api_id: &str, stage: &str) -> Result<u64> {
+    let stored = tx.get(AUTHORIZER_FLUSHES, &Key::new().text(api_id).text(stage))?;
+    let number = stored.and_then(|bytes| bytes.try_into().ok());
+    Ok(number.map_or(0, u64::from_be_bytes))
+}
+
+pub(in super::super) fn count_authorizer_flush(
+    tx: &mut Tx<'_>,
+    api_id: &str,
+    stage: &str,
+) -> Result<()> {
+    let next = authorizer_flushes(tx, api_id, stage)? + 1;
+    let key = Key::new().text(api_id).text(stage);
+    Ok(tx.put(AUTHORIZER_FLUSHES, &key, next.to_be_bytes().to_vec())?)
 }
 
 pub(in super::super) fn usage_plan(tx: &Tx<'_>, place: Place<'_>, id: &str) -> Result<StoredPlan> {

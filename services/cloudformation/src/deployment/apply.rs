@@ -14,6 +14,7 @@ use super::run::Run;
 use super::schedule::progress;
 use crate::coerce::coerce;
 use crate::provider_of;
+use crate::nested;
 use crate::state::{self, Deployed, Phase, Progress, Resource, StackOperation, Work};
 use crate::template::functions::{Scope, text};
 use crate::template::{Definition, dynamic, refusal};
@@ -37,6 +38,11 @@ pub(super) async fn prepare(
     };
     let (begun, id) = (run.at(engine.clock.now()), logical_id.to_owned());
     engine.write(move |tx| begin(tx, &begun, &id)).await?;
+    if let Some(url) = code["TemplateURL"].as_str() {
+        let place = (run.stack_id.as_str(), logical_id);
+        let fetched = nested::fetch(engine, &context, place, url).await;
+        return fetched.map(|()| None);
+    }
     let fetched = lambda::fetch_code(engine, &context, &code).await;
     fetched.map(Some).map_err(failure::from_handler)
 }

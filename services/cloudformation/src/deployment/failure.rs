@@ -4,6 +4,8 @@ use cumulet_engine::Context;
 use cumulet_engine::error::Error;
 
 const FROM_HANDLER: &str = "ResourceHandler";
+/// Marks an answer that is CloudFormation's own and stands as it is.
+const PLAIN: &str = "Plain";
 
 /// Marks an error as the answer of the resource's service.
 pub(super) fn from_handler(error: Error) -> Error {
@@ -18,7 +20,8 @@ pub(super) fn is_our_own(error: &Error) -> bool {
 /// The status reason of a resource that its service refused.
 pub(super) fn reason(context: &Context, kind: &str, error: &Error) -> String {
     // What the engine itself found needs no envelope: a function without value, a broken schema.
-    if error.code == "NotImplemented" || !error.members.contains_key(FROM_HANDLER) {
+    let plain = error.members.contains_key(PLAIN) || !error.members.contains_key(FROM_HANDLER);
+    if error.code == "NotImplemented" || plain {
         return error.message.clone();
     }
     let service = kind.split("::").nth(1).unwrap_or_default();

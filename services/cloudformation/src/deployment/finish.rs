@@ -7,7 +7,7 @@ use cumulet_kernel::Tx;
 use serde_json::Value;
 
 use super::run::Run;
-use crate::state::{self, Deployed, Export, Output, Removal, Resource, Stack, StackOperation};
+use crate::state::{self, Deployed, Export, Output, Previous, Removal, Resource, Stack, StackOperation};
 use crate::template::functions::text;
 use crate::template::refusal;
 
@@ -139,6 +139,22 @@ pub(super) fn put_out(tx: &mut Tx<'_>, run: &Run, stack: &mut Stack) -> Result<(
         state::save_import(tx, stack, name)?;
     }
     stack.outputs = outputs;
+    Ok(())
+}
+
+/// The stack's settings, outputs and exports as they were before an update that is undone after all.
+pub(super) fn put_back(tx: &mut Tx<'_>, stack: &mut Stack, previous: Previous) -> Result<()> {
+    let exports = previous.outputs.iter().filter_map(|output| {
+        Some(Export {
+            name: output.export_name.clone()?,
+            value: output.value.clone(),
+            stack_id: stack.id.clone(),
+        })
+    });
+    replace_exports(tx, stack, exports.collect())?;
+    stack.settings = previous.settings;
+    stack.outputs = previous.outputs;
+    stack.description = previous.description;
     Ok(())
 }
 

@@ -40,6 +40,12 @@ pub(super) async fn prepare(
     let Some((context, code)) = needed else {
         return Ok(None);
     };
+    if code.get("TemplateURL").is_some() {
+        // Without a fetched template a nested stack goes back to what it was.
+        let (stack_id, id) = (run.stack_id.clone(), logical_id.to_owned());
+        let forgotten = engine.write(move |tx| state::forget_nested_template(tx, &stack_id, &id));
+        return forgotten.await.map(|()| None);
+    }
     let fetched = lambda::fetch_code(engine, &context, &code).await;
     fetched.map(Some).map_err(failure::from_handler)
 }

@@ -49,7 +49,7 @@ impl Run {
     }
 
     fn new(context: Context, stack: &Stack, operation: &StackOperation) -> Result<Self> {
-        let template = Template::parse(&operation.settings.template_body)?;
+        let template = operation.settings.template()?;
         let settled = &operation.settings.parameters;
         let hidden = settled.iter().filter(|parameter| parameter.no_echo);
         let mut run = Self {

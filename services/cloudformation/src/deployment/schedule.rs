@@ -42,6 +42,9 @@ pub(super) fn decide(
     in_flight: &BTreeSet<Item>,
 ) -> Result<Decision> {
     let operation = state::expect_operation(tx, &run.operation_id)?;
+    if operation.held {
+        return Ok(Decision::Over);
+    }
     let nodes = match operation.phase {
         Phase::Over => return Ok(Decision::Over),
         Phase::Apply => to_apply(run, &rows(tx, run)?),

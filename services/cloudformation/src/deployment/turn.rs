@@ -6,9 +6,11 @@ use cumulet_kernel::Tx;
 use super::events::{resource_event, stack_event};
 use super::finish;
 use super::run::Run;
+use crate::nested;
 use crate::state::{
-    self, OnFailure, OperationKind, Phase, Progress, Resource, Stack, StackOperation, Work,
+    self, OnFailure, OperationKind, Phase, Previous, Progress, Resource, Stack, StackOperation, Work,
 };
+use crate::waking::wake;
 
 /// An operation at the end of a phase.
 struct Turn<'a> {
@@ -49,6 +51,11 @@ impl Turn<'_> {
             self.cancel_waiting(tx)?;
             return self.fall_back(tx, reason);
         }
+        let previous = Previous {
+            settings: self.stack.settings.clone(),
+            outputs: self.stack.outputs.clone(),
+            description: self.stack.description.clone(),
+        };
         if let Err(error) = finish::put_out(tx, self.run, &mut self.stack) {
             return self.fall_back(tx, format!("{} ", error.message));
         }
@@ -60,7 +67,25 @@ impl Turn<'_> {
         }
         finish::remove_old(tx, self.run)?;
         self.operation.phase = Phase::Remove;
-        self.says(tx, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None)
+        self.says(tx, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None)?;
+        self.hold_or_release(tx, previous)
+    }
+
+    /// A nested stack waits for its parent before it cleans up; an outermost one lets its own go on.
+    fn hold_or_release(&mut self, tx: &mut Tx<'_>, previous: Previous) -> Result<()> {
+        if self.stack.parent_id.is_none() {
+            return nested::release(tx, &self.run.context, &self.stack.id);
+        }
+        self.operation.held = true;
+        self.operation.previous = Some(previous);
+        self.tell_parent(tx)
+    }
+
+    fn tell_parent(&self, tx: &mut Tx<'_>) -> Result<()> {
+        match &self.stack.parent_id {
+            Some(parent_id) => wake(tx, &self.stack.id, parent_id, self.run.context.now),
+            None => Ok(()),
+        }
     }
 
     /// The rows in which this operation failed.
@@ -168,6 +193,9 @@ impl Turn<'_> {
     fn restored(&mut self, tx: &mut Tx<'_>) -> Result<()> {
         let failed = self.failed(tx, Phase::Restore)?;
         if failed.is_empty() {
+            if let Some(previous) = self.operation.previous.take() {
+                finish::put_back(tx, &mut self.stack, previous)?;
+            }
             finish::remove_new(tx, self.run, &self.operation)?;
             self.operation.phase = Phase::Remove;
             return self.says(tx, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None);
@@ -227,6 +255,7 @@ impl Turn<'_> {
 
     fn over(&mut self, tx: &mut Tx<'_>, status: &str, reason: Option<String>) -> Result<()> {
         self.operation.phase = Phase::Over;
-        self.says(tx, status, reason)
+        self.says(tx, status, reason)?;
+        self.tell_parent(tx)
     }
 }

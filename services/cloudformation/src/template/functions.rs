@@ -81,6 +81,8 @@ impl Scope<'_> {
             "Fn::GetAZs" => self.zones(argument)?,
             "Fn::ImportValue" => self.import(argument)?,
             "Fn::Cidr" => self.cidr(argument)?,
+            "Fn::Length" => self.length(argument)?,
+            "Fn::ToJsonString" => unknown_whole(self.argument(argument)?.to_string()),
             "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => Value::Bool(
                 super::conditions::evaluate(self, &serde_json::json!({ name: argument }))?,
             ),
@@ -298,6 +300,16 @@ impl Scope<'_> {
         }
     }
 
+    fn length(&self, argument: &Value) -> Result<Value> {
+        match self.argument(argument)? {
+            Value::Array(items) => Ok(items.len().into()),
+            unknown if unknown == KNOWN_AFTER_APPLY => Ok(unknown),
+            _ => Err(refusal(
+                "Transform AWS::LanguageExtensions failed with: Fn::Length layout is incorrect",
+            )),
+        }
+    }
+
     fn base64(&self, argument: &Value) -> Result<Value> {
         let value = self.argument(argument)?;
         if value == KNOWN_AFTER_APPLY {
@@ -370,8 +382,9 @@ fn arguments(argument: &Value, count: usize) -> Option<&[Value]> {
 fn known_attribute(resource: &KnownResource, attribute: &str) -> Result<()> {
     let kind = resource.kind.as_str();
     let custom = kind.starts_with("Custom::") || kind == "AWS::CloudFormation::CustomResource";
+    let nested = kind == "AWS::CloudFormation::Stack" && attribute.starts_with("Outputs.");
     let exists = cumulet_schemas::resource_type(kind)
-        .is_none_or(|schema| custom || schema.has_attribute(attribute));
+        .is_none_or(|schema| custom || nested || schema.has_attribute(attribute));
     if exists {
         return Ok(());
     }

@@ -8,6 +8,7 @@ pub(super) mod dynamic;
 pub(super) mod functions;
 pub(super) mod parameters;
 pub(super) mod references;
+pub(super) mod transform;
 mod validate;
 mod yaml;
 
@@ -44,6 +45,22 @@ pub(super) fn refusal(message: impl Into<String>) -> Error {
 impl Template {
     /// Parses JSON or YAML and checks the form, not yet the types and references.
     pub(crate) fn parse(body: &str) -> Result<Self> {
+        let template = Self::read(body)?;
+        template.check_form()?;
+        Ok(template)
+    }
+
+    pub(crate) fn check_form(&self) -> Result<()> {
+        validate::form(self)
+    }
+
+    /// The text that [`Self::parse`] reads as this template.
+    pub(crate) fn written(&self) -> String {
+        Value::Object(self.document.clone()).to_string()
+    }
+
+    /// Parses JSON or YAML: a template that may need to be transformed first.
+    pub(crate) fn read(body: &str) -> Result<Self> {
         let document = if body.trim_start().starts_with('{') {
             serde_json::from_str(body).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
@@ -57,14 +74,12 @@ impl Template {
         let Value::Object(document) = document else {
             return Err(refusal("Template format error: unsupported structure."));
         };
-        let template = Self { document };
-        validate::form(&template)?;
-        Ok(template)
+        Ok(Self { document })
     }
 
     /// Checks functions, references and cycles: what needs no parameter to be judged.
     pub(crate) fn check(&self) -> Result<()> {
-        validate::transforms(self)?;
+        validate::policies(self)?;
         validate::functions(self)?;
         references::check(self)
     }

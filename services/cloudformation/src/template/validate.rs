@@ -172,23 +172,19 @@ fn outputs(template: &Template) -> Result<()> {
     Ok(())
 }
 
-/// Transforms are refused by name until they are built.
-pub(super) fn transforms(template: &Template) -> Result<()> {
-    let declared = match template.member("Transform") {
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        Some(Value::String(name)) => vec![name.as_str()],
-        Some(_) => {
-            return Err(refusal(
-                "Key Name of transform definition must be a string.",
-            ));
+/// Waiting for signals and special ways of updating belong to types that are not built.
+pub(super) fn policies(template: &Template) -> Result<()> {
+    for definition in template.resources() {
+        for name in ["CreationPolicy", "UpdatePolicy"] {
+            if definition.member(name).is_some() {
+                let (id, kind) = (definition.logical_id, definition.kind);
+                return Err(Error::not_implemented(format!(
+                    "{name} of {id} ({kind})"
+                )));
+            }
         }
-        None => vec![],
-    };
-    declared.first().map_or(Ok(()), |name| {
-        Err(refusal(format!(
-            "Transform {name} is not implemented by Cumulet"
-        )))
-    })
+    }
+    Ok(())
 }
 
 /// Every call of a function has the arguments that the function takes.
@@ -246,8 +242,8 @@ fn call(template: &Template, name: &str, argument: &Value) -> Result<()> {
                 "Template error: every {name} object requires a list of at least 2 and at most 10 boolean parameters."
             )));
         }
-        "Fn::Transform" | "Fn::ForEach" | "Fn::Length" | "Fn::ToJsonString" => {
-            return Err(refusal(format!("{name} is not implemented by Cumulet")));
+        "Fn::Length" | "Fn::ToJsonString" if super::transform::extends_language(template) => {
+            return Ok(());
         }
         _ => return known(name),
     };

@@ -1,18 +1,20 @@
 //! Access keys of users. The secret is told once, in the answer that makes the key.
 
 use cumulet_engine::Context;
+use cumulet_engine::access::Access;
 use cumulet_engine::error::Result;
 use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Key, Tx};
 
+use super::api::credentials::{KeyUse, KeyUseInput, KeyUseOutput};
 use super::api::{
     AccessKey, AccessKeyInput, AccessKeyMetadata, CreateAccessKeyOutput, HolderPageInput,
     ListAccessKeysOutput, NothingOutput, seconds,
 };
 use super::error::{limit_exceeded, no_such};
 use super::holder::{caller_name, load};
-use super::keys;
 use super::page::page;
+use super::{keys, observed};
 use super::state::{ACCESS_KEYS, ACCESS_KEYS_OF_USER, AccessKeyRecord, Secret, UserRecord, named};
 
 const KEYS_PER_USER: usize = 2;
@@ -59,7 +61,8 @@ pub(super) fn move_to(tx: &mut Tx<'_>, before: &UserRecord, after: &UserRecord) 
     Ok(())
 }
 
-fn user_of(tx: &Tx<'_>, context: &Context, name: Option<String>) -> Result<UserRecord> {
+/// The user of this name, or the caller.
+pub(super) fn user_of(tx: &Tx<'_>, context: &Context, name: Option<String>) -> Result<UserRecord> {
     let name = name.map_or_else(|| caller_name(context), Ok)?;
     load(tx, context, &name)
 }
@@ -123,6 +126,45 @@ pub(super) fn list_access_keys(
     })
 }
 
+/// The key itself and the user it belongs to; any key of the account may be asked about.
+pub(super) fn use_access(
+    tx: &Tx<'_>,
+    context: &Context,
+    input: &KeyUseInput,
+) -> Result<Vec<Access>> {
+    let record = of_account(tx, context, &input.access_key_id)?;
+    super::operations::on::<UserRecord>(tx, context, "iam:GetAccessKeyLastUsed", Some(&record.user))
+}
+
+fn of_account(tx: &Tx<'_>, context: &Context, id: &str) -> Result<AccessKeyRecord> {
+    let record: Option<AccessKeyRecord> = tx.load(ACCESS_KEYS, key_of(id))?;
+    let record = record.filter(|record| *record.account == *context.account);
+    record.ok_or_else(|| no_such(format!("The Access Key with id {id} cannot be found.")))
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html>
+pub(super) fn get_access_key_last_used(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    input: KeyUseInput,
+) -> Result<KeyUseOutput> {
+    let record = of_account(tx, context, &input.access_key_id)?;
+    let unused = || KeyUse {
+        last_used_date: None,
+        service_name: "N/A".into(),
+        region: "N/A".into(),
+    };
+    let used = observed::last_used(tx, &record.id)?;
+    Ok(KeyUseOutput {
+        user_name: record.user,
+        access_key_last_used: used.map_or_else(unused, |used| KeyUse {
+            last_used_date: Some(seconds(used.at)),
+            service_name: used.service,
+            region: used.region,
+        }),
+    })
+}
+
 fn existing(tx: &Tx<'_>, context: &Context, input: &AccessKeyInput) -> Result<AccessKeyRecord> {
     let user = user_of(tx, context, input.user_name.clone())?;
     let record: Option<AccessKeyRecord> = tx.load(ACCESS_KEYS, key_of(&input.access_key_id))?;
@@ -155,6 +197,7 @@ pub(super) fn delete_access_key(
     input: AccessKeyInput,
 ) -> Result<NothingOutput> {
     let record = existing(tx, context, &input)?;
+    observed::forget(tx, &record.id)?;
     delete(tx, &record)?;
     Ok(NothingOutput {})
 }

@@ -20,7 +20,16 @@ use super::state::{
 };
 use super::{group, instance_profile, managed, managed_policy, role, user};
 
-fn load(tx: &Tx<'_>, context: &Context) -> Result<AccountRecord> {
+pub(super) fn save(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    record: &AccountRecord,
+) -> Result<NothingOutput> {
+    tx.save(ACCOUNTS, Key::new().text(&context.account), record)?;
+    Ok(NothingOutput {})
+}
+
+pub(super) fn load(tx: &Tx<'_>, context: &Context) -> Result<AccountRecord> {
     Ok(tx
         .load(ACCOUNTS, Key::new().text(&context.account))?
         .unwrap_or_default())
@@ -45,9 +54,9 @@ pub(super) fn create_alias(
     }
     let record = AccountRecord {
         alias: Some(input.account_alias),
+        ..own
     };
-    tx.save(ACCOUNTS, Key::new().text(&context.account), &record)?;
-    Ok(NothingOutput {})
+    save(tx, context, &record)
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccountAlias.html>
@@ -67,8 +76,7 @@ pub(super) fn delete_alias(
             input.account_alias
         )));
     }
-    tx.save(ACCOUNTS, Key::new().text(&context.account), &record)?;
-    Ok(NothingOutput {})
+    save(tx, context, &record)
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>
@@ -221,7 +229,7 @@ fn user_detail(user: &UserRecord) -> Detail {
 }
 
 fn role_detail(tx: &Tx<'_>, context: &Context, role: &RoleRecord) -> Result<Detail> {
-    let mut value = json!(role::view(role));
+    let mut value = json!(role::full_view(tx, role)?);
     if let Some(members) = value.as_object_mut() {
         members.remove("MaxSessionDuration");
         members.remove("Description");

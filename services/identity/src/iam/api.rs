@@ -3,6 +3,8 @@
 //! Users, groups and roles share most operations; their inputs differ only in the name of the member
 //! that names the holder, so one input serves all three.
 
+pub(super) mod credentials;
+
 use cumulet_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -184,9 +186,18 @@ pub(super) struct Role {
     pub(super) permissions_boundary: Option<PermissionsBoundary>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<Tag>,
-    /// Empty: AWS says when a role was last used only after it was.
+    /// Empty until the role was used.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) role_last_used: Option<NothingOutput>,
+    pub(super) role_last_used: Option<RoleLastUsed>,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RoleLastUsed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_used_date: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) region: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -2,20 +2,24 @@
 
 use cumulet_engine::access::Access;
 use cumulet_engine::error::{Error, Result};
-use cumulet_engine::{Context, PrincipalKind};
+use cumulet_engine::{Context, IamMode, PrincipalKind};
 use cumulet_kernel::Tx;
 use serde_json::{Value, json};
 
 use super::facts::RequestFacts;
-use super::policy::evaluate::{Decision, Finding, Policies, PolicyType, Question, Reason, decide};
+use super::policy::evaluate::{
+    Decision, Finding, Policies, PolicyType, Question, Reason, Sourced, decide,
+};
 use super::policy::principal::Caller;
+use super::remedy;
 use super::standing::{self, Standing};
 
 /// Never denied: it tells callers only who they are.
 const ALWAYS_ALLOWED: &str = "sts:GetCallerIdentity";
 
 /// Refuses unless every access in `needed` is allowed to the context's principal; notes each decision
-/// on the trace, with the statements that made it.
+/// on the trace, with the policies looked at and the statements that made it. In report mode a denial is
+/// noted and the call goes on.
 pub fn authorise(tx: &Tx<'_>, context: &Context, needed: &[Access]) -> Result<()> {
     if needed.is_empty() {
         return Ok(());
@@ -26,14 +30,11 @@ pub fn authorise(tx: &Tx<'_>, context: &Context, needed: &[Access]) -> Result<()
         .iter()
         .filter(|access| access.action != ALWAYS_ALLOWED)
     {
-        let decision = decide_one(context, &standing, access);
-        note(context, access, &decision);
-        if !decision.is_allowed() {
-            return Err(Error::access_denied(denial(
-                context,
-                access,
-                &decision.reason,
-            )));
+        let (decision, policies) = decide_one(context, &standing, access);
+        note(context, access, &decision, &policies);
+        if !decision.is_allowed() && context.iam_mode == IamMode::Enforce {
+            let message = denial(context, access, &decision.reason);
+            return Err(Error::access_denied(message));
         }
     }
     Ok(())
@@ -48,7 +49,11 @@ fn refuse_tokens(context: &Context, needed: &[Access]) -> Result<()> {
         .as_deref()
         .is_some_and(|key| key.starts_with("ASIA"));
     let closed: &[&str] = match principal.kind {
-        PrincipalKind::User { .. } | PrincipalKind::Root if is_session => &["iam:"],
+        PrincipalKind::User { .. } | PrincipalKind::Root
+            if is_session && principal.session.mfa_at.is_none() =>
+        {
+            &["iam:"]
+        }
         PrincipalKind::FederatedUser { .. } => &["iam:", "sts:"],
         _ => return Ok(()),
     };
@@ -64,11 +69,12 @@ fn refuse_tokens(context: &Context, needed: &[Access]) -> Result<()> {
     Ok(())
 }
 
-/// Whether one access is allowed; the decision is noted like any other.
+/// Whether one access is allowed (in report mode: always); the decision is noted like any other.
 pub fn is_allowed(tx: &Tx<'_>, context: &Context, access: &Access) -> Result<bool> {
-    let decision = decide_one(context, &standing::of(tx, &context.principal)?, access);
-    note(context, access, &decision);
-    Ok(decision.is_allowed())
+    let standing = standing::of(tx, &context.principal)?;
+    let (decision, policies) = decide_one(context, &standing, access);
+    note(context, access, &decision, &policies);
+    Ok(decision.is_allowed() || context.iam_mode == IamMode::Report)
 }
 
 /// The refusal of an access to something that does not exist, worded as if a policy had refused it.
@@ -79,11 +85,16 @@ pub fn denial_of(context: &Context, access: &Access) -> Error {
 
 /// For what a grant already allows (KMS): refuses only where a policy denies it outright.
 pub fn is_denied_outright(tx: &Tx<'_>, context: &Context, access: &Access) -> Result<bool> {
-    let decision = decide_one(context, &standing::of(tx, &context.principal)?, access);
-    Ok(matches!(decision.reason, Reason::ExplicitDeny { .. }))
+    let standing = standing::of(tx, &context.principal)?;
+    let (decision, policies) = decide_one(context, &standing, access);
+    let denied = matches!(decision.reason, Reason::ExplicitDeny { .. });
+    if denied {
+        note(context, access, &decision, &policies);
+    }
+    Ok(denied && context.iam_mode == IamMode::Enforce)
 }
 
-fn decide_one(context: &Context, standing: &Standing, access: &Access) -> Decision {
+fn decide_one(context: &Context, standing: &Standing, access: &Access) -> (Decision, Policies) {
     let facts = RequestFacts {
         context,
         access,
@@ -107,11 +118,11 @@ fn decide_one(context: &Context, standing: &Standing, access: &Access) -> Decisi
         session: standing.session.clone(),
         resource: resource.map(|document| standing::sourced("resource policy", document)),
     };
-    decide(&question, &policies)
+    (decide(&question, &policies), policies)
 }
 
 /// A resource whose owner is not named lies in the account that the call is about.
-fn owner<'a>(context: &'a Context, access: &'a Access) -> &'a str {
+pub(super) fn owner<'a>(context: &'a Context, access: &'a Access) -> &'a str {
     match access.resource_account.as_str() {
         "" => &context.account,
         account => account,
@@ -119,7 +130,7 @@ fn owner<'a>(context: &'a Context, access: &'a Access) -> &'a str {
 }
 
 /// Keeps the decision where `cumulet why` finds it.
-fn note(context: &Context, access: &Access, decision: &Decision) {
+fn note(context: &Context, access: &Access, decision: &Decision, policies: &Policies) {
     let (matched, near): (Vec<_>, Vec<_>) = decision
         .findings
         .iter()
@@ -128,9 +139,12 @@ fn note(context: &Context, access: &Access, decision: &Decision) {
         "principal": principal_name(context),
         "action": access.action,
         "resource": access.resource,
+        "region": &*context.region,
+        "at_s": context.now.seconds(),
         "verdict": if decision.is_allowed() { "allow" } else { "deny" },
         "reason": reason_text(&decision.reason),
         "matched": matched.into_iter().map(finding_entry).collect::<Vec<_>>(),
+        "looked_at": looked_at(policies),
     });
     if !near.is_empty() {
         entry["nearly_matched"] = near.into_iter().map(finding_entry).collect();
@@ -141,7 +155,45 @@ fn note(context: &Context, access: &Access, decision: &Decision) {
             .map(|(key, values)| (key.clone(), Value::from(values.clone())))
             .collect();
     }
+    note_caller(context, &mut entry);
+    if !decision.is_allowed() {
+        entry["remedy"] = remedy::of(context, access, decision);
+        if context.iam_mode == IamMode::Report {
+            entry["reported"] = true.into();
+            let message = denial(context, access, &decision.reason);
+            context.trace.note("iam.would_deny", message);
+        }
+    }
     context.trace.note_one_more("decisions", entry);
+}
+
+/// By which key and, for a session, as which role: what "last used" and suggestions go by.
+fn note_caller(context: &Context, entry: &mut Value) {
+    let principal = &context.principal;
+    if let PrincipalKind::Role { role_arn, .. } = &principal.kind {
+        entry["role"] = role_arn.as_str().into();
+    }
+    if let Some(key) = &principal.access_key_id {
+        entry["key"] = key.as_str().into();
+    }
+    if let Some(via) = context.via.as_deref() {
+        entry["via"] = via.into();
+    }
+}
+
+fn looked_at(policies: &Policies) -> Value {
+    let shown = |policy_type: PolicyType, sourced: &Sourced| format!("{}: {}", policy_type.name(), sourced.name);
+    let of = |policy_type, list: &[Sourced]| {
+        let shown: Vec<_> = list.iter().map(|sourced| shown(policy_type, sourced)).collect();
+        shown
+    };
+    let all = [
+        of(PolicyType::Identity, &policies.identity),
+        of(PolicyType::Resource, policies.resource.as_slice()),
+        of(PolicyType::Session, &policies.session),
+        of(PolicyType::Boundary, policies.boundary.as_slice()),
+    ];
+    all.concat().into()
 }
 
 fn finding_entry(finding: &Finding) -> Value {
@@ -223,7 +275,7 @@ pub(crate) fn denial(context: &Context, access: &Access, reason: &Reason) -> Str
     }
 }
 
-fn policy_noun(policy_type: PolicyType) -> &'static str {
+pub(super) fn policy_noun(policy_type: PolicyType) -> &'static str {
     match policy_type {
         PolicyType::Identity => "identity-based policy",
         PolicyType::Resource => "resource-based policy",

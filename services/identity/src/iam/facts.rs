@@ -69,7 +69,22 @@ impl RequestFacts<'_> {
             "principalisawsservice" => one(truth(self.service_name().is_some())),
             "principalservicename" => one(self.service_name()?),
             "principalservicenameslist" => one(self.service_name()?),
-            "multifactorauthpresent" => self.is_session().then_some("false").and_then(one),
+            _ => self.of_session(key),
+        }
+    }
+
+    /// Keys that only temporary credentials have.
+    fn of_session(&self, key: &str) -> Values<'_> {
+        let session = &self.context.principal.session;
+        match key {
+            "multifactorauthpresent" if self.is_session() => one(truth(session.mfa_at.is_some())),
+            "multifactorauthage" => {
+                let age_s = self.context.now.seconds() - session.mfa_at?.seconds();
+                one(age_s.to_string())
+            }
+            "tokenissuetime" => one(iso_time(session.issued?.seconds())),
+            "sourceidentity" => one(session.source_identity.as_deref()?),
+            "federatedprovider" => one(session.federated_provider.as_deref()?),
             _ => None,
         }
     }
@@ -141,6 +156,6 @@ fn principal_type(kind: &PrincipalKind) -> Option<&'static str> {
         PrincipalKind::User { .. } => Some("User"),
         PrincipalKind::Role { .. } => Some("AssumedRole"),
         PrincipalKind::FederatedUser { .. } => Some("FederatedUser"),
-        PrincipalKind::Service { .. } => None,
+        PrincipalKind::Service { .. } | PrincipalKind::WebIdentity { .. } => None,
     }
 }

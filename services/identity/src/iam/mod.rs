@@ -17,10 +17,16 @@ mod instance_profile;
 mod keys;
 mod managed;
 mod managed_policy;
+mod mfa;
 mod operations;
+mod observed;
+mod oidc;
 mod operator;
 mod page;
+mod password;
 mod policy;
+mod remedy;
+mod report;
 mod resource;
 mod service_linked;
 mod simulate;
@@ -28,6 +34,7 @@ mod simulate;
 mod role;
 mod standing;
 mod state;
+mod suggest;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -38,14 +45,18 @@ pub use authorise::{authorise, denial_of, is_allowed, is_denied_outright};
 use cumulet_engine::access::Access;
 use cumulet_engine::arn::Arn;
 use cumulet_engine::error::Result;
-use cumulet_engine::{Context, Principal, PrincipalKind};
+use cumulet_engine::{Context, Principal, PrincipalKind, SessionFacts};
 use cumulet_kernel::store::Direction;
 use cumulet_kernel::{Ids, Table, Tx};
+pub(crate) use mfa::{check as check_mfa_code, redeem as redeem_mfa_code};
+pub use observed::observe;
 pub use operations::operations;
 pub use operator::{Operator, seed_operator};
+pub use policy::principal::canonical_user_id;
 pub use policy::validate::{PolicyUse, validate as validate_policy};
 pub(crate) use resource::resource_types;
 pub(crate) use state::{RoleRecord, Secret};
+pub use suggest::suggest;
 
 pub const TABLES: &[Table] = state::TABLES;
 
@@ -72,6 +83,7 @@ pub(crate) fn access_key(tx: &Tx<'_>, id: &str) -> Result<Option<AccessKey>> {
             access_key_id: Some(record.id),
             session_policies: Vec::new(),
             session_tags: Vec::new(),
+            session: SessionFacts::default(),
         },
         active: record.active,
         loopback_only: record.loopback_only,
@@ -125,6 +137,7 @@ pub(crate) fn principal_of_session(role: &RoleRecord, session_name: &str) -> Pri
         access_key_id: None,
         session_policies: Vec::new(),
         session_tags: Vec::new(),
+        session: SessionFacts::default(),
     }
 }
 

@@ -10,8 +10,8 @@ use super::api::{HolderInput, SimulateInput};
 use super::holder::{self, Holder};
 use super::state::{GroupRecord, RoleRecord, UserRecord};
 use super::{
-    access_key, account, attach, group, instance_profile, managed_policy, role, service_linked,
-    simulate, tags, user,
+    access_key, account, attach, group, instance_profile, managed_policy, mfa, oidc, password,
+    report, role, service_linked, simulate, tags, user,
 };
 
 /// The OPERATIONS table.
@@ -33,6 +33,10 @@ pub fn operations() -> Vec<Operation> {
         ]),
         tagged::<UserRecord>(["TagUser", "UntagUser", "ListUserTags"]),
         access_keys(),
+        passwords(),
+        mfa_devices(),
+        mfa_device_tags(),
+        oidc_providers(),
         groups(),
         holding::<GroupRecord>(GROUP_POLICY_NAMES),
         policies(),
@@ -273,10 +277,178 @@ fn access_keys() -> Vec<Operation> {
             |tx, c, i| on::<U>(tx, c, "iam:UpdateAccessKey", i.user_name.as_deref()),
             access_key::update_access_key,
         ),
+        Operation::read(
+            "GetAccessKeyLastUsed",
+            access_key::use_access,
+            access_key::get_access_key_last_used,
+        ),
         Operation::write(
             "DeleteAccessKey",
             |tx, c, i| on::<U>(tx, c, "iam:DeleteAccessKey", i.user_name.as_deref()),
             access_key::delete_access_key,
+        ),
+    ]
+}
+
+fn passwords() -> Vec<Operation> {
+    type U = UserRecord;
+    vec![
+        Operation::write(
+            "UpdateAccountPasswordPolicy",
+            |_, _, _| on_all("iam:UpdateAccountPasswordPolicy"),
+            password::update_policy,
+        ),
+        Operation::read(
+            "GetAccountPasswordPolicy",
+            |_, _, _| on_all("iam:GetAccountPasswordPolicy"),
+            password::get_policy,
+        ),
+        Operation::write(
+            "DeleteAccountPasswordPolicy",
+            |_, _, _| on_all("iam:DeleteAccountPasswordPolicy"),
+            password::delete_policy,
+        ),
+        Operation::write(
+            "CreateLoginProfile",
+            |tx, c, i| on::<U>(tx, c, "iam:CreateLoginProfile", i.user_name.as_deref()),
+            password::create_profile,
+        ),
+        Operation::read(
+            "GetLoginProfile",
+            |tx, c, i| on::<U>(tx, c, "iam:GetLoginProfile", i.user_name.as_deref()),
+            password::get_profile,
+        ),
+        Operation::write(
+            "UpdateLoginProfile",
+            |tx, c, i| on::<U>(tx, c, "iam:UpdateLoginProfile", i.user_name.as_deref()),
+            password::update_profile,
+        ),
+        Operation::write(
+            "DeleteLoginProfile",
+            |tx, c, i| on::<U>(tx, c, "iam:DeleteLoginProfile", i.user_name.as_deref()),
+            password::delete_profile,
+        ),
+        Operation::write(
+            "ChangePassword",
+            password::change_access,
+            password::change_password,
+        ),
+    ]
+}
+
+fn mfa_devices() -> Vec<Operation> {
+    type U = UserRecord;
+    vec![
+        Operation::write("CreateVirtualMFADevice", mfa::create_access, mfa::create),
+        Operation::write(
+            "DeleteVirtualMFADevice",
+            |_, c, i| mfa::access(c, "iam:DeleteVirtualMFADevice", i),
+            mfa::delete,
+        ),
+        Operation::read(
+            "ListVirtualMFADevices",
+            |_, c, i| mfa::access(c, "iam:ListVirtualMFADevices", i),
+            mfa::list_virtual,
+        ),
+        Operation::write(
+            "EnableMFADevice",
+            |tx, c, i| on::<U>(tx, c, "iam:EnableMFADevice", i.user_name.as_deref()),
+            mfa::enable,
+        ),
+        Operation::write(
+            "DeactivateMFADevice",
+            |tx, c, i| on::<U>(tx, c, "iam:DeactivateMFADevice", i.user_name.as_deref()),
+            mfa::deactivate,
+        ),
+        Operation::write(
+            "ResyncMFADevice",
+            |tx, c, i| on::<U>(tx, c, "iam:ResyncMFADevice", i.user_name.as_deref()),
+            mfa::resync,
+        ),
+        Operation::read(
+            "ListMFADevices",
+            |tx, c, i| on::<U>(tx, c, "iam:ListMFADevices", i.user_name.as_deref()),
+            mfa::list,
+        ),
+        Operation::read(
+            "GetMFADevice",
+            |tx, c, i| on::<U>(tx, c, "iam:GetMFADevice", i.user_name.as_deref()),
+            mfa::get,
+        ),
+    ]
+}
+
+fn mfa_device_tags() -> Vec<Operation> {
+    vec![
+        Operation::write(
+            "TagMFADevice",
+            |_, c, i| mfa::access(c, "iam:TagMFADevice", i),
+            mfa::tag,
+        ),
+        Operation::write(
+            "UntagMFADevice",
+            |_, c, i| mfa::access(c, "iam:UntagMFADevice", i),
+            mfa::untag,
+        ),
+        Operation::read(
+            "ListMFADeviceTags",
+            |_, c, i| mfa::access(c, "iam:ListMFADeviceTags", i),
+            mfa::list_tags,
+        ),
+    ]
+}
+
+fn oidc_providers() -> Vec<Operation> {
+    vec![
+        Operation::write(
+            "CreateOpenIDConnectProvider",
+            oidc::create_access,
+            oidc::create,
+        ),
+        Operation::read(
+            "GetOpenIDConnectProvider",
+            |_, _, i| oidc::access("iam:GetOpenIDConnectProvider", i),
+            oidc::get,
+        ),
+        Operation::write(
+            "DeleteOpenIDConnectProvider",
+            |_, _, i| oidc::access("iam:DeleteOpenIDConnectProvider", i),
+            oidc::delete,
+        ),
+        Operation::read(
+            "ListOpenIDConnectProviders",
+            |_, _, _| on_all("iam:ListOpenIDConnectProviders"),
+            oidc::list,
+        ),
+        Operation::write(
+            "AddClientIDToOpenIDConnectProvider",
+            |_, _, i| oidc::access("iam:AddClientIDToOpenIDConnectProvider", i),
+            oidc::add_client,
+        ),
+        Operation::write(
+            "RemoveClientIDFromOpenIDConnectProvider",
+            |_, _, i| oidc::access("iam:RemoveClientIDFromOpenIDConnectProvider", i),
+            oidc::remove_client,
+        ),
+        Operation::write(
+            "UpdateOpenIDConnectProviderThumbprint",
+            |_, _, i| oidc::access("iam:UpdateOpenIDConnectProviderThumbprint", i),
+            oidc::update_thumbprints,
+        ),
+        Operation::write(
+            "TagOpenIDConnectProvider",
+            |_, _, i| oidc::access("iam:TagOpenIDConnectProvider", i),
+            oidc::tag,
+        ),
+        Operation::write(
+            "UntagOpenIDConnectProvider",
+            |_, _, i| oidc::access("iam:UntagOpenIDConnectProvider", i),
+            oidc::untag,
+        ),
+        Operation::read(
+            "ListOpenIDConnectProviderTags",
+            |_, _, i| oidc::access("iam:ListOpenIDConnectProviderTags", i),
+            oidc::list_tags,
         ),
     ]
 }
@@ -486,6 +658,16 @@ fn whole_account() -> Vec<Operation> {
             "GetAccountSummary",
             |_, _, _| on_all("iam:GetAccountSummary"),
             account::get_summary,
+        ),
+        Operation::write(
+            "GenerateCredentialReport",
+            |_, _, _| on_all("iam:GenerateCredentialReport"),
+            report::generate,
+        ),
+        Operation::read(
+            "GetCredentialReport",
+            |_, _, _| on_all("iam:GetCredentialReport"),
+            report::get,
         ),
         Operation::read(
             "GetAccountAuthorizationDetails",

@@ -62,6 +62,7 @@ fn operator_user(tx: &mut Tx<'_>, context: &Context, account: &str) -> Result<Us
         tags: Default::default(),
         held: Default::default(),
         groups: Vec::new(),
+        login: None,
     };
     super::attach::note_attachment(tx, account, ADMINISTRATOR_ACCESS, "user", NAME)?;
     user.held.attached.push(ADMINISTRATOR_ACCESS.into());

@@ -1,10 +1,18 @@
 //! CloudFormation's types of IAM.
 
+mod principals;
+
 use cumulet_engine::error::Result;
 use cumulet_engine::provider::{Outcome, Provider, ResourceCall, pairs};
 use serde_json::{Value, json};
 
 pub(crate) fn resource_types() -> Vec<Provider> {
+    let mut types = policy_types();
+    types.extend(principals::principal_types());
+    types
+}
+
+fn policy_types() -> Vec<Provider> {
     vec![
         Provider::new(
             "AWS::IAM::Role",

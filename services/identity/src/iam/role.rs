@@ -7,7 +7,7 @@ use cumulet_kernel::{Key, Tx};
 
 use super::api::{
     CreateRoleInput, HolderInput, ListRolesOutput, NothingOutput, PathPageInput,
-    PermissionsBoundary, Role, RoleOutput, UpdateAssumeRolePolicyInput, UpdateRoleInput, encoded,
+    PermissionsBoundary, Role, RoleLastUsed, RoleOutput, UpdateAssumeRolePolicyInput, UpdateRoleInput, encoded,
     seconds,
 };
 use super::attach::{forget_boundary, set_boundary, size};
@@ -20,7 +20,7 @@ use super::policy::parse::invalid_principal;
 use super::policy::validate::{PolicyUse, validate};
 use super::state::{INSTANCE_PROFILES, InstanceProfileRecord, ROLES, RoleRecord, arn, named};
 use super::tags::{tag_list, tag_map, with_request_tags};
-use super::{keys, trust};
+use super::{keys, observed, trust};
 
 pub(super) const DEFAULT_SESSION_S: u32 = 3600;
 const TRUST_LIMIT_BYTES: usize = 8192;
@@ -122,8 +122,21 @@ pub(super) fn view(role: &RoleRecord) -> Role {
         max_session_duration: Some(role.max_session_duration_s),
         permissions_boundary: role.held.boundary.clone().map(boundary_view),
         tags: tag_list(&role.tags),
-        role_last_used: Some(NothingOutput {}),
+        role_last_used: Some(RoleLastUsed::default()),
     }
+}
+
+/// The same, with its last use.
+pub(super) fn full_view(tx: &Tx<'_>, role: &RoleRecord) -> Result<Role> {
+    let used = observed::last_used(tx, &role.arn())?;
+    let last_used = used.map_or_else(RoleLastUsed::default, |used| RoleLastUsed {
+        last_used_date: Some(seconds(used.at)),
+        region: Some(used.region),
+    });
+    Ok(Role {
+        role_last_used: Some(last_used),
+        ..view(role)
+    })
 }
 
 pub(super) fn boundary_view(permissions_boundary_arn: String) -> PermissionsBoundary {
@@ -161,7 +174,7 @@ pub(super) fn get_role(
     context: &Context,
     input: HolderInput,
 ) -> Result<RoleOutput> {
-    let role = view(&named_role(tx, context, input.name.as_deref())?);
+    let role = full_view(tx, &named_role(tx, context, input.name.as_deref())?)?;
     Ok(RoleOutput { role })
 }
 
@@ -255,6 +268,7 @@ pub(super) fn delete_role(
 pub(super) fn remove(tx: &mut Tx<'_>, role: &RoleRecord) -> Result<()> {
     forget_boundary(tx, &role.account, role)?;
     tx.delete(ROLES, named(&role.account, &role.name))?;
+    observed::forget(tx, &role.arn())?;
     trust::forget(tx, &role.arn(), &role.id)
 }
 

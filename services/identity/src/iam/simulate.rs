@@ -18,7 +18,7 @@ use super::holder::{self, Holder};
 use super::managed_policy_document;
 use super::page::page;
 use super::policy::evaluate::{
-    Decision, Finding, Policies, PolicyType, Question, Reason, Sourced, decide,
+    Decision, Finding, Policies, PolicyType, Question, RESOURCE, Reason, Sourced, decide,
 };
 use super::policy::principal::Caller;
 use super::policy::{Effect, Facts, Policy, parse};
@@ -301,7 +301,8 @@ impl Simulation {
             .map(|sourced| (&*sourced.name, &*sourced.policy))
             .collect();
         let mut missing = BTreeSet::new();
-        for finding in &decision.findings {
+        let about_this = |finding: &&Finding| finding.lacking.as_deref() != Some(RESOURCE);
+        for finding in decision.findings.iter().filter(about_this) {
             let statement = by_name
                 .get(&*finding.policy)
                 .and_then(|policy| policy.statements.get(finding.statement));

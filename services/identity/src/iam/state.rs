@@ -19,6 +19,15 @@ pub(crate) const ATTACHMENTS: Table = Table::new(107, "iam.attachments");
 /// (account, user, access key id) -> nothing
 pub(crate) const ACCESS_KEYS_OF_USER: Table = Table::new(108, "iam.access_keys_of_user");
 
+/// (principal ARN, action) -> what was seen of it
+pub(crate) const OBSERVED: Table = Table::new(109, "iam.observed");
+/// access key id or role ARN -> its last use
+pub(crate) const LAST_USED: Table = Table::new(110, "iam.last_used");
+/// (account, serial number) -> MFA device
+pub(crate) const MFA_DEVICES: Table = Table::new(111, "iam.mfa_devices");
+/// (account, ARN) -> OpenID Connect provider
+pub(crate) const OIDC_PROVIDERS: Table = Table::new(112, "iam.oidc_providers");
+
 pub(crate) const TABLES: &[Table] = &[
     USERS,
     ROLES,
@@ -29,6 +38,10 @@ pub(crate) const TABLES: &[Table] = &[
     ACCOUNTS,
     ATTACHMENTS,
     ACCESS_KEYS_OF_USER,
+    OBSERVED,
+    LAST_USED,
+    MFA_DEVICES,
+    OIDC_PROVIDERS,
 ];
 
 /// The key of what an account calls `name`.
@@ -63,6 +76,22 @@ pub(crate) struct UserRecord {
     pub(crate) held: Held,
     #[serde(default)]
     pub(crate) groups: Vec<String>,
+    #[serde(default)]
+    pub(crate) login: Option<LoginRecord>,
+}
+
+/// A password for the console, as a salted hash: it is checked and never told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LoginRecord {
+    pub(crate) created: Timestamp,
+    pub(crate) changed: Timestamp,
+    pub(crate) reset_required: bool,
+    #[serde(with = "serde_bytes")]
+    pub(crate) salt: Vec<u8>,
+    pub(crate) hash: Secret,
+    /// Hashes of passwords before this one, the latest first, under the same salt.
+    #[serde(default)]
+    pub(crate) earlier: Vec<Secret>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -149,6 +178,76 @@ pub(crate) struct AccessKeyRecord {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AccountRecord {
     pub(crate) alias: Option<String>,
+    #[serde(default)]
+    pub(crate) password_policy: Option<PasswordPolicyRecord>,
+    /// When a credential report was last made.
+    #[serde(default)]
+    pub(crate) credential_report: Option<CredentialReportRecord>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CredentialReportRecord {
+    pub(crate) made: Timestamp,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PasswordPolicyRecord {
+    pub(crate) minimum_length: u32,
+    pub(crate) symbols: bool,
+    pub(crate) numbers: bool,
+    pub(crate) uppercase: bool,
+    pub(crate) lowercase: bool,
+    pub(crate) may_change: bool,
+    pub(crate) maximum_age_days: Option<u32>,
+    pub(crate) reuse_prevention: Option<u32>,
+    pub(crate) hard_expiry: Option<bool>,
+}
+
+/// What was seen of one action of one principal.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ObservedRecord {
+    pub(crate) last: Timestamp,
+    pub(crate) resources: BTreeMap<String, SeenRecord>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SeenRecord {
+    pub(crate) allowed: u64,
+    pub(crate) denied: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LastUsedRecord {
+    pub(crate) at: Timestamp,
+    pub(crate) region: String,
+    pub(crate) service: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MfaDeviceRecord {
+    pub(crate) serial_number: String,
+    pub(crate) seed: Secret,
+    /// Whose it is, and since when.
+    pub(crate) user: Option<String>,
+    pub(crate) enabled: Option<Timestamp>,
+    /// The half minute of the last code taken: none is taken twice.
+    #[serde(default)]
+    pub(crate) last_step: i64,
+    #[serde(default)]
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OidcProviderRecord {
+    pub(crate) arn: String,
+    /// Without the scheme.
+    pub(crate) url: String,
+    pub(crate) created: Timestamp,
+    pub(crate) client_ids: Vec<String>,
+    pub(crate) thumbprints: Vec<String>,
+    #[serde(default)]
+    pub(crate) tags: Tags,
 }
 
 /// Text that must not be shown: it is stored (under the store's encryption) and never printed.

@@ -313,7 +313,7 @@ fn users_groups_and_keys_live_together() {
     let found = |house: &House| {
         house
             .store
-            .read(|tx| crate::sts::identify(tx, house.now.get(), &id, None, false))
+            .read(|tx| crate::sts::identify(tx, crate::sts::Times { now: house.now.get(), wall: house.now.get() }, &id, None, false))
             .unwrap()
     };
     let ann = found(&house).unwrap();

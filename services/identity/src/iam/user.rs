@@ -16,7 +16,7 @@ use super::page::page;
 use super::role::{boundary_view, check_path};
 use super::state::{USERS, UserRecord, arn, named};
 use super::tags::{tag_list, tag_map, with_request_tags};
-use super::{access_key, keys, trust};
+use super::{access_key, keys, mfa, observed, trust};
 
 pub(super) fn create_access(
     _: &Tx<'_>,
@@ -60,6 +60,7 @@ pub(super) fn create_user(
         tags: tag_map(&input.tags)?,
         held: Default::default(),
         groups: Vec::new(),
+        login: None,
     };
     set_boundary(tx, context, &mut user, input.permissions_boundary)?;
     save(tx, context, &user)?;
@@ -170,6 +171,8 @@ pub(super) fn update_user(
     tx.delete(USERS, named(&context.account, &before.name))?;
     rename_attachments(tx, &context.account, &before, &user.name)?;
     access_key::move_to(tx, &before, &user)?;
+    mfa::move_to(tx, &before, &user.name)?;
+    observed::forget(tx, &before.arn())?;
     save(tx, context, &user)?;
     Ok(NothingOutput {})
 }
@@ -184,6 +187,16 @@ pub(super) fn delete_user(
     if !access_key::of_user(tx, &user)?.is_empty() {
         return Err(delete_conflict(
             "Cannot delete entity, must delete access keys first.",
+        ));
+    }
+    if user.login.is_some() {
+        return Err(delete_conflict(
+            "Cannot delete entity, must delete login profile first.",
+        ));
+    }
+    if !mfa::of_user(tx, &user)?.is_empty() {
+        return Err(delete_conflict(
+            "Cannot delete entity, must delete MFA device first.",
         ));
     }
     if !user.held.attached.is_empty() {
@@ -203,6 +216,7 @@ pub(super) fn delete_user(
     }
     forget_boundary(tx, &user.account, &user)?;
     tx.delete(USERS, named(&user.account, &user.name))?;
+    observed::forget(tx, &user.arn())?;
     trust::forget(tx, &user.arn(), &user.id)?;
     Ok(NothingOutput {})
 }

@@ -19,6 +19,7 @@ pub(super) struct AssumeRoleInput {
     pub(super) transitive_tag_keys: Vec<String>,
     pub(super) external_id: Option<String>,
     pub(super) serial_number: Option<String>,
+    pub(super) token_code: Option<String>,
     pub(super) source_identity: Option<String>,
 }
 
@@ -62,6 +63,8 @@ pub(super) struct AssumeRoleOutput {
     pub(super) assumed_role_user: AssumedRoleUser,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) packed_policy_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_identity: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +102,7 @@ pub(super) struct GetAccessKeyInfoOutput {
 pub(super) struct GetSessionTokenInput {
     pub(super) duration_seconds: Option<u32>,
     pub(super) serial_number: Option<String>,
+    pub(super) token_code: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

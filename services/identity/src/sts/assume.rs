@@ -7,6 +7,7 @@ use cumulet_engine::{Context, Principal, PrincipalKind};
 use cumulet_kernel::Tx;
 
 use super::api::{AssumeRoleInput, AssumeRoleOutput, AssumedRoleUser, PolicyDescriptor, Tag};
+use super::mfa;
 use super::session::{self, NewSession, SessionCredentials};
 use crate::iam::{self, PolicyUse, RoleRecord};
 
@@ -32,17 +33,39 @@ pub(super) fn access(
             "Roles may not be assumed by root accounts.",
         ));
     }
-    let mut needed = vec![with_request(
-        iam::assume_access(&role, "sts:AssumeRole"),
-        input,
-    )];
+    let mfa = mfa::shown(tx, context, &input.serial_number, &input.token_code)?;
+    let source_identity = source_identity(context, input)?;
+    let mut actions = vec!["sts:AssumeRole"];
     if !input.tags.is_empty() {
-        needed.push(with_request(
-            iam::assume_access(&role, "sts:TagSession"),
-            input,
-        ));
+        actions.push("sts:TagSession");
     }
-    Ok(needed)
+    if source_identity.is_some() {
+        actions.push("sts:SetSourceIdentity");
+    }
+    let access = |action: &str| {
+        let mut access = with_request(iam::assume_access(&role, action), input);
+        if let Some(source_identity) = &source_identity {
+            access = access.condition("sts:SourceIdentity", source_identity.as_str());
+        }
+        match mfa {
+            true => access
+                .condition("aws:MultiFactorAuthPresent", "true")
+                .condition("aws:MultiFactorAuthAge", "0"),
+            false => access,
+        }
+    };
+    Ok(actions.into_iter().map(access).collect())
+}
+
+/// Set once, it stays along a chain of roles.
+fn source_identity(context: &Context, input: &AssumeRoleInput) -> Result<Option<String>> {
+    let inherited = &context.principal.session.source_identity;
+    match (inherited, &input.source_identity) {
+        (Some(inherited), Some(asked)) if inherited != asked => Err(Error::access_denied(
+            "Unable to set source identity: it has been set in an earlier session of the chain.",
+        )),
+        (inherited, asked) => Ok(inherited.clone().or_else(|| asked.clone())),
+    }
 }
 
 fn with_request(access: Access, input: &AssumeRoleInput) -> Access {
@@ -91,7 +114,6 @@ pub(super) fn assume_role(
     context: &Context,
     input: AssumeRoleInput,
 ) -> Result<AssumeRoleOutput> {
-    refuse_unbuilt(&input)?;
     let role = iam::find_role(tx, &input.role_arn)?
         .ok_or_else(|| iam::denial_of(context, &Access::new("sts:AssumeRole", &input.role_arn)))?;
     let duration_s = duration(context, &role, input.duration_seconds)?;
@@ -104,12 +126,15 @@ pub(super) fn assume_role(
         &input.policy_arns,
     )?;
     principal.session_tags = tags.all;
+    principal.session.mfa_at = mfa::redeem(tx, context, &input.serial_number, &input.token_code)?;
+    principal.session.source_identity = source_identity(context, &input)?;
     let packed_policy_size = packed_size(&principal)?;
     let new = NewSession {
         principal,
         duration_s,
         maker: None,
         transitive_tag_keys: tags.transitive_keys,
+        held_by_engine: false,
     };
     let credentials = session::open(tx, context, new)?;
     Ok(AssumeRoleOutput {
@@ -117,22 +142,10 @@ pub(super) fn assume_role(
             assumed_role_id: credentials.principal.user_id.clone(),
             arn: credentials.principal.arn.clone(),
         },
+        source_identity: credentials.principal.session.source_identity.clone(),
         credentials: credentials.into(),
         packed_policy_size,
     })
-}
-
-fn refuse_unbuilt(input: &AssumeRoleInput) -> Result<()> {
-    let given = [
-        ("SerialNumber", input.serial_number.is_some()),
-        ("SourceIdentity", input.source_identity.is_some()),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(Error::not_implemented(format!(
-            "sts:AssumeRole with {name}"
-        ))),
-        None => Ok(()),
-    }
 }
 
 fn duration(context: &Context, role: &RoleRecord, asked_s: Option<u32>) -> Result<u32> {
@@ -280,6 +293,7 @@ pub fn assume_role_as_service(
         duration_s,
         maker: None,
         transitive_tag_keys: Vec::new(),
+        held_by_engine: true,
     };
     session::open(tx, context, new)
 }

@@ -1,7 +1,7 @@
 //! Whose key signed a request.
 
 use cumulet_engine::error::Result;
-use cumulet_engine::{Principal, PrincipalKind};
+use cumulet_engine::{Principal, PrincipalKind, SessionFacts};
 use cumulet_kernel::{Timestamp, Tx};
 use subtle::ConstantTimeEq;
 
@@ -39,13 +39,22 @@ type Found = Result<Identity, UnknownIdentity>;
 /// The alias that scripts written for emulators use; see [`identify`].
 const SCRIPTS_KEY: &str = "test";
 
-/// Finds the holder of an access key. `now` is wall time; `loopback` says where the caller sits.
+/// The two clocks that a session may end by.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The installation's.
+    pub now: Timestamp,
+    /// The world's.
+    pub wall: Timestamp,
+}
+
+/// Finds the holder of an access key; `loopback` says where the caller sits.
 ///
 /// A key id of 12 digits names an account and stands for its root user, where the operator's alias
 /// `test` exists: it takes that alias's secret, from loopback only.
 pub fn identify(
     tx: &Tx<'_>,
-    now: Timestamp,
+    times: Times,
     access_key_id: &str,
     session_token: Option<&str>,
     loopback: bool,
@@ -57,7 +66,7 @@ pub fn identify(
         let alias = iam::access_key(tx, SCRIPTS_KEY)?;
         return Ok(account_root(alias, access_key_id, loopback));
     }
-    of_session(tx, now, access_key_id, session_token)
+    of_session(tx, times, access_key_id, session_token)
 }
 
 fn long_lived(key: AccessKey, session_token: Option<&str>, loopback: bool) -> Found {
@@ -86,6 +95,7 @@ fn account_root(alias: Option<AccessKey>, account: &str, loopback: bool) -> Foun
                 access_key_id: Some(account.into()),
                 session_policies: Vec::new(),
                 session_tags: Vec::new(),
+                session: SessionFacts::default(),
             },
         }),
         _ => Err(UnknownIdentity::UnknownKey),
@@ -94,23 +104,25 @@ fn account_root(alias: Option<AccessKey>, account: &str, loopback: bool) -> Foun
 
 fn of_session(
     tx: &Tx<'_>,
-    now: Timestamp,
+    times: Times,
     access_key_id: &str,
     session_token: Option<&str>,
 ) -> Result<Found> {
-    let Some(session) = session::load(tx, access_key_id)? else {
-        let unknown = if session_token.is_some() {
-            UnknownIdentity::InvalidToken
-        } else {
-            UnknownIdentity::UnknownKey
-        };
-        return Ok(Err(unknown));
+    // Without its token a session's key is as good as none.
+    let Some(given) = session_token else {
+        return Ok(Err(UnknownIdentity::UnknownKey));
     };
-    let given = session_token.unwrap_or_default().as_bytes();
-    if !bool::from(session.token.0.as_bytes().ct_eq(given)) {
+    let Some(session) = session::load(tx, access_key_id)? else {
+        return Ok(Err(UnknownIdentity::InvalidToken));
+    };
+    if !bool::from(session.token.0.as_bytes().ct_eq(given.as_bytes())) {
         return Ok(Err(UnknownIdentity::InvalidToken));
     }
-    if now >= session.expiration {
+    let has_ended = match session.wall_expiration {
+        Some(expiration) => times.wall >= expiration,
+        None => times.now >= session.expiration,
+    };
+    if has_ended {
         return Ok(Err(UnknownIdentity::ExpiredToken));
     }
     Ok(Ok(Identity {

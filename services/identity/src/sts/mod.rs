@@ -3,6 +3,7 @@
 mod api;
 mod assume;
 mod identity;
+mod mfa;
 mod session;
 mod state;
 mod token;
@@ -20,7 +21,7 @@ use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::Operation;
 use cumulet_engine::{Context, Principal};
 use cumulet_kernel::{Table, Tx};
-pub use identity::{Identity, UnknownIdentity, identify};
+pub use identity::{Identity, Times, UnknownIdentity, identify};
 pub use session::SessionCredentials;
 
 use crate::iam;

@@ -39,6 +39,8 @@ pub(super) struct NewSession {
     pub(super) duration_s: u32,
     pub(super) maker: Option<Principal>,
     pub(super) transitive_tag_keys: Vec<String>,
+    /// Whether a process of the engine's own will hold it.
+    pub(super) held_by_engine: bool,
 }
 
 /// A sweep takes out this many at most, so that no call pays for all that others left.
@@ -56,11 +58,18 @@ pub(super) fn open(
     let mut principal = new.principal;
     let id = iam::new_access_key_id(&context.ids, "ASIA", &principal.account);
     principal.access_key_id = Some(id.clone());
+    principal.session.issued = Some(context.now);
+    let expiration = context.now.plus_s(i64::from(new.duration_s));
+    let wall_expiration = match new.held_by_engine {
+        true => Some(in_wall_time(tx, expiration)?),
+        false => None,
+    };
     let record = SessionRecord {
         secret: Secret(iam::new_secret_access_key(&context.ids)),
         token: Secret(format!("{TOKEN_HEAD}{}", context.ids.text(224, TOKEN))),
         issued: context.now,
-        expiration: context.now.plus_s(i64::from(new.duration_s)),
+        expiration,
+        wall_expiration,
         principal,
         maker: new.maker,
         transitive_tag_keys: new.transitive_tag_keys,
@@ -98,11 +107,30 @@ fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
     for key in expired {
         let mut reader = cumulet_kernel::key::KeyReader::new(&key);
         if let (Some(_), Some(id)) = (reader.number(), reader.text()) {
-            tx.delete(SESSIONS, session_key(&id))?;
+            remove(tx, now, &id)?;
         }
         tx.delete(EXPIRATIONS, key)?;
     }
     Ok(())
+}
+
+/// A session that lives by the world's clock is looked at again when its time has come there.
+fn remove(tx: &mut Tx<'_>, now: Timestamp, id: &str) -> Result<()> {
+    let held_until = load(tx, id)?.and_then(|session| session.wall_expiration);
+    let left_ms = match held_until {
+        Some(held_until) => held_until.0 - in_wall_time(tx, now)?.0,
+        None => 0,
+    };
+    if left_ms > 0 {
+        let again = expiration_key(now.plus_ms(left_ms), id);
+        return Ok(tx.put(EXPIRATIONS, again, Vec::new())?);
+    }
+    Ok(tx.delete(SESSIONS, session_key(id))?)
+}
+
+/// What the world's clock shows when the installation's shows `time`.
+fn in_wall_time(tx: &Tx<'_>, time: Timestamp) -> Result<Timestamp> {
+    Ok(time.plus_ms(-cumulet_kernel::clock::load(tx)?.offset_ms))
 }
 
 pub(super) fn load(tx: &Tx<'_>, access_key_id: &str) -> Result<Option<SessionRecord>> {

@@ -23,6 +23,10 @@ pub(crate) struct SessionRecord {
     /// Who made a federated user's session: its policies are the upper bound.
     #[serde(default)]
     pub(crate) maker: Option<Principal>,
+    /// When it ends by the world's clock, for sessions that a process of the engine's own holds: it cannot ask for new
+    /// ones when somebody moves the installation's clock.
+    #[serde(default)]
+    pub(crate) wall_expiration: Option<Timestamp>,
     /// Keys of session tags that go on into sessions assumed from this one.
     #[serde(default)]
     pub(crate) transitive_tag_keys: Vec<String>,

@@ -5,7 +5,7 @@ use cumulet_fixture::house::{ACCOUNT, House, OTHER, allow, root};
 use cumulet_kernel::Timestamp;
 use serde_json::{Value, json};
 
-use super::{UnknownIdentity, identify};
+use super::{Times, UnknownIdentity, identify};
 use crate::iam::{Operator, seed_operator};
 
 fn seed(house: &House, key: &str) -> Principal {
@@ -30,7 +30,7 @@ fn found(
 ) -> Result<super::Identity, UnknownIdentity> {
     house
         .store
-        .read(|tx| identify(tx, now, key, token, true))
+        .read(|tx| identify(tx, Times { now, wall: now }, key, token, true))
         .unwrap()
 }
 
@@ -72,7 +72,7 @@ fn the_operator_may_do_everything_and_only_from_loopback() {
     );
     let far = house
         .store
-        .read(|tx| identify(tx, house.now.get(), "test", None, false))
+        .read(|tx| identify(tx, Times { now: house.now.get(), wall: house.now.get() }, "test", None, false))
         .unwrap();
     assert_eq!(far.map(|_| ()), Err(UnknownIdentity::UnknownKey));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Temporary credentials for users: GetSessionToken and GetFederationToken.
 
 use cumulet_engine::error::{Error, Result};
-use cumulet_engine::{Context, Principal, PrincipalKind};
+use cumulet_engine::{Context, Principal, PrincipalKind, SessionFacts};
 use cumulet_kernel::Tx;
 
 use super::api::{
@@ -9,6 +9,7 @@ use super::api::{
     GetSessionTokenOutput,
 };
 use super::assume::{packed_size, session_policies, unique_tags};
+use super::mfa;
 use super::session::{self, NewSession};
 
 const DEFAULT_DURATION_S: u32 = 43_200;
@@ -22,16 +23,14 @@ pub(super) fn get_session_token(
     input: GetSessionTokenInput,
 ) -> Result<GetSessionTokenOutput> {
     refuse_sessions(context, "GetSessionToken")?;
-    if input.serial_number.is_some() {
-        return Err(Error::not_implemented(
-            "sts:GetSessionToken with SerialNumber",
-        ));
-    }
+    let mut principal = (*context.principal).clone();
+    principal.session.mfa_at = mfa::redeem(tx, context, &input.serial_number, &input.token_code)?;
     let new = NewSession {
-        principal: (*context.principal).clone(),
+        principal,
         duration_s: duration(context, input.duration_seconds),
         maker: None,
         transitive_tag_keys: Vec::new(),
+        held_by_engine: false,
     };
     let credentials = session::open(tx, context, new)?.into();
     Ok(GetSessionTokenOutput { credentials })
@@ -53,6 +52,7 @@ pub(super) fn get_federation_token(
         access_key_id: None,
         session_policies: session_policies(tx, account, policy, &input.policy_arns)?,
         session_tags: unique_tags(&input.tags)?,
+        session: SessionFacts::default(),
         kind: PrincipalKind::FederatedUser { name },
     };
     let packed_policy_size = packed_size(&principal)?;
@@ -61,6 +61,7 @@ pub(super) fn get_federation_token(
         duration_s: duration(context, input.duration_seconds),
         maker: Some((*context.principal).clone()),
         transitive_tag_keys: Vec::new(),
+        held_by_engine: false,
     };
     let credentials = session::open(tx, context, new)?;
     Ok(GetFederationTokenOutput {

@@ -45,6 +45,15 @@ pub(super) fn parse(text: &str) -> Option<Condition> {
     scanner.rest.is_empty().then_some(condition)
 }
 
+/// The scalar that a selector on its own points at.
+pub(super) fn value_at(reference: &str, document: &Value) -> Option<String> {
+    let mut scanner = Scanner::new(reference);
+    let selector = selector(&mut scanner).filter(|_| scanner.rest.is_empty())?;
+    let found = selector.select(document).into_iter().next()?;
+    let is_scalar = !matches!(found, Value::Object(_) | Value::Array(_) | Value::Null);
+    is_scalar.then(|| plain(found))
+}
+
 /// `&&` binds closer than `||`.
 fn any(scanner: &mut Scanner<'_>, depth: usize) -> Option<Condition> {
     let mut conditions = vec![all(scanner, depth)?];

@@ -58,8 +58,25 @@ impl Pattern {
         }
     }
 
+    /// What `$name` or `$.member` stands for in a message.
+    pub(super) fn value(&self, message: &str, reference: &str) -> Option<String> {
+        match self {
+            Self::Everything | Self::Terms(_) => None,
+            Self::Json(_) => {
+                let document = serde_json::from_str(message).ok()?;
+                json::value_at(reference, &document)
+            }
+            Self::Fields(fields) => fields.extracted(message).remove(reference),
+        }
+    }
+
+    /// Whether its fields are named by position, so that a subscriber is told them.
+    pub(super) fn names_fields(&self) -> bool {
+        matches!(self, Self::Fields(_))
+    }
+
     /// The named parts of a matching message.
-    fn extracted(&self, message: &str) -> BTreeMap<String, String> {
+    pub(super) fn extracted(&self, message: &str) -> BTreeMap<String, String> {
         match self {
             Self::Everything | Self::Terms(_) => BTreeMap::new(),
             Self::Json(condition) => serde_json::from_str(message)

@@ -110,6 +110,7 @@ impl World {
             cache_directory: Arc::from(directory.path()),
             metrics: Arc::new(cumulet_fixture::Unmeasured),
             outbound: Arc::new(cumulet_fixture::NoWayOut),
+            memory: cumulet_engine::Memory::default(),
             services: Arc::new(registry()),
         };
         Self {
@@ -136,6 +137,7 @@ impl World {
             ids: self.ids.clone(),
             source_ip: None,
             user_agent: None,
+            iam_mode: cumulet_engine::IamMode::Enforce,
             secure_transport: false,
             via: None,
             source_arn: None,
@@ -143,6 +145,7 @@ impl World {
             endpoint: "http://127.0.0.1:4566".into(),
             trace,
             services: self.engine.services.clone(),
+            meter: self.engine.metrics.clone(),
         }
     }
 

@@ -272,7 +272,7 @@ pub(in crate::server) fn context(server: &Server, inbound: &Inbound, caller: &Ca
     Context {
         source_ip: Some(inbound.origin.address),
         user_agent: user_agent.map(Arc::from),
-        secure_transport: inbound.origin.address.is_loopback(),
+        secure_transport: inbound.origin.is_secure(server.settings.secure_transport),
         ..base.located(account, region)
     }
 }

@@ -1,7 +1,7 @@
 //! Who sends a request: the claim in its signature, held against IAM's secret.
 
 use cumulet_engine::Principal;
-use cumulet_identity::sts::{self, UnknownIdentity};
+use cumulet_identity::sts::{self, Times, UnknownIdentity};
 use cumulet_kernel::clock::wall_now;
 use cumulet_wire::sigv4::{self, Payload, Presented, SignatureFault, Verification, Verified};
 
@@ -61,9 +61,13 @@ pub(in crate::server) fn claim(
         presented.session_token.as_deref(),
     );
     let loopback = inbound.origin.is_local();
+    let times = Times {
+        now: server.engine.clock.now(),
+        wall: wall_now(),
+    };
     let found = server
         .engine
-        .read(|tx| sts::identify(tx, wall_now(), key, token, loopback));
+        .read(|tx| sts::identify(tx, times, key, token, loopback));
     match found.map_err(Unproven::Internal)? {
         Ok(identity) => Ok(Some(Claim {
             secret_access_key: identity.secret_access_key,

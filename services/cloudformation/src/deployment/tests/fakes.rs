@@ -256,6 +256,7 @@ impl Machine {
             cache_directory: self.directory.path().into(),
             metrics: Arc::new(cumulet_fixture::Unmeasured),
             outbound: Arc::new(cumulet_fixture::NoWayOut),
+            memory: cumulet_engine::Memory::default(),
             services: self.services.clone(),
         });
     }
@@ -287,6 +288,7 @@ impl Machine {
             principal: Arc::new(principal),
             source_ip: None,
             user_agent: None,
+            iam_mode: cumulet_engine::IamMode::Enforce,
             secure_transport: false,
             via: None,
             source_arn: None,
@@ -294,6 +296,7 @@ impl Machine {
             endpoint: "http://127.0.0.1:4566".into(),
             trace: Trace::begin("test", &request_id, &ids, None).0,
             services: self.services.clone(),
+            meter: self.engine().metrics.clone(),
             ids,
         }
     }

@@ -65,7 +65,7 @@ pub(crate) struct Question<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Decision {
     pub(crate) reason: Reason,
-    /// Statements that matched, and those that only lacked a principal or condition.
+    /// Statements that matched, and those about the action that lacked the resource, a principal or a condition.
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -98,8 +98,10 @@ impl Decision {
     }
 }
 
-/// More findings than this say no more to a reader.
-const FINDINGS_LIMIT: usize = 32;
+/// More statements that nearly matched than this say no more to a reader.
+const NEAR_FINDINGS_LIMIT: usize = 32;
+/// What a statement lacks that is about the action, but not about this resource.
+pub(crate) const RESOURCE: &str = "Resource";
 
 /// Decides.
 pub(crate) fn decide(question: &Question<'_>, policies: &Policies) -> Decision {
@@ -139,6 +141,7 @@ impl Answers {
     fn weigh(&self, question: &Question<'_>) -> Reason {
         let caller = question.caller;
         let not_allowed = |by| Reason::NotAllowed { by };
+        // Services, the anonymous, and whom a provider vouches for have no account behind them.
         if caller.is_service() || caller.account().is_empty() {
             return match self.resource {
                 Some(Grant::Direct) => Reason::Allowed,
@@ -205,12 +208,13 @@ impl<'a> Inquiry<'a> {
         statement: &Statement,
     ) -> Option<Grant> {
         let facts = self.question.facts;
-        let about_this = covers_action(&statement.action, &self.action)
-            && covers_resource(statement, self.question.resource, facts);
-        if !about_this {
+        if !covers_action(&statement.action, &self.action) {
             return None;
         }
-        let outcome = self.meets(statement);
+        let outcome = match covers_resource(statement, self.question.resource, facts) {
+            true => self.meets(statement),
+            false => Err(RESOURCE.to_owned()),
+        };
         self.keep(Finding {
             policy_type,
             policy: policy.clone(),
@@ -249,8 +253,9 @@ impl<'a> Inquiry<'a> {
         }
     }
 
+    /// Statements that matched are all kept: they made the decision.
     fn keep(&mut self, finding: Finding) {
-        if self.findings.len() < FINDINGS_LIMIT {
+        if finding.lacking.is_none() || self.findings.len() < NEAR_FINDINGS_LIMIT {
             self.findings.push(finding);
         }
     }

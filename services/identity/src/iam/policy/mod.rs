@@ -68,6 +68,13 @@ pub(crate) struct Element {
     pub(crate) patterns: Vec<Template>,
 }
 
+impl Element {
+    /// The patterns as they were written.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.patterns.iter().map(Template::source).collect()
+    }
+}
+
 /// Documents are few and asked again and again; past this many the memory of them starts anew.
 const PARSED_LIMIT: usize = 2048;
 

@@ -2,6 +2,7 @@
 
 use cumulet_engine::arn::Arn;
 use cumulet_engine::{Principal, PrincipalKind};
+use sha2::{Digest, Sha256};
 
 use super::Effect;
 
@@ -27,6 +28,11 @@ pub(crate) enum PrincipalName {
     Service(String),
     Federated(String),
     CanonicalUser(String),
+}
+
+/// The id that S3 knows an account by: 64 hexadecimal digits.
+pub fn canonical_user_id(account: &str) -> String {
+    hex::encode(Sha256::digest(format!("canonical user of {account}")))
 }
 
 /// How directly a resource's policy gives something to a caller: what else may cut it depends on that.
@@ -101,7 +107,14 @@ impl PrincipalName {
                 named(!id.is_empty() && caller.entity_id() == id, grant)
             }
             Self::Service(name) => named(caller.is_called(name), Grant::Direct),
-            Self::Federated(_) | Self::CanonicalUser(_) => None,
+            Self::Federated(provider) => named(caller.is_vouched_for_by(provider), Grant::Direct),
+            Self::CanonicalUser(id) => {
+                let account = caller.account();
+                named(
+                    !account.is_empty() && canonical_user_id(account) == *id,
+                    Grant::Delegated,
+                )
+            }
         }
     }
 }
@@ -172,6 +185,10 @@ impl<'a> Caller<'a> {
     fn entity_id(&self) -> &'a str {
         let user_id = self.principal.user_id.as_str();
         user_id.split_once(':').map_or(user_id, |(id, _)| id)
+    }
+
+    fn is_vouched_for_by(&self, provider: &str) -> bool {
+        matches!(&self.principal.kind, PrincipalKind::WebIdentity { provider: own } if own == provider)
     }
 
     /// Whether the caller is the service of this name, plain or with the region in it.

@@ -13,6 +13,7 @@ pub(crate) struct Template {
     parts: Vec<Part>,
     /// The tokens, where no variable occurs.
     fixed: Option<Vec<Token>>,
+    source: Box<str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,11 @@ impl Template {
             rest = &rest[character..];
         }
         let fixed = parts.iter().map(Part::token).collect();
-        Self { parts, fixed }
+        Self {
+            parts,
+            fixed,
+            source: text.into(),
+        }
     }
 
     /// The same, for comparison with lower-case text.
@@ -65,6 +70,11 @@ impl Template {
         }
         template.fixed = template.parts.iter().map(Part::token).collect();
         template
+    }
+
+    /// The text it was made of.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The keys of its variables.
