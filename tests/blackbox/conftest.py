@@ -40,7 +40,8 @@ def eventually(look, what, patience_s=60):
 class Engine:
     """One process of the engine, with a folder and a port that outlive it."""
 
-    def __init__(self, directory, extra=()):
+    def __init__(self, directory, extra=(), binary=BINARY):
+        self.binary = binary
         self.data = pathlib.Path(directory) / "data"
         self.log = pathlib.Path(directory) / "engine.log"
         self.port = free_port()
@@ -49,7 +50,9 @@ class Engine:
         self.process = None
 
     def start(self, *app, timeout_s=60):
-        command = [BINARY, "up", *app, "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, *self.extra]
+        command = [self.binary, "up", *app, "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
+        # Most tests need no SDK in their functions; test_lambda.py installs it.
+        command += ["--allow-bare-runtimes", *self.extra]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait_ready(timeout_s)
@@ -110,7 +113,7 @@ class Engine:
     def cumulet(self, *arguments, **options):
         environment = {**os.environ, "AWS_ENDPOINT_URL": self.url}
         return subprocess.run(
-            [BINARY, *arguments], capture_output=True, text=True, timeout=120, env=environment, **options
+            [self.binary, *arguments], capture_output=True, text=True, timeout=120, env=environment, **options
         )
 
     def aws(self, *arguments):

@@ -10,7 +10,6 @@ import json
 import subprocess
 import time
 
-import botocore.exceptions
 import pytest
 import requests
 from conftest import ACCOUNT, TARGET, Engine, eventually

@@ -27,6 +27,12 @@ class Acknowledged:
         with self.lock:
             kind[key] = value
 
+    def wait_for_tables(self, count):
+        """However slow the machine is, every round acknowledges something of each kind before the power goes."""
+        deadline = time.monotonic() + 30
+        while len(self.tables) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+
 
 def write_until_killed(engine, acknowledged, writer, stop):
     s3, dynamodb = engine.client("s3"), engine.client("dynamodb")
@@ -60,7 +66,8 @@ def test_nothing_acknowledged_is_lost_in_twenty_crashes(engine):
         with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
             for writer in range(WRITERS):
                 pool.submit(write_until_killed, engine, acknowledged, f"{crash}.{writer}", stop)
-            time.sleep(0.3 + 0.05 * (crash % 5))
+            acknowledged.wait_for_tables((crash + 1) * WRITERS // 2)
+            time.sleep(0.03 * (crash % 5))
             engine.kill()
             stop.set()
         engine.start()

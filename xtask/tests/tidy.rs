@@ -15,7 +15,7 @@ const TEST_LINES_MAX: usize = 150;
 
 /// Which workspace crates a crate may know, beyond those that all services may: what only tests know is
 /// not asked.
-const ARROWS: [(&str, &[&str]); 28] = [
+const ARROWS: [(&str, &[&str]); 29] = [
     ("wire", &[]),
     ("kernel", &[]),
     ("schemas", &[]),
@@ -33,11 +33,23 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("xray", &["identity"]),
     ("s3", &["identity", "kms"]),
     ("dynamodb", &["identity", "kms"]),
-    ("lambda", &["cloudwatch", "dynamodb", "identity", "kms", "logs", "s3", "sqs"]),
+    (
+        "lambda",
+        &[
+            "cloudwatch",
+            "dynamodb",
+            "identity",
+            "kms",
+            "logs",
+            "s3",
+            "sqs",
+        ],
+    ),
     ("apigateway", &["cloudwatch", "identity", "lambda", "logs"]),
     ("cloudformation", &["identity", "lambda", "s3", "schemas"]),
     ("xtask", &["wire"]),
     ("bench", &["kernel", "wire"]),
+    ("fuzz", &["engine", "fixture", "identity", "wire"]),
     ("upload-api", &["stack"]),
     ("upload-api-basic", &["stack"]),
     ("file-processor", &["stack"]),

@@ -1,4 +1,4 @@
-//! The secret: read where it is needed, gone when it was used, and never part of a text.
+//! The secret: read where it is needed, and never part of a text.
 
 use std::fmt;
 
@@ -7,7 +7,6 @@ use cumulet_stack::Failure;
 use hmac::{Hmac, KeyInit};
 use serde::Deserialize;
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 pub(crate) type Seal = Hmac<Sha256>;
 
@@ -15,14 +14,14 @@ pub(crate) type Seal = Hmac<Sha256>;
 #[derive(Deserialize)]
 pub(crate) struct Credentials {
     pub(crate) username: String,
-    password: Zeroizing<String>,
+    password: String,
 }
 
 impl Credentials {
     /// Read at every invocation, so a rotated secret is used at once.
     pub(crate) async fn read(secrets: &Client, id: &str) -> Result<Self, Failure> {
         let output = secrets.get_secret_value().secret_id(id).send().await?;
-        let text = Zeroizing::new(output.secret_string.unwrap_or_default());
+        let text = output.secret_string.unwrap_or_default();
         // The parser's own text would quote what it could not read.
         serde_json::from_str(&text)
             .map_err(|_| Failure::new("SecretError", "the secret holds no username and password"))

@@ -1,6 +1,8 @@
 //! What is measured, and what all suites share.
 
+mod deployed;
 mod dynamodb;
+mod pipeline;
 mod s3;
 mod start;
 mod upload;
@@ -22,17 +24,25 @@ pub(crate) enum Suite {
     Dynamodb,
     S3,
     Upload,
+    Pipeline,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 4] = [Self::Dynamodb, Self::S3, Self::Upload, Self::Start];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Dynamodb,
+        Self::S3,
+        Self::Upload,
+        Self::Pipeline,
+        Self::Start,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dynamodb => "dynamodb",
             Self::S3 => "s3",
             Self::Upload => "upload",
+            Self::Pipeline => "pipeline",
             Self::Start => "start",
         }
     }
@@ -42,6 +52,7 @@ impl Suite {
             Self::Dynamodb => dynamodb::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
+            Self::Pipeline => pipeline::measure(bench).await,
             Self::Start => start::measure(bench).await,
         }
     }

@@ -3,33 +3,34 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Bench;
+use super::deployed::{Deployed, LIMIT, POLL, local_path};
 use crate::Outcome;
-use crate::client::{
-    Answer, Call, Connection, Prepared, REGION, anonymous, dynamodb, once, s3, signed,
-};
+use crate::client::{Answer, Call, Connection, Prepared, anonymous, dynamodb, once, s3, signed};
 use crate::figure::{Figure, median};
-use crate::process::Server;
+use crate::load::drive;
 
 const SUITE: &str = "upload";
 const STACK: &str = "UploadApi-dev";
-const ACCOUNT: &str = "000000000000";
-const DEPLOY_LIMIT: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(20);
 const FILE_BYTES: usize = 1024;
+const LARGEST_FILE_BYTES: usize = 4 * 1024 * 1024;
+const CONNECTIONS: usize = 8;
+const STAGE_LIMIT_PER_S: f64 = 1000.0;
+const API_LIMIT_MS: f64 = 29_000.0;
+const ORIGINAL_COLD_START_MS: f64 = 500.0;
 const FUNCTION: &str = "/2015-03-31/functions/file-upload-dev";
 
 /// The deployed application.
 struct App {
-    engine: Server,
+    deployed: Deployed,
     /// Path of the API's resource on the engine.
     upload_path: String,
     bucket: String,
@@ -38,36 +39,32 @@ struct App {
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     let app = App::deploy(bench).await?;
-    let mut figures = vec![app.warm(bench).await?];
+    let mut figures = vec![
+        app.deployed.figure(SUITE),
+        app.warm(bench).await?,
+        app.sustained(bench).await?,
+        app.largest().await?,
+    ];
     figures.extend(app.cold(bench).await?);
     Ok(figures)
 }
 
 impl App {
     async fn deploy(bench: &Bench) -> Outcome<Self> {
-        let assembly = synthesise(bench)?;
-        let engine = bench.engine(&bench.folder("upload-")?, Some(&assembly))?;
-        let outputs = outputs(engine.address).await?;
-        let output = |name: &str| -> Outcome<String> {
-            let found = outputs.iter().find(|output| output["OutputKey"] == name);
-            let value = found.and_then(|output| output["OutputValue"].as_str());
-            Ok(value
-                .ok_or_else(|| format!("the stack has no output {name}"))?
-                .to_owned())
-        };
+        let deployed = Deployed::start(bench, "upload-api", STACK).await?;
         Ok(Self {
-            upload_path: local_path(&output("ApiGatewayUrl")?)?,
-            bucket: output("S3BucketName")?,
-            table: output("DynamoDBTableName")?,
-            engine,
+            upload_path: local_path(&deployed.output("ApiGatewayUrl")?)?,
+            bucket: deployed.output("S3BucketName")?,
+            table: deployed.output("DynamoDBTableName")?,
+            deployed,
         })
     }
 
     /// Whole and parts in turn over one connection each, so that both see the same minute.
     async fn warm(&self, bench: &Bench) -> Outcome<Figure> {
-        let address = self.engine.address;
+        let address = self.deployed.address();
         let requests = [
-            self.post()?,
+            self.post(FILE_BYTES)?,
             self.put_object()?,
             self.put_item()?,
             invoke(address)?,
@@ -99,10 +96,37 @@ impl App {
         )
     }
 
-    fn post(&self) -> Outcome<Prepared> {
+    /// As many at once as the function's reserved concurrency serves without a refusal.
+    async fn sustained(&self, bench: &Bench) -> Outcome<Figure> {
+        let requests = [self.post(FILE_BYTES)?];
+        let measured = drive(self.deployed.address(), &requests, bench.load(CONNECTIONS)).await?;
+        let name = format!("POST /upload of 1 KB, {CONNECTIONS} connections");
+        let figure = Figure::new(SUITE, &name, "uploads/s", measured.operations_per_s);
+        let figure = figure.detail(&measured.latencies());
+        Ok(figure.beside("the stage's limit", STAGE_LIMIT_PER_S))
+    }
+
+    /// An event of Lambda is 6 MB at most, and the file is base64 in it.
+    async fn largest(&self) -> Outcome<Figure> {
+        let mut connection = Connection::open(self.deployed.address()).await?;
+        let request = self.post(LARGEST_FILE_BYTES)?;
+        let mut times_ms = Vec::new();
+        for _ in 0..5 {
+            times_ms.push(timed(&mut connection, &request).await?.1);
+        }
+        let figure = Figure::new(
+            SUITE,
+            "POST /upload of 4 MB, median",
+            "ms",
+            median(times_ms),
+        );
+        Ok(figure.beside("the API's limit", API_LIMIT_MS))
+    }
+
+    fn post(&self, file_bytes: usize) -> Outcome<Prepared> {
         let body = json!({
             "productId": "PROD-001", "productName": "Bench", "price": 99.99, "fileName": "a.bin",
-            "fileContent": STANDARD.encode([7; FILE_BYTES]),
+            "fileContent": STANDARD.encode(vec![7; file_bytes]),
         });
         let call = Call {
             service: "",
@@ -110,13 +134,13 @@ impl App {
             path: &self.upload_path,
             headers: &[("content-type", "application/json")],
         };
-        anonymous(self.engine.address, &call, body.to_string().into())
+        anonymous(self.deployed.address(), &call, body.to_string().into())
     }
 
     fn put_object(&self) -> Outcome<Prepared> {
         let path = format!("/{}/uploads/bench/a.bin", self.bucket);
         s3(
-            self.engine.address,
+            self.deployed.address(),
             Method::PUT,
             &path,
             Bytes::from_static(&[7; FILE_BYTES]),
@@ -130,12 +154,12 @@ impl App {
             "uploadTimestamp": { "S": "2026-01-01T00:00:00Z" }, "ttl": { "N": "1798761600" },
         });
         let input = json!({ "TableName": self.table, "Item": item });
-        dynamodb(self.engine.address, "PutItem", &input)
+        dynamodb(self.deployed.address(), "PutItem", &input)
     }
 
     /// A changed environment makes the next invocation a cold one.
     async fn cold(&self, bench: &Bench) -> Outcome<Vec<Figure>> {
-        let address = self.engine.address;
+        let address = self.deployed.address();
         let [mut wall, mut init, mut static_ms, mut dynamic_ms] = [const { Vec::new() }; 4];
         let static_program = static_no_op(bench);
         for turn in 0..if bench.quick { 5 } else { 21 } {
@@ -153,7 +177,9 @@ impl App {
             if !static_ms.is_empty() {
                 figure = figure.beside("fork+exec of a static no-op", median(static_ms.clone()));
             }
-            figure.beside("fork+exec of a dynamic no-op", median(dynamic_ms.clone()))
+            figure
+                .beside("fork+exec of a dynamic no-op", median(dynamic_ms.clone()))
+                .beside("the original's cold start on AWS", ORIGINAL_COLD_START_MS)
         };
         let init = Figure::new(SUITE, "cold start, Init Duration", "ms", median(init));
         let wall = Figure::new(
@@ -164,66 +190,6 @@ impl App {
         );
         Ok(vec![beside(init), beside(wall)])
     }
-}
-
-fn synthesise(bench: &Bench) -> Outcome<PathBuf> {
-    let out = bench.folder("assembly-")?;
-    let mut command = Command::new(bench.program("upload-api")?);
-    command
-        .args(["synth", "--suffix", "dev", "--out"])
-        .arg(&out);
-    command
-        .env("CDK_DEFAULT_ACCOUNT", ACCOUNT)
-        .env("CDK_DEFAULT_REGION", REGION);
-    let synthesis = command.stdin(Stdio::null()).output()?;
-    if synthesis.status.success() {
-        return Ok(out);
-    }
-    Err(format!(
-        "no synthesis: {}",
-        String::from_utf8_lossy(&synthesis.stderr)
-    )
-    .into())
-}
-
-/// Waits for the stack, then gives its outputs.
-async fn outputs(address: SocketAddr) -> Outcome<Vec<Value>> {
-    let call = Call {
-        service: "cloudformation",
-        method: Method::POST,
-        path: "/_cumulet/api/cloudformation/DescribeStacks",
-        headers: &[],
-    };
-    let asked = Instant::now();
-    let mut status = "not there".to_owned();
-    while asked.elapsed() < DEPLOY_LIMIT {
-        let input = json!({ "StackName": STACK }).to_string();
-        let answer = once(address, &signed(address, &call, input.into())?).await?;
-        // Until the deployment begins there is no such stack.
-        let stack = answer.json().unwrap_or_default()["Stacks"]
-            .get(0)
-            .cloned()
-            .unwrap_or_default();
-        status = stack["StackStatus"].as_str().map_or(status, str::to_owned);
-        match status.as_str() {
-            "CREATE_COMPLETE" => {
-                return Ok(stack["Outputs"].as_array().cloned().unwrap_or_default());
-            }
-            failed if failed.contains("ROLLBACK") || failed.contains("FAILED") => break,
-            _ => tokio::time::sleep(POLL).await,
-        }
-    }
-    Err(format!("{STACK} is {status}").into())
-}
-
-/// Where the engine serves what AWS would serve at `https://API.execute-api...amazonaws.com/STAGE/PATH`.
-fn local_path(url: &str) -> Outcome<String> {
-    let parts = url.strip_prefix("https://").and_then(|rest| {
-        let (host, path) = rest.split_once('/')?;
-        Some((host.split('.').next()?, path))
-    });
-    let (api, path) = parts.ok_or_else(|| format!("{url} is no URL of an API"))?;
-    Ok(format!("/_aws/execute-api/{api}/{path}"))
 }
 
 /// An invocation that ends at the first check of the handler, with the log's tail in its answer.
@@ -267,7 +233,7 @@ async fn chill(address: SocketAddr, turn: usize) -> Outcome<()> {
     .await?
     .ok()?;
     let asked = Instant::now();
-    while asked.elapsed() < DEPLOY_LIMIT {
+    while asked.elapsed() < LIMIT {
         let configuration = once(address, &get).await?.ok()?.json()?;
         if configuration["LastUpdateStatus"] == "Successful" {
             return Ok(());

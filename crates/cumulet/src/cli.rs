@@ -258,7 +258,11 @@ pub(crate) struct Rotate {
     #[arg(long, value_name = "FILE")]
     pub(crate) new_root_passphrase_file: Option<PathBuf>,
     /// Seal the new root key under what this command prints
-    #[arg(long, value_name = "COMMAND", conflicts_with = "new_root_passphrase_file")]
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with = "new_root_passphrase_file"
+    )]
     pub(crate) new_root_key_command: Option<String>,
 }
 
@@ -310,6 +314,9 @@ pub(crate) struct Env {
     pub(crate) endpoint: Endpoint,
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     pub(crate) region: String,
+    /// Lead AWS's own names here, with true TLS, instead of naming an endpoint: stack outputs work as they are
+    #[arg(long)]
+    pub(crate) proxy: bool,
     /// Take the settings back
     #[arg(long)]
     pub(crate) unset: bool,

@@ -1,5 +1,6 @@
 //! An installation: its folder on disk, opened into an engine.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::{FunctionSettings, OperatorKey, RootKeySource, Up};
 use crate::command::runtime::library_roots;
-use crate::server::{LoopbackOnly, ProcessRunner};
+use crate::server::{ProcessRunner, ThisMachineOnly};
 use crate::services::registry;
 
 /// Why an installation cannot be opened; the text names what to do next.
@@ -102,10 +103,10 @@ fn printed(command: &str) -> Result<Vec<u8>, OpenError> {
 }
 
 /// Opens the installation that the arguments name, making it if it is new. Inside sandboxes the engine is
-/// found at the `port` it listens on outside.
+/// found at the port of `listen`, as outside.
 pub(crate) async fn open(
     arguments: &Up,
-    port: u16,
+    listen: SocketAddr,
 ) -> Result<(Engine, mpsc::Receiver<AwsConnection>), OpenError> {
     let directory = &arguments.data_dir;
     make_private(directory)?;
@@ -121,7 +122,7 @@ pub(crate) async fn open(
     let clock = Clock::restore(store.read(|tx| cumulet_kernel::clock::load(tx))?);
     let cache_directory: Arc<Path> = directory.join("cache").into();
     let (functions, connections) =
-        start_functions(&directory, &cache_directory, port, &arguments.functions).await?;
+        start_functions(&directory, &cache_directory, listen.port(), &arguments.functions).await?;
     let functions = Arc::new(ProcessRunner::new(functions));
     Ok((
         Engine {
@@ -132,7 +133,7 @@ pub(crate) async fn open(
             functions,
             cache_directory,
             metrics: Arc::new(cumulet_cloudwatch::Metrics::default()),
-            outbound: Arc::new(LoopbackOnly),
+            outbound: Arc::new(ThisMachineOnly { own: listen }),
             memory: cumulet_engine::Memory::default(),
             services: registry().clone(),
         },

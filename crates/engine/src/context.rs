@@ -42,8 +42,6 @@ pub struct SessionFacts {
     pub mfa_at: Option<Timestamp>,
     /// `aws:SourceIdentity`, the same along a chain of roles.
     pub source_identity: Option<String>,
-    /// `aws:FederatedProvider`: who vouched for the user of a role session.
-    pub federated_provider: Option<String>,
 }
 
 /// What a denial does.
@@ -75,10 +73,6 @@ pub enum PrincipalKind {
     /// An AWS service acting for itself: `s3.amazonaws.com`.
     Service {
         name: String,
-    },
-    /// Somebody an identity provider vouches for, before a role is taken on; the provider's ARN.
-    WebIdentity {
-        provider: String,
     },
 }
 

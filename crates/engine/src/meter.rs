@@ -22,6 +22,18 @@ pub struct Owner<'a> {
     pub region: &'a str,
 }
 
+/// All that was measured of a metric since the engine started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Total {
+    pub account: String,
+    pub region: String,
+    pub namespace: &'static str,
+    pub metric: &'static str,
+    pub dimensions: Vec<(String, String)>,
+    pub count: f64,
+    pub sum: f64,
+}
+
 /// Takes measures without making the publisher wait.
 pub trait Meter: std::fmt::Debug + Send + Sync {
     /// Publishes measures taken at a time, all with the same dimensions.
@@ -33,6 +45,11 @@ pub trait Meter: std::fmt::Debug + Send + Sync {
         dimensions: &[(&str, &str)],
         measures: &[Measure],
     );
+
+    /// What was measured since the engine started, in a stable order.
+    fn totals(&self) -> Vec<Total> {
+        Vec::new()
+    }
 
     /// Writes what waits.
     fn flush(&self, engine: Engine) -> BoxFuture<'static, Result<()>>;

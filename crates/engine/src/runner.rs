@@ -55,6 +55,9 @@ pub struct FunctionVersion {
     pub code_directory: PathBuf,
     pub layer_directories: Vec<PathBuf>,
     pub log_group_name: String,
+    pub logging: Logging,
+    /// Whether the function asks for traces of its own (`Active`).
+    pub tracing_active: bool,
     /// The function's own variables.
     pub environment: BTreeMap<String, String>,
     /// Called once for each new environment: the role's fresh credentials.
@@ -80,6 +83,37 @@ pub struct Invocation {
     pub trace_header: Option<String>,
     /// Decoded JSON.
     pub client_context: Option<String>,
+    /// Where a function that streams its answer writes it; a plain answer is in the outcome.
+    pub stream: Option<StreamSink>,
+}
+
+/// In which form a function's log is written, and how much of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logging {
+    /// JSON documents in place of text.
+    pub json: bool,
+    /// `TRACE` to `FATAL`, for JSON alone.
+    pub application_level: String,
+    /// `DEBUG`, `INFO` or `WARN`, for JSON alone.
+    pub system_level: String,
+}
+
+/// A part of an answer that is passed on while the function still writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamPart {
+    /// Comes first.
+    ContentType(String),
+    Bytes(Bytes),
+}
+
+/// Takes the parts of an answer, and slows the function down while it is busy with one.
+#[derive(Clone)]
+pub struct StreamSink(pub Arc<dyn Fn(StreamPart) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl std::fmt::Debug for StreamSink {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("StreamSink")
+    }
 }
 
 /// How an invocation ended.
@@ -88,6 +122,10 @@ pub struct Outcome {
     pub payload: Bytes,
     /// `Unhandled` where the function failed.
     pub function_error: Option<String>,
+    /// What failed, for the platform: `Runtime.ExitError`.
+    pub error_type: Option<String>,
+    /// Whether the answer went to the sink.
+    pub streamed: bool,
     pub log_stream_name: String,
     /// Time in milliseconds and text, platform lines included.
     pub log_lines: Vec<(i64, String)>,

@@ -120,6 +120,7 @@ fn invocation() -> Invocation {
         trace_id: None,
         client_context: None,
         cognito_identity: None,
+        stream: None,
     }
 }
 
@@ -141,6 +142,7 @@ fn function(key: String, code_dir: PathBuf) -> FunctionVersion {
         log_group_name: "/aws/lambda/one".to_owned(),
         environment: Vec::new(),
         tracing_active: false,
+        logging: Default::default(),
         environment_source: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
     }
 }

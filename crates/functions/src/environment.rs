@@ -75,6 +75,10 @@ fn set_function(variables: &mut Variables, function: &FunctionVersion, facts: &S
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
     ]);
+    if function.logging.json {
+        variables.set("AWS_LAMBDA_LOG_FORMAT", "JSON");
+        variables.set("AWS_LAMBDA_LOG_LEVEL", &function.logging.application_level);
+    }
     if let Some(trace_id) = facts.trace_id {
         variables.set("_X_AMZN_TRACE_ID", trace_id);
     }
@@ -155,6 +159,7 @@ mod tests {
             log_group_name: "/aws/lambda/one".to_owned(),
             environment: vec![("AWS_ENDPOINT_URL".to_owned(), "http://mine".to_owned())],
             tracing_active: false,
+            logging: crate::Logging::default(),
             environment_source: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
         };
         let facts = SandboxFacts {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use crate::environment::{self, SandboxFacts};
 use crate::log_pipe::LogPipe;
 use crate::memory::{MemoryGauge, WATCH_INTERVAL};
+use crate::platform_log::Line;
 use crate::report::Layer;
 use crate::runtime_api::{self, Exchange, RuntimeEvent};
 use crate::runtimes::{self, Runtime};
@@ -150,6 +151,13 @@ impl ExecutionEnvironment {
                 Runtime::Interpreted { substitute, .. } => substitute.clone(),
             },
         })
+    }
+
+    /// Writes a line of the platform in the function's log format, where its level asks for it.
+    pub(crate) fn tell(&self, line: &Line<'_>) {
+        if let Some(text) = line.render(&self.function.logging) {
+            self.logs.platform(text);
+        }
     }
 
     /// Starts a runtime process, the first or the next one.

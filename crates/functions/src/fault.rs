@@ -13,8 +13,8 @@ pub(crate) struct Fault {
     pub(crate) payload: Bytes,
     /// Written to the log by the platform; a function that reports its own error has written its own.
     pub(crate) log: Option<String>,
-    /// What REPORT ends with.
-    pub(crate) status: Option<String>,
+    /// How REPORT calls it: `error` or `timeout`. A function that reports its own error has none there.
+    pub(crate) status: Option<&'static str>,
     pub(crate) timed_out: bool,
 }
 
@@ -68,7 +68,7 @@ impl Fault {
             error_type: reported_type.to_owned(),
             payload,
             log: Some(format!("{message}\n{error_type}")),
-            status: Some(format!("Status: error\tError Type: {reported_type}")),
+            status: Some("error"),
             timed_out: false,
         }
     }
@@ -84,7 +84,7 @@ impl Fault {
                 .to_string()
                 .into(),
             log: Some(format!("{now:.3} {request_id} {how}\n")),
-            status: Some("Status: timeout".to_owned()),
+            status: Some("timeout"),
             timed_out: true,
         }
     }

@@ -11,6 +11,17 @@ use futures_util::future::BoxFuture;
 pub type EnvironmentSource =
     Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<(String, String)>, String>> + Send + Sync>;
 
+/// In which form the log is written, and how much of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Logging {
+    /// JSON documents in place of text.
+    pub json: bool,
+    /// `TRACE` to `FATAL`; told to the runtime's client, for JSON alone.
+    pub application_level: String,
+    /// `DEBUG`, `INFO` or `WARN`, for JSON alone.
+    pub system_level: String,
+}
+
 /// One revision of a function's code and configuration.
 ///
 /// A sandbox serves one `key` for its whole life, so anything that changes what runs must change the key.
@@ -42,6 +53,7 @@ pub struct FunctionVersion {
     /// What the function's own configuration sets; wins over everything that is not reserved.
     pub environment: Vec<(String, String)>,
     pub tracing_active: bool,
+    pub logging: Logging,
     pub environment_source: EnvironmentSource,
 }
 

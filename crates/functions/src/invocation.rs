@@ -1,6 +1,7 @@
 //! One invocation: what goes in, and everything that came of it.
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 /// One request to a function.
 #[derive(Clone, Debug)]
@@ -15,6 +16,16 @@ pub struct Invocation {
     pub client_context: Option<String>,
     /// `{"cognitoIdentityId":..,"cognitoIdentityPoolId":..}`.
     pub cognito_identity: Option<String>,
+    /// Where a function that streams its answer writes it; a plain answer is in the outcome.
+    pub stream: Option<mpsc::Sender<StreamPart>>,
+}
+
+/// A part of an answer that is passed on while the function still writes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StreamPart {
+    /// Comes first.
+    ContentType(String),
+    Bytes(Bytes),
 }
 
 /// Who wrote a line of a log stream.
@@ -47,6 +58,8 @@ pub struct InvocationOutcome {
     pub payload: Bytes,
     /// `Unhandled` when the function failed; the payload is then the error document.
     pub function_error: Option<String>,
+    /// Whether the answer went to the invocation's stream.
+    pub streamed: bool,
     /// What the error was for the platform: `Runtime.ExitError`, `Function.Unknown`, `Sandbox.Timedout`.
     pub error_type: Option<String>,
     pub log_stream_name: String,

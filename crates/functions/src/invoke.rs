@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::clock::now_ms;
 use crate::execution_environment::{ExecutionEnvironment, Happening, StartOutcome};
 use crate::fault::Fault;
-use crate::platform_log::{self, ReportLine};
+use crate::platform_log::{Line, Report};
 use crate::runtime_api::{Event, RuntimeEvent};
 use crate::{Invocation, InvocationOutcome, InvokeError};
 
@@ -16,7 +16,13 @@ use crate::{Invocation, InvocationOutcome, InvokeError};
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a function answered.
-type Answer = Result<Bytes, Fault>;
+type Answer = Result<Payload, Fault>;
+
+/// An answer in hand, or one that its receiver has already.
+enum Payload {
+    Whole(Bytes),
+    Streamed,
+}
 
 /// Runs an invocation. `cold` says that the environment is new.
 pub(crate) async fn run(
@@ -33,9 +39,11 @@ pub(crate) async fn run(
 
     let request_id = invocation.request_id.clone();
     let version = environment.function.version.clone();
-    environment
-        .logs
-        .platform(platform_log::start(&request_id, &version));
+    let trace_id = invocation.trace_id.clone();
+    environment.tell(&Line::Start {
+        request_id: &request_id,
+        version: &version,
+    });
     let begin = Instant::now();
     let answer = answer(environment, invocation, begin).await?;
     let duration_ms = duration_ms(environment, begin, &answer);
@@ -48,6 +56,7 @@ pub(crate) async fn run(
             init_duration_ms,
             duration_ms,
         },
+        trace_id.as_deref(),
     ))
 }
 
@@ -74,14 +83,12 @@ async fn first_initialisation(
     environment: &mut ExecutionEnvironment,
     request_id: &str,
 ) -> Result<Option<f64>, InvokeError> {
-    let (runtime, region) = (&environment.function.runtime, &environment.function.region);
-    environment
-        .logs
-        .platform(platform_log::init_start(runtime, region));
+    environment.tell(&Line::InitStart {
+        runtime: &environment.function.runtime,
+        region: &environment.function.region,
+    });
     if let Some(substitute) = &environment.substitute {
-        environment
-            .logs
-            .platform(format!("RUNTIME_SUBSTITUTED {substitute}\n"));
+        environment.tell(&Line::Substituted { substitute });
     }
     let begin = Instant::now();
     let result = initialise(environment, request_id, begin + INIT_TIMEOUT).await?;
@@ -89,11 +96,12 @@ async fn first_initialisation(
     match result {
         Ok(()) => return Ok(Some(duration_ms)),
         Err(InitFailure::TimedOut) => {
-            environment.logs.platform(platform_log::init_report(
+            environment.tell(&Line::InitReport {
                 duration_ms,
-                "init",
-                "Status: timeout",
-            ));
+                phase: "init",
+                status: "timeout",
+                error_type: None,
+            });
         }
         Err(InitFailure::Fault(fault)) => {
             report_initialisation(environment, &fault, duration_ms, "init")
@@ -111,10 +119,12 @@ fn report_initialisation(
     if let Some(text) = &fault.log {
         environment.logs.platform(text.clone());
     }
-    let status = format!("Status: error\tError Type: {}", fault.error_type);
-    environment
-        .logs
-        .platform(platform_log::init_report(duration_ms, phase, &status));
+    environment.tell(&Line::InitReport {
+        duration_ms,
+        phase,
+        status: "error",
+        error_type: Some(&fault.error_type),
+    });
 }
 
 enum InitFailure {
@@ -185,7 +195,8 @@ async fn answer(
         return Ok(match environment.happening(deadline).await? {
             // From the first `next` of a runtime started for an invocation before this one.
             Happening::Runtime(RuntimeEvent::Initialised) => continue,
-            Happening::Runtime(RuntimeEvent::Response(payload)) => Ok(payload),
+            Happening::Runtime(RuntimeEvent::Response(payload)) => Ok(Payload::Whole(payload)),
+            Happening::Runtime(RuntimeEvent::Streamed) => Ok(Payload::Streamed),
             Happening::Runtime(RuntimeEvent::ResponseTooLarge) => Err(Fault::response_too_large()),
             Happening::Runtime(RuntimeEvent::Error(report) | RuntimeEvent::InitError(report)) => {
                 Err(Fault::reported(report))
@@ -209,6 +220,7 @@ fn event(invocation: Invocation, deadline_ms: i64) -> Event {
         trace_id: invocation.trace_id,
         client_context: invocation.client_context,
         cognito_identity: invocation.cognito_identity,
+        stream: invocation.stream,
     }
 }
 
@@ -228,29 +240,34 @@ fn conclude(
     request_id: &str,
     answer: Answer,
     timing: Timing,
+    trace_id: Option<&str>,
 ) -> InvocationOutcome {
     let max_memory_used_mb = environment.memory.peak_mb();
     let billed_duration_ms = billed_ms(timing.duration_ms, timing.init_duration_ms);
+    let streamed = matches!(answer, Ok(Payload::Streamed));
     let (payload, fault) = match answer {
-        Ok(payload) => (payload, None),
+        Ok(Payload::Whole(payload)) => (payload, None),
+        Ok(Payload::Streamed) => (Bytes::new(), None),
         Err(fault) => (fault.payload.clone(), Some(fault)),
     };
     if let Some(text) = fault.as_ref().and_then(|fault| fault.log.clone()) {
         environment.logs.platform(text);
     }
-    environment.logs.platform(platform_log::end(request_id));
-    let report = ReportLine {
+    environment.tell(&Line::End { request_id });
+    environment.tell(&Line::Report(Report {
         request_id,
         duration_ms: timing.duration_ms,
         billed_duration_ms,
         memory_size_mb: environment.function.memory_size_mb,
         max_memory_used_mb,
         init_duration_ms: timing.init_duration_ms,
-        status: fault.as_ref().and_then(|fault| fault.status.as_deref()),
-    };
-    environment.logs.platform(report.text());
+        status: fault.as_ref().and_then(|fault| fault.status),
+        error_type: fault.as_ref().map(|fault| fault.error_type.as_str()),
+        trace: trace_id.filter(|_| environment.function.tracing_active),
+    }));
     InvocationOutcome {
         payload,
+        streamed,
         function_error: fault.is_some().then(|| "Unhandled".to_owned()),
         timed_out: fault.as_ref().is_some_and(|fault| fault.timed_out),
         error_type: fault.map(|fault| fault.error_type),

@@ -28,11 +28,11 @@ mod runtimes;
 mod sandbox;
 mod vacant_sandbox;
 
-pub use function::{EnvironmentSource, FunctionVersion};
+pub use function::{EnvironmentSource, FunctionVersion, Logging};
 pub use functions::{
     AwsConnection, Config, Egress, Functions, InvokeError, RequiredIsolation, StartError,
 };
-pub use invocation::{Invocation, InvocationOutcome, LateLog, LogLine, LogLineKind};
+pub use invocation::{Invocation, InvocationOutcome, LateLog, LogLine, LogLineKind, StreamPart};
 pub use report::{IsolationReport, Layer, LayerState};
 pub use runtimes::{
     InstallError, MANAGED, RuntimeStatus, Runtimes, Source, download as download_libraries,

@@ -14,7 +14,9 @@ use crate::runtimes::{self, Runtime};
 use crate::sandbox::protocol::Plan;
 use crate::sandbox::{host_ids, kernel};
 use crate::vacant_sandbox::{Builder, Mode};
-use crate::{Config, Egress, FunctionVersion, IsolationReport, RequiredIsolation, StartError};
+use crate::{
+    Config, Egress, FunctionVersion, IsolationReport, Logging, RequiredIsolation, StartError,
+};
 
 /// The one layer that strict isolation does without: most hosts delegate no memory cgroup.
 const KERNEL_MEMORY_LIMIT: &str = "memory limit by the kernel";
@@ -147,6 +149,7 @@ fn probe_function(config: &Config) -> FunctionVersion {
         log_group_name: String::new(),
         environment: Vec::new(),
         tracing_active: false,
+        logging: Logging::default(),
         environment_source: Arc::new(|| Box::pin(async { Ok(Vec::new()) })),
     }
 }

@@ -22,10 +22,10 @@ use std::path::Path;
 use ring::pbkdf2;
 use zeroize::Zeroizing;
 
+use crate::Store;
 use crate::id::Ids;
 use crate::seal::{RootKey, SealKey};
 use crate::store::{PageKey, REKEYED_NAME, StoreError, TREE_FILE, flush_directory};
-use crate::Store;
 
 const FILE_NAME: &str = "root.key";
 const NEXT_NAME: &str = "root.key.next";
@@ -269,9 +269,8 @@ mod tests {
     #[test]
     fn a_sealed_key_opens_with_its_secret_alone() {
         let directory = tempfile::tempdir().expect("a directory");
-        let load = |secret: Option<&Secret>| {
-            load_or_create(directory.path(), secret, &Ids::random())
-        };
+        let load =
+            |secret: Option<&Secret>| load_or_create(directory.path(), secret, &Ids::random());
         let derived = |secret: &Secret| load(Some(secret)).expect("a key").derive::<32>("x");
         let right = secret("correct horse");
         assert_eq!(derived(&right), derived(&right));

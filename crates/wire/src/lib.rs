@@ -22,6 +22,7 @@ pub mod checksum;
 mod dialect;
 mod error;
 pub mod event_stream;
+mod integrity;
 pub mod model;
 pub mod protocol;
 pub mod route;
@@ -31,7 +32,8 @@ pub mod validate;
 mod value;
 
 pub use error::{Error, Fault};
-pub use protocol::{Protocol, decode, encode, encode_error, encode_refusal};
+pub use integrity::check_document;
+pub use protocol::{Protocol, add_s3_ids, decode, encode, encode_error, encode_refusal};
 pub use timestamp::TimestampFormat;
 pub use validate::validate;
 pub use value::{Blob, Timestamp};

@@ -27,6 +27,8 @@ use crate::error::Error;
 use crate::model::{Metadata, Operation, Service, Shape};
 use crate::route::Labels;
 
+pub use rest_xml::add_s3_ids;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// JSON 1.0 and 1.1: the operation in `X-Amz-Target`.

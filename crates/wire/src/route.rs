@@ -319,6 +319,14 @@ fn s3(head: &request::Parts, place: &host::Place) -> Route {
     let Some(service) = model::service("s3") else {
         return not_served("s3", Protocol::RestXml);
     };
+    if !rest::is_utf8(head.uri.path()) {
+        let error = Error::sender("InvalidURI", "Couldn't parse the specified URI.");
+        return Route::Refused {
+            service: Some(service),
+            protocol: Protocol::RestXml,
+            error,
+        };
+    }
     let target = rest::S3Target::of(place, head.uri.path());
     if head.method == Method::OPTIONS {
         return Route::S3Preflight {

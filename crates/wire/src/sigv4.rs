@@ -9,6 +9,7 @@
 mod canonical;
 mod chunked;
 mod fault;
+mod form;
 mod key;
 mod parse;
 mod sign;
@@ -19,6 +20,7 @@ use subtle::ConstantTimeEq;
 pub use canonical::PathStyle;
 pub use chunked::{AwsChunkedDecoder, ChunkFault, Trailers};
 pub use fault::SignatureFault;
+pub use form::{FormClaim, parse_form};
 pub use key::{SigningKey, SigningKeys, derive};
 pub use parse::{claimed_service, parse};
 pub use sign::{Credentials, Signer, canonical_request, string_to_sign};

@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{ApiStage, CanarySettings, EndpointConfiguration, Quota, Texts, Throttle};
 
+/// Templates by content type; one that is null is empty.
+fn templates<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Texts, D::Error> {
+    let given = BTreeMap::<String, Option<String>>::deserialize(given)?;
+    let given = given.into_iter();
+    Ok(given
+        .map(|(media_type, template)| (media_type, template.unwrap_or_default()))
+        .collect())
+}
+
 /// A page of a list: `item` on the wire.
 #[derive(Debug, Serialize)]
 pub(super) struct Items<T> {
@@ -46,7 +55,7 @@ pub(super) struct Target {
     pub(super) include_value: Option<bool>,
     pub(super) include_values: Option<bool>,
     pub(super) position: Option<String>,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,10 +161,8 @@ pub(super) struct PutMethodInput {
 pub(super) struct PutMethodResponseInput {
     #[serde(flatten)]
     pub(super) target: Target,
-    #[serde(default)]
-    pub(super) response_parameters: BTreeMap<String, bool>,
-    #[serde(default)]
-    pub(super) response_models: Texts,
+    pub(super) response_parameters: Option<BTreeMap<String, bool>>,
+    pub(super) response_models: Option<Texts>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,7 +179,7 @@ pub(super) struct PutIntegrationInput {
     pub(super) credentials: Option<String>,
     #[serde(default)]
     pub(super) request_parameters: Texts,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "templates")]
     pub(super) request_templates: Texts,
     pub(super) passthrough_behavior: Option<String>,
     pub(super) cache_namespace: Option<String>,
@@ -193,7 +200,7 @@ pub(super) struct PutIntegrationResponseInput {
     pub(super) selection_pattern: Option<String>,
     #[serde(default)]
     pub(super) response_parameters: Texts,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "templates")]
     pub(super) response_templates: Texts,
     pub(super) content_handling: Option<String>,
 }
@@ -307,7 +314,7 @@ pub(super) struct PutGatewayResponseInput {
     pub(super) status_code: Option<String>,
     #[serde(default)]
     pub(super) response_parameters: Texts,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "templates")]
     pub(super) response_templates: Texts,
 }
 

@@ -11,8 +11,9 @@ pub(crate) use store::TABLES;
 pub(super) use store::{
     Place, USAGE, USAGE_EXTENSIONS, account, api, api_key, api_keys, apis, authorizer_flushes,
     count_authorizer_flush, delete_api, delete_api_key, delete_deployment, delete_stage,
-    delete_usage_plan, deployment, deployments, owner, save_account, save_api, save_api_key,
-    save_deployment, save_stage, save_usage_plan, stage, stages, usage_plan, usage_plans,
+    delete_usage_plan, deployment, deployments, forget_stages, owner, save_account, save_api,
+    save_api_key, save_deployment, save_stage, save_usage_plan, stage, stages, usage_plan,
+    usage_plans,
 };
 
 /// Text by text: parameters, templates, variables, tags.
@@ -116,10 +117,24 @@ pub(super) struct Method {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct MethodResponse {
     pub(super) status_code: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) response_parameters: BTreeMap<String, bool>,
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub(super) response_models: Texts,
+    /// Given as empty it is shown as empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response_parameters: Option<BTreeMap<String, bool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response_models: Option<Texts>,
+}
+
+impl MethodResponse {
+    /// `method.response.header.name`
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &String> {
+        let parameters = self.response_parameters.iter();
+        parameters.flat_map(|parameters| parameters.keys())
+    }
+
+    /// Model by content type.
+    pub(super) fn models(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.response_models.iter().flatten()
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

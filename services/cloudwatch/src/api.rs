@@ -362,3 +362,62 @@ pub(super) struct TagResourceInput {
 pub(super) struct TagsOutput {
     pub(super) tags: Vec<Tag>,
 }
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutDashboardInput {
+    pub(super) dashboard_name: String,
+    pub(super) dashboard_body: String,
+    #[serde(default)]
+    pub(super) tags: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutDashboardOutput {
+    pub(super) dashboard_validation_messages: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DashboardNameInput {
+    pub(super) dashboard_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DashboardNamesInput {
+    pub(super) dashboard_names: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetDashboardOutput {
+    pub(super) dashboard_arn: String,
+    pub(super) dashboard_body: String,
+    pub(super) dashboard_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListDashboardsInput {
+    pub(super) dashboard_name_prefix: Option<String>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DashboardEntry {
+    pub(super) dashboard_name: String,
+    pub(super) dashboard_arn: String,
+    pub(super) last_modified: f64,
+    pub(super) size: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListDashboardsOutput {
+    pub(super) dashboard_entries: Vec<DashboardEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
+}

@@ -7,6 +7,7 @@
 mod alarm;
 mod api;
 mod bucket;
+mod dashboard;
 mod errors;
 mod get_data;
 mod get_statistics;
@@ -24,8 +25,9 @@ mod tests;
 mod token;
 
 use api::{
-    AlarmNamesInput, DescribeAlarmHistoryInput, DescribeAlarmsForMetricInput, DescribeAlarmsInput,
-    GetMetricDataInput, GetMetricStatisticsInput, ListMetricsInput, PutCompositeAlarmInput,
+    AlarmNamesInput, DashboardNameInput, DashboardNamesInput, DescribeAlarmHistoryInput,
+    DescribeAlarmsForMetricInput, DescribeAlarmsInput, GetMetricDataInput,
+    GetMetricStatisticsInput, ListDashboardsInput, ListMetricsInput, PutCompositeAlarmInput,
     PutMetricAlarmInput, PutMetricDataInput, SetAlarmStateInput, TagResourceInput,
 };
 use cumulet_engine::Context;
@@ -60,6 +62,7 @@ pub fn operations() -> Vec<Operation> {
     let mut operations = metric_operations();
     operations.extend(alarm_operations());
     operations.extend(alarm_reading_operations());
+    operations.extend(dashboard_operations());
     operations.extend(tag_operations());
     operations
 }
@@ -189,6 +192,28 @@ fn alarm_reading_operations() -> Vec<Operation> {
             "DescribeAlarmsForMetric",
             on_all!(DescribeAlarmsForMetricInput, "DescribeAlarmsForMetric"),
             alarm::describe_for_metric,
+        ),
+    ]
+}
+
+fn dashboard_operations() -> Vec<Operation> {
+    let get: AccessRule<DashboardNameInput> = |_, context, input| {
+        let arn = dashboard::dashboard_arn(context, &input.dashboard_name);
+        Ok(vec![Access::new("cloudwatch:GetDashboard", arn)])
+    };
+    let delete: AccessRule<DashboardNamesInput> = |_, context, input| {
+        let arn = |name: &String| dashboard::dashboard_arn(context, name);
+        let access = |name| Access::new("cloudwatch:DeleteDashboards", arn(name));
+        Ok(input.dashboard_names.iter().map(access).collect())
+    };
+    vec![
+        Operation::write("PutDashboard", dashboard::put_access(), dashboard::put),
+        Operation::read("GetDashboard", get, dashboard::get),
+        Operation::write("DeleteDashboards", delete, dashboard::delete),
+        Operation::read(
+            "ListDashboards",
+            on_all!(ListDashboardsInput, "ListDashboards"),
+            dashboard::list,
         ),
     ]
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::Result;
-use cumulet_engine::meter::{Measure, Meter, Owner};
+use cumulet_engine::meter::{Measure, Meter, Owner, Total};
 use cumulet_kernel::{Timestamp, Tx};
 use futures_util::future::BoxFuture;
 
@@ -21,7 +21,14 @@ const RESOLUTION_S: u32 = 60;
 
 /// What the services of an installation have measured and not written yet; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics(Arc<Mutex<HashMap<Group, Vec<Folded>>>>);
+pub struct Metrics(Arc<Mutex<Measured>>);
+
+#[derive(Debug, Default)]
+struct Measured {
+    waiting: HashMap<Group, Vec<Folded>>,
+    /// Number and sum of the values since the start, for those who scrape; the minute is always zero.
+    totals: HashMap<Group, Vec<(&'static str, f64, f64)>>,
+}
 
 /// Whose metrics they are and what about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,11 +63,34 @@ impl Meter for Metrics {
             dimensions: named(dimensions),
             minute_s: series::align(at.seconds(), RESOLUTION_S),
         };
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let folded = waiting.entry(group).or_default();
+        let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_ever = Group {
+            minute_s: 0,
+            ..group.clone()
+        };
+        let totals = measured.totals.entry(of_ever).or_default();
+        for measure in measures {
+            add(totals, measure);
+        }
+        let folded = measured.waiting.entry(group).or_default();
         for measure in measures {
             fold(folded, measure);
         }
+    }
+
+    fn totals(&self) -> Vec<Total> {
+        let measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_group = |(group, totals): (&Group, &Vec<(&'static str, f64, f64)>)| {
+            let total =
+                |(metric, count, sum): &(&'static str, f64, f64)| group.total(metric, *count, *sum);
+            totals.iter().map(total).collect::<Vec<_>>()
+        };
+        let mut all: Vec<Total> = measured.totals.iter().flat_map(of_group).collect();
+        all.sort_by(|one, other| {
+            let key = |total: &Total| (total.namespace, total.metric, total.dimensions.clone());
+            key(one).cmp(&key(other))
+        });
+        all
     }
 
     fn flush(&self, engine: Engine) -> BoxFuture<'static, Result<()>> {
@@ -71,7 +101,33 @@ impl Meter for Metrics {
 
 impl Metrics {
     fn take(&self) -> HashMap<Group, Vec<Folded>> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut measured.waiting)
+    }
+}
+
+impl Group {
+    fn total(&self, metric: &'static str, count: f64, sum: f64) -> Total {
+        let pair = |each: &Dimension| (each.name.clone(), each.value.clone());
+        Total {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            namespace: self.namespace,
+            metric,
+            dimensions: self.dimensions.iter().map(pair).collect(),
+            count,
+            sum,
+        }
+    }
+}
+
+fn add(totals: &mut Vec<(&'static str, f64, f64)>, measure: &Measure) {
+    match totals
+        .iter_mut()
+        .find(|(metric, ..)| *metric == measure.metric)
+    {
+        Some((_, count, sum)) => (*count, *sum) = (*count + 1.0, *sum + measure.value),
+        None => totals.push((measure.metric, 1.0, measure.value)),
     }
 }
 

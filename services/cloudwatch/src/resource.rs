@@ -41,6 +41,13 @@ const COMPOSITE_PROPERTIES: [&str; 9] = [
 pub(crate) fn resource_types() -> Vec<Provider> {
     vec![
         Provider::new(
+            "AWS::CloudWatch::Dashboard",
+            &["DashboardBody", "DashboardName"],
+            create_dashboard,
+            put_dashboard,
+            delete_dashboard,
+        ),
+        Provider::new(
             "AWS::CloudWatch::Alarm",
             &[
                 "ActionsEnabled",
@@ -183,5 +190,24 @@ fn update(call: &mut ResourceCall<'_, '_>, operation: &str) -> Result<Outcome> {
 fn delete(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let input = json!({ "AlarmNames": [call.physical_id] });
     call.call_unless_absent("cloudwatch", "DeleteAlarms", input)?;
+    Ok(Outcome::Done)
+}
+
+fn create_dashboard(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let name = call.name("DashboardName", 255);
+    call.identify(name);
+    put_dashboard(call)
+}
+
+fn put_dashboard(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let body = call.text("DashboardBody");
+    let input = json!({ "DashboardName": call.physical_id, "DashboardBody": body });
+    call.call("cloudwatch", "PutDashboard", input)?;
+    Ok(Outcome::Done)
+}
+
+fn delete_dashboard(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
+    let input = json!({ "DashboardNames": [call.physical_id] });
+    call.call_unless_absent("cloudwatch", "DeleteDashboards", input)?;
     Ok(Outcome::Done)
 }

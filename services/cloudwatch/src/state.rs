@@ -21,7 +21,16 @@ pub(super) const HISTORY: Table = Table::new(803, "cloudwatch.alarm_history");
 /// (account, region) -> whether the roll-up timer lies in the outbox.
 pub(super) const REGIONS: Table = Table::new(804, "cloudwatch.regions");
 
-pub(crate) const TABLES: &[Table] = &[SERIES, POINTS, ALARMS, HISTORY, REGIONS];
+/// (account, name) -> [`DashboardRecord`].
+pub(super) const DASHBOARDS: Table = Table::new(805, "cloudwatch.dashboards");
+
+pub(crate) const TABLES: &[Table] = &[SERIES, POINTS, ALARMS, HISTORY, REGIONS, DASHBOARDS];
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct DashboardRecord {
+    pub(super) body: String,
+    pub(super) modified: Timestamp,
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SeriesRecord {

@@ -68,15 +68,26 @@ pub(super) struct KeyMetadata {
     pub(super) creation_date: f64,
     pub(super) enabled: bool,
     pub(super) description: String,
-    pub(super) key_usage: &'static str,
+    pub(super) key_usage: String,
     pub(super) key_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deletion_date: Option<f64>,
-    pub(super) origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) valid_to: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expiration_model: Option<&'static str>,
+    pub(super) origin: String,
     pub(super) key_manager: &'static str,
-    pub(super) customer_master_key_spec: &'static str,
-    pub(super) key_spec: &'static str,
-    pub(super) encryption_algorithms: [&'static str; 1],
+    pub(super) customer_master_key_spec: String,
+    pub(super) key_spec: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) encryption_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signing_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mac_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_agreement_algorithms: Option<Vec<&'static str>>,
     pub(super) multi_region: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) current_key_material_id: Option<String>,
@@ -221,7 +232,7 @@ pub(super) struct EncryptInput {
 pub(super) struct EncryptOutput {
     pub(super) ciphertext_blob: String,
     pub(super) key_id: String,
-    pub(super) encryption_algorithm: &'static str,
+    pub(super) encryption_algorithm: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,8 +254,9 @@ pub(super) struct DecryptInput {
 pub(super) struct DecryptOutput {
     pub(super) key_id: String,
     pub(super) plaintext: String,
-    pub(super) encryption_algorithm: &'static str,
-    pub(super) key_material_id: String,
+    pub(super) encryption_algorithm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_material_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -255,6 +267,8 @@ pub(super) struct ReEncryptInput {
     #[serde(default)]
     pub(super) source_encryption_context: BTreeMap<String, String>,
     pub(super) source_key_id: Option<String>,
+    pub(super) source_encryption_algorithm: Option<String>,
+    pub(super) destination_encryption_algorithm: Option<String>,
     pub(super) destination_key_id: String,
     #[serde(default)]
     pub(super) destination_encryption_context: BTreeMap<String, String>,
@@ -268,10 +282,12 @@ pub(super) struct ReEncryptOutput {
     pub(super) ciphertext_blob: String,
     pub(super) source_key_id: String,
     pub(super) key_id: String,
-    pub(super) source_encryption_algorithm: &'static str,
-    pub(super) destination_encryption_algorithm: &'static str,
-    pub(super) source_key_material_id: String,
-    pub(super) destination_key_material_id: String,
+    pub(super) source_encryption_algorithm: String,
+    pub(super) destination_encryption_algorithm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_key_material_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) destination_key_material_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -443,4 +459,165 @@ pub(super) struct EndGrantInput {
     pub(super) grant_id: Option<String>,
     #[serde(default)]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetPublicKeyOutput {
+    pub(super) key_id: String,
+    pub(super) public_key: String,
+    pub(super) customer_master_key_spec: String,
+    pub(super) key_spec: String,
+    pub(super) key_usage: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) encryption_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signing_algorithms: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_agreement_algorithms: Option<Vec<&'static str>>,
+}
+
+/// Sign and Verify.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SignInput {
+    pub(super) key_id: String,
+    pub(super) message: String,
+    pub(super) message_type: Option<String>,
+    pub(super) signature: Option<String>,
+    pub(super) signing_algorithm: String,
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SignOutput {
+    pub(super) key_id: String,
+    pub(super) signature: String,
+    pub(super) signing_algorithm: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct VerifyOutput {
+    pub(super) key_id: String,
+    pub(super) signature_valid: bool,
+    pub(super) signing_algorithm: String,
+}
+
+/// GenerateMac and VerifyMac.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MacInput {
+    pub(super) key_id: String,
+    pub(super) message: String,
+    pub(super) mac_algorithm: String,
+    pub(super) mac: Option<String>,
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MacOutput {
+    pub(super) mac: String,
+    pub(super) mac_algorithm: String,
+    pub(super) key_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct VerifyMacOutput {
+    pub(super) key_id: String,
+    pub(super) mac_valid: bool,
+    pub(super) mac_algorithm: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeriveSharedSecretInput {
+    pub(super) key_id: String,
+    pub(super) key_agreement_algorithm: String,
+    pub(super) public_key: String,
+    #[serde(default)]
+    pub(super) dry_run: bool,
+    pub(super) recipient: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeriveSharedSecretOutput {
+    pub(super) key_id: String,
+    pub(super) shared_secret: String,
+    pub(super) key_agreement_algorithm: String,
+    pub(super) key_origin: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GenerateDataKeyPairInput {
+    pub(super) key_id: String,
+    pub(super) key_pair_spec: String,
+    #[serde(default)]
+    pub(super) encryption_context: BTreeMap<String, String>,
+    pub(super) recipient: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GenerateDataKeyPairOutput {
+    pub(super) private_key_ciphertext_blob: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) private_key_plaintext: Option<String>,
+    pub(super) public_key: String,
+    pub(super) key_id: String,
+    pub(super) key_pair_spec: String,
+    pub(super) key_material_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetParametersForImportInput {
+    pub(super) key_id: String,
+    pub(super) wrapping_algorithm: String,
+    pub(super) wrapping_key_spec: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetParametersForImportOutput {
+    pub(super) key_id: String,
+    pub(super) import_token: String,
+    pub(super) public_key: String,
+    pub(super) parameters_valid_to: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ImportKeyMaterialInput {
+    pub(super) key_id: String,
+    pub(super) import_token: String,
+    pub(super) encrypted_key_material: String,
+    pub(super) valid_to: Option<f64>,
+    pub(super) expiration_model: Option<String>,
+    pub(super) import_type: Option<String>,
+    pub(super) key_material_description: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ImportKeyMaterialOutput {
+    pub(super) key_id: String,
+    pub(super) key_material_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteImportedKeyMaterialOutput {
+    pub(super) key_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_material_id: Option<String>,
 }

@@ -9,7 +9,7 @@ use super::error::{invalid_ciphertext, unknown_key_of_ciphertext};
 use super::key::{self, Asked};
 use super::lifecycle::make_aws_managed;
 use super::state::{KEYS, KeyRecord, key_of};
-use super::{DataKey, EncryptionContext, ciphertext};
+use super::{DataKey, EncryptionContext, ciphertext, spec};
 
 /// kms:GenerateDataKey as the context's principal, through `context.via`. `key_id` is an id, an ARN, an
 /// alias or an alias' ARN.
@@ -28,6 +28,7 @@ pub fn generate_data_key(
     };
     key::authorise(tx, context, &found.key, "kms:GenerateDataKey", &asked)?;
     key::usable(&found.key)?;
+    spec::check_symmetric(&found.key, "GenerateDataKey")?;
     let plaintext = SealKey::generate(&context.ids);
     let bytes = plaintext.as_bytes();
     let ciphertext = ciphertext::seal(&context.ids, &found.key, encryption_context, bytes)?;
@@ -69,6 +70,7 @@ pub fn encrypt(
     };
     key::authorise(tx, context, &found.key, "kms:Encrypt", &asked)?;
     key::usable(&found.key)?;
+    spec::check_symmetric(&found.key, "Encrypt")?;
     ciphertext::seal(&context.ids, &found.key, encryption_context, plaintext)
 }
 

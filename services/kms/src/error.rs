@@ -18,6 +18,10 @@ pub(super) fn pending_deletion(arn: &str) -> Error {
     invalid_state(format!("{arn} is pending deletion."))
 }
 
+pub(super) fn pending_import(arn: &str) -> Error {
+    invalid_state(format!("{arn} is pending import."))
+}
+
 pub(super) fn invalid_state(message: impl Into<String>) -> Error {
     Error::new("KMSInvalidStateException", message)
 }

@@ -7,7 +7,7 @@ use cumulet_engine::error::Result;
 use cumulet_identity::iam;
 use cumulet_kernel::Tx;
 
-use super::error::{disabled, no_key, not_found, pending_deletion};
+use super::error::{disabled, no_key, not_found, pending_deletion, pending_import};
 use super::state::{ALIASES, AliasRecord, KEYS, KeyRecord, KeyState, alias_of, key_of};
 use super::{EncryptionContext, grant};
 
@@ -125,9 +125,9 @@ pub(super) fn access(
         access = access.condition(format!("aws:ResourceTag/{key}"), value.as_str());
     }
     with_encryption_context(access, asked.encryption_context)
-        .condition("kms:KeySpec", "SYMMETRIC_DEFAULT")
-        .condition("kms:KeyUsage", "ENCRYPT_DECRYPT")
-        .condition("kms:KeyOrigin", "AWS_KMS")
+        .condition("kms:KeySpec", key.spec.as_str())
+        .condition("kms:KeyUsage", key.usage.as_str())
+        .condition("kms:KeyOrigin", key.origin.as_str())
 }
 
 fn with_encryption_context(mut access: Access, given: Option<&EncryptionContext>) -> Access {
@@ -159,11 +159,12 @@ pub(super) fn authorise(
     iam::authorise(tx, context, &[access])
 }
 
-/// Refuses a key that is disabled or about to be deleted.
+/// Refuses a key that is disabled, without material or about to be deleted.
 pub(super) fn usable(key: &KeyRecord) -> Result<()> {
     match key.state {
         KeyState::Enabled => Ok(()),
         KeyState::Disabled => Err(disabled(&key.arn())),
+        KeyState::PendingImport => Err(pending_import(&key.arn())),
         KeyState::PendingDeletion { .. } => Err(pending_deletion(&key.arn())),
     }
 }

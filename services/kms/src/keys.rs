@@ -12,13 +12,13 @@ use super::api::{
     ListKeysOutput, NothingOutput, PageInput, ScheduleKeyDeletionInput, ScheduleKeyDeletionOutput,
     Tag, UpdateKeyDescriptionInput, seconds,
 };
-use super::error::{invalid_state, pending_deletion};
+use super::error::{invalid_state, pending_deletion, pending_import};
 use super::key::{Asked, authorise, find, find_without_alias};
-use super::key_policy;
 use super::lifecycle::{NewKey, make, make_aws_managed, save_new};
 use super::page::page;
 use super::state::{KEYS, KEYS_OF_ACCOUNT, KeyRecord, KeyState};
 use super::tags::tag_map;
+use super::{import, key_policy, spec};
 
 const DELETION_WINDOW_DAYS: u32 = 30;
 const DAY_S: i64 = 86_400;
@@ -50,6 +50,10 @@ pub(super) fn create_key(
 ) -> Result<KeyMetadataOutput> {
     refuse_unbuilt(&input)?;
     let tags = tag_map(&input.tags)?;
+    let spec = input.key_spec.or(input.customer_master_key_spec);
+    let (spec, usage) = spec::chosen(spec.as_deref(), input.key_usage.as_deref())?;
+    let origin = input.origin.unwrap_or_else(|| "AWS_KMS".into());
+    import::check_origin(&origin, &spec)?;
     let key = make(
         context,
         NewKey {
@@ -57,8 +61,9 @@ pub(super) fn create_key(
             policy: input.policy,
             aws_managed: false,
             tags,
+            kind: Some((spec, usage, origin)),
         },
-    );
+    )?;
     key_policy::check(
         tx,
         context,
@@ -70,40 +75,7 @@ pub(super) fn create_key(
     Ok(metadata_output(&key))
 }
 
-/// Only symmetric keys whose material KMS makes are built.
 fn refuse_unbuilt(input: &CreateKeyInput) -> Result<()> {
-    let spec = input
-        .key_spec
-        .as_deref()
-        .or(input.customer_master_key_spec.as_deref());
-    let spec = spec.unwrap_or("SYMMETRIC_DEFAULT");
-    if spec != "SYMMETRIC_DEFAULT" {
-        if input.key_usage.is_none() {
-            return Err(Error::validation(
-                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
-            ));
-        }
-        return Err(Error::not_implemented(format!(
-            "kms:CreateKey with KeySpec {spec}"
-        )));
-    }
-    if let Some(usage) = input
-        .key_usage
-        .as_deref()
-        .filter(|&usage| usage != "ENCRYPT_DECRYPT")
-    {
-        return Err(Error::validation(format!(
-            "KeyUsage {usage} is not compatible with KeySpec SYMMETRIC_DEFAULT"
-        )));
-    }
-    match input.origin.as_deref() {
-        None | Some("AWS_KMS") => {}
-        Some(origin) => {
-            return Err(Error::not_implemented(format!(
-                "kms:CreateKey with Origin {origin}"
-            )));
-        }
-    }
     if input.custom_key_store_id.is_some() {
         return Err(Error::not_implemented(
             "kms:CreateKey in a custom key store",
@@ -128,6 +100,11 @@ fn metadata(key: &KeyRecord) -> KeyMetadata {
         KeyState::PendingDeletion { at, .. } => Some(seconds(at)),
         _ => None,
     };
+    let listed = |usage: &str| {
+        let all = spec::algorithms(&key.spec, &key.usage);
+        (key.usage == usage).then(|| all.to_vec())
+    };
+    let imported = key.imported.as_ref().filter(|_| !key.materials.is_empty());
     KeyMetadata {
         aws_account_id: key.account.clone(),
         key_id: key.id.clone(),
@@ -135,21 +112,33 @@ fn metadata(key: &KeyRecord) -> KeyMetadata {
         creation_date: seconds(key.created),
         enabled: key.state == KeyState::Enabled,
         description: key.description.clone(),
-        key_usage: "ENCRYPT_DECRYPT",
+        key_usage: key.usage.clone(),
         key_state: state_name(key.state),
         deletion_date,
-        origin: "AWS_KMS",
+        valid_to: imported.and_then(|imported| imported.until).map(seconds),
+        expiration_model: imported.map(|imported| match imported.until {
+            Some(_) => "KEY_MATERIAL_EXPIRES",
+            None => "KEY_MATERIAL_DOES_NOT_EXPIRE",
+        }),
+        origin: key.origin.clone(),
         key_manager: if key.aws_managed { "AWS" } else { "CUSTOMER" },
-        customer_master_key_spec: "SYMMETRIC_DEFAULT",
-        key_spec: "SYMMETRIC_DEFAULT",
-        encryption_algorithms: ["SYMMETRIC_DEFAULT"],
+        customer_master_key_spec: key.spec.clone(),
+        key_spec: key.spec.clone(),
+        encryption_algorithms: listed(spec::ENCRYPT),
+        signing_algorithms: listed(spec::SIGN),
+        mac_algorithms: listed(spec::MAC),
+        key_agreement_algorithms: listed(spec::AGREE),
         multi_region: false,
-        current_key_material_id: key.current().map(|material| material.id.clone()),
+        current_key_material_id: key
+            .current()
+            .filter(|_| key.spec == spec::SYMMETRIC)
+            .map(|material| material.id.clone()),
     }
 }
 
 fn state_name(state: KeyState) -> &'static str {
     match state {
+        KeyState::PendingImport => "PendingImport",
         KeyState::Enabled => "Enabled",
         KeyState::Disabled => "Disabled",
         KeyState::PendingDeletion { .. } => "PendingDeletion",
@@ -237,6 +226,9 @@ pub(super) fn enable_key(
     input: KeyIdInput,
 ) -> Result<NothingOutput> {
     let key = to_change(tx, context, &input.key_id, "kms:EnableKey")?;
+    if key.state == KeyState::PendingImport {
+        return Err(pending_import(&key.arn()));
+    }
     set_state(tx, &key, KeyState::Enabled)
 }
 
@@ -247,6 +239,9 @@ pub(super) fn disable_key(
     input: KeyIdInput,
 ) -> Result<NothingOutput> {
     let key = to_change(tx, context, &input.key_id, "kms:DisableKey")?;
+    if key.state == KeyState::PendingImport {
+        return Err(pending_import(&key.arn()));
+    }
     set_state(tx, &key, KeyState::Disabled)
 }
 
@@ -319,7 +314,11 @@ pub(super) fn cancel_key_deletion(
         )));
     };
     outbox::finish(tx, entry)?;
-    set_state(tx, &key, KeyState::Disabled)?;
+    let state = match key.materials.is_empty() {
+        true => KeyState::PendingImport,
+        false => KeyState::Disabled,
+    };
+    set_state(tx, &key, state)?;
     Ok(KeyIdOutput { key_id: key.arn() })
 }
 

@@ -15,14 +15,19 @@ mod encrypt;
 mod error;
 mod grant;
 mod grants;
+mod import;
 mod key;
 mod key_policy;
 mod keys;
 mod lifecycle;
 mod page;
+mod pair;
 mod policies;
+mod private_key;
 mod resource;
 mod rotation;
+mod sign;
+mod spec;
 mod state;
 mod tags;
 
@@ -120,6 +125,21 @@ fn cryptographic_operations() -> Vec<Operation> {
             on_key,
             encrypt::generate_data_key_without_plaintext,
         ),
+        Operation::read("GenerateDataKeyPair", on_key, pair::generate),
+        Operation::read(
+            "GenerateDataKeyPairWithoutPlaintext",
+            on_key,
+            pair::generate_without_plaintext,
+        ),
+        Operation::read("GetPublicKey", on_key, sign::get_public_key),
+        Operation::read("Sign", on_key, sign::sign),
+        Operation::read("Verify", on_key, sign::verify),
+        Operation::read("GenerateMac", on_key, sign::generate_mac),
+        Operation::read("VerifyMac", on_key, sign::verify_mac),
+        Operation::read("DeriveSharedSecret", on_key, sign::derive_shared_secret),
+        Operation::write("GetParametersForImport", on_key, import::get_parameters),
+        Operation::write("ImportKeyMaterial", on_key, import::import),
+        Operation::write("DeleteImportedKeyMaterial", on_key, import::delete),
         Operation::read(
             "GenerateRandom",
             |_, _, _| on_all("kms:GenerateRandom"),

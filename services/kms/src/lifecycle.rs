@@ -11,10 +11,10 @@ use super::error::invalid_state;
 use super::key::find;
 use super::policies::{aws_managed_policy, default_policy};
 use super::state::{
-    ALIASES, ALIASES_OF_KEY, AliasRecord, GRANTS, KEYS, KEYS_OF_ACCOUNT, KeyRecord, KeyState,
-    alias_of, alias_of_key, grant_of,
+    ALIASES, ALIASES_OF_KEY, AliasRecord, GRANTS, IMPORTS, KEYS, KEYS_OF_ACCOUNT, KeyRecord,
+    KeyState, alias_of, alias_of_key, grant_of,
 };
-use super::{grant, rotation};
+use super::{grant, import, rotation, spec};
 
 /// What a new key differs in.
 #[derive(Debug, Default)]
@@ -24,26 +24,44 @@ pub(super) struct NewKey {
     pub(super) policy: Option<String>,
     pub(super) aws_managed: bool,
     pub(super) tags: std::collections::BTreeMap<String, String>,
+    /// Spec, use and origin; absent: a symmetric key whose material KMS makes.
+    pub(super) kind: Option<(String, String, String)>,
 }
 
-pub(super) fn make(context: &Context, new: NewKey) -> KeyRecord {
+pub(super) fn make(context: &Context, new: NewKey) -> Result<KeyRecord> {
+    let (spec, usage, origin) = new.kind.unwrap_or_else(|| {
+        let of = str::to_owned;
+        (of(spec::SYMMETRIC), of(spec::ENCRYPT), of("AWS_KMS"))
+    });
+    let is_external = origin == "EXTERNAL";
     let policy = new
         .policy
         .unwrap_or_else(|| default_policy(&context.account));
-    KeyRecord {
+    let materials = match is_external {
+        true => Vec::new(),
+        false => vec![rotation::material(context, &spec, 1, false)?],
+    };
+    Ok(KeyRecord {
         id: context.ids.uuid(),
         account: context.account.to_string(),
         region: context.region.to_string(),
         created: context.now,
         description: new.description,
-        state: KeyState::Enabled,
+        state: match is_external {
+            true => KeyState::PendingImport,
+            false => KeyState::Enabled,
+        },
         aws_managed: new.aws_managed,
         policy: policy.into(),
-        materials: vec![rotation::material(context, 1, false)],
+        spec,
+        usage,
+        origin,
+        imported: None,
+        materials,
         rotation: None,
         tags: new.tags,
         grant_count: 0,
-    }
+    })
 }
 
 pub(super) fn save_new(tx: &mut Tx<'_>, key: &KeyRecord) -> Result<()> {
@@ -81,7 +99,7 @@ pub fn aws_managed_key(tx: &mut Tx<'_>, context: &Context, service: &str) -> Res
         aws_managed: true,
         ..NewKey::default()
     };
-    let key = make(context, new);
+    let key = make(context, new)?;
     save_new(tx, &key)?;
     let alias = AliasRecord {
         name,
@@ -171,6 +189,8 @@ fn shred(tx: &mut Tx<'_>, key: &KeyRecord) -> Result<()> {
         tx.delete(ALIASES_OF_KEY, alias_of_key(key, &name))?;
     }
     rotation::cancel(tx, key)?;
+    import::cancel_expiry(tx, key)?;
+    tx.delete(IMPORTS, key.key())?;
     let listed = Key::new()
         .text(&key.account)
         .text(&key.region)

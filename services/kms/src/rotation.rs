@@ -14,26 +14,47 @@ use super::api::{
 };
 use super::key::{Asked, authorise, find_without_alias, usable};
 use super::page::page;
-use super::state::{KEYS, KeyRecord, KeyState, Material, MaterialSecret, Rotation, key_of};
+use super::private_key::PrivateKey;
+use super::state::{
+    KEYS, KeyRecord, KeyState, LongSecret, Material, MaterialSecret, Rotation, key_of,
+};
+use super::{import, spec};
 
 const PERIOD_DAYS: u32 = 365;
 const DAY_S: i64 = 86_400;
 /// In a key's whole life.
 const ON_DEMAND_LIMIT: usize = 25;
 
-pub(super) fn material(context: &Context, version: u32, on_demand: bool) -> Material {
-    Material {
+/// New material for a key of this spec.
+pub(super) fn material(
+    context: &Context,
+    spec: &str,
+    version: u32,
+    on_demand: bool,
+) -> Result<Material> {
+    let long_secret = match spec {
+        _ if spec::is_asymmetric(spec) => Some(PrivateKey::generate(spec, &context.ids)?.to_der()?),
+        _ => spec::hmac_bytes(spec).map(|length| {
+            let mut secret = vec![0; length];
+            context.ids.fill(&mut secret);
+            secret
+        }),
+    };
+    Ok(Material {
         version,
         id: context.ids.hex(64),
         secret: MaterialSecret::generate(&context.ids),
         created: context.now,
         on_demand,
-    }
+        long_secret: long_secret.map(LongSecret::new),
+    })
 }
 
-fn rotate(context: &Context, key: &mut KeyRecord, on_demand: bool) {
+fn rotate(context: &Context, key: &mut KeyRecord, on_demand: bool) -> Result<()> {
     let version = key.current().map_or(0, |current| current.version) + 1;
-    key.materials.push(material(context, version, on_demand));
+    let new = material(context, &key.spec, version, on_demand)?;
+    key.materials.push(new);
+    Ok(())
 }
 
 /// Takes the next automatic rotation out of the outbox.
@@ -64,11 +85,17 @@ fn schedule(
     })
 }
 
-/// Rotates a key whose period has passed, and sets the next date. Keys that are switched off wait for
+/// Takes away imported material whose time is over; or rotates a key whose period has passed, and sets
+/// the next date. Keys that are switched off wait for
 /// the next one.
 pub async fn deliver_rotation(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
     engine
-        .write(move |tx| rotate_due(tx, &context, &entry))
+        .write(move |tx| match &entry.event {
+            Event::Timer { kind, .. } if kind == "material-expiry" => {
+                import::expire_due(tx, &entry)
+            }
+            _ => rotate_due(tx, &context, &entry),
+        })
         .await
 }
 
@@ -90,7 +117,7 @@ pub(super) fn rotate_due(tx: &mut Tx<'_>, context: &Context, entry: &Entry) -> R
         return Ok(());
     };
     if key.state == KeyState::Enabled {
-        rotate(context, &mut key, false);
+        rotate(context, &mut key, false)?;
     }
     key.rotation = Some(schedule(tx, &key, rotation.period_days, rotation.next)?);
     Ok(tx.save(KEYS, key.key(), &key)?)
@@ -100,6 +127,13 @@ fn to_rotate(tx: &Tx<'_>, context: &Context, named: &str, action: &str) -> Resul
     let key = find_without_alias(tx, context, named)?.key;
     authorise(tx, context, &key, action, &Asked::default())?;
     usable(&key)?;
+    // Only symmetric keys whose material KMS made can have more than one.
+    if key.spec != spec::SYMMETRIC {
+        return Err(Error::new("UnsupportedOperationException", ""));
+    }
+    if key.origin != "AWS_KMS" {
+        return Err(import::origin_not_valid(&key));
+    }
     Ok(key)
 }
 
@@ -178,7 +212,7 @@ pub(super) fn rotate_key_on_demand(
         );
         return Err(Error::new("LimitExceededException", message));
     }
-    rotate(context, &mut key, true);
+    rotate(context, &mut key, true)?;
     tx.save(KEYS, key.key(), &key)?;
     Ok(KeyIdOutput { key_id: key.id })
 }

@@ -10,6 +10,7 @@ use cumulet_kernel::outbox::EntryId;
 use cumulet_kernel::seal::SealKey;
 use cumulet_kernel::{Ids, Key, Table, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 /// (region, key id) -> key
 pub(crate) const KEYS: Table = Table::new(300, "kms.keys");
@@ -22,7 +23,17 @@ pub(crate) const ALIASES_OF_KEY: Table = Table::new(303, "kms.aliases_of_key");
 /// (key id, grant id) -> grant
 pub(crate) const GRANTS: Table = Table::new(304, "kms.grants");
 
-pub(crate) const TABLES: &[Table] = &[KEYS, KEYS_OF_ACCOUNT, ALIASES, ALIASES_OF_KEY, GRANTS];
+/// (region, key id) -> the wrapping key that material is to be brought under
+pub(crate) const IMPORTS: Table = Table::new(305, "kms.imports");
+
+pub(crate) const TABLES: &[Table] = &[
+    KEYS,
+    KEYS_OF_ACCOUNT,
+    ALIASES,
+    ALIASES_OF_KEY,
+    GRANTS,
+    IMPORTS,
+];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KeyRecord {
@@ -35,6 +46,17 @@ pub(crate) struct KeyRecord {
     /// Made and ruled by AWS for one of its services.
     pub(crate) aws_managed: bool,
     pub(crate) policy: Arc<str>,
+    /// `SYMMETRIC_DEFAULT`, `RSA_2048`, `HMAC_256`, ...
+    #[serde(default = "symmetric")]
+    pub(crate) spec: String,
+    /// `ENCRYPT_DECRYPT`, `SIGN_VERIFY`, ...
+    #[serde(default = "encrypt")]
+    pub(crate) usage: String,
+    /// `AWS_KMS`, or `EXTERNAL` where the customer brings the material.
+    #[serde(default = "of_kms")]
+    pub(crate) origin: String,
+    #[serde(default)]
+    pub(crate) imported: Option<Imported>,
     /// All that ever encrypted under this key; the last one encrypts now.
     pub(crate) materials: Vec<Material>,
     #[serde(default)]
@@ -46,11 +68,48 @@ pub(crate) struct KeyRecord {
     pub(crate) grant_count: u32,
 }
 
+fn symmetric() -> String {
+    "SYMMETRIC_DEFAULT".into()
+}
+
+fn encrypt() -> String {
+    "ENCRYPT_DECRYPT".into()
+}
+
+fn of_kms() -> String {
+    "AWS_KMS".into()
+}
+
+/// Material that the customer brought, or had brought: only the same may come again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Imported {
+    pub(crate) material_id: String,
+    pub(crate) description: Option<String>,
+    /// When it goes; absent: never.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) entry: Option<EntryId>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ImportRecord {
+    pub(crate) token: ByteBuf,
+    pub(crate) algorithm: String,
+    pub(crate) spec: String,
+    /// PKCS #8.
+    pub(crate) private_key: ByteBuf,
+    pub(crate) until: Timestamp,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum KeyState {
+    /// Its material is to be brought, or has gone.
+    PendingImport,
     Enabled,
     Disabled,
-    PendingDeletion { at: Timestamp, entry: EntryId },
+    PendingDeletion {
+        at: Timestamp,
+        entry: EntryId,
+    },
 }
 
 /// One generation of a key.
@@ -64,6 +123,30 @@ pub(crate) struct Material {
     /// Whether `RotateKeyOnDemand` made it.
     #[serde(default)]
     pub(crate) on_demand: bool,
+    /// The private half of an asymmetric key as PKCS #8, or the secret of an HMAC key.
+    #[serde(default)]
+    pub(crate) long_secret: Option<LongSecret>,
+}
+
+/// A secret of any length that never leaves and is never printed.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct LongSecret(ByteBuf);
+
+impl std::fmt::Debug for LongSecret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("LongSecret")
+    }
+}
+
+impl LongSecret {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(ByteBuf::from(bytes))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// 256 bits that never leave and are never printed.
@@ -80,6 +163,10 @@ impl std::fmt::Debug for MaterialSecret {
 impl MaterialSecret {
     pub(crate) fn generate(ids: &Ids) -> Self {
         Self(ids.bytes())
+    }
+
+    pub(crate) fn given(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     pub(crate) fn seal_key(&self) -> SealKey {

@@ -165,6 +165,10 @@ pub(super) struct RuntimeVersionError {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct LoggingConfig {
     pub(super) log_format: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) application_log_level: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) system_log_level: Option<String>,
     pub(super) log_group: String,
 }
 

@@ -146,6 +146,7 @@ impl Attempt {
             request_id: self.request_id.clone(),
             payload: self.payload.clone(),
             client_context: self.client_context.clone(),
+            stream: None,
         };
         match run::once(engine, &context, &self.prepared, call).await {
             Ok(outcome) => self.end(engine, context, outcome).await,

@@ -4,12 +4,10 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
-
 use cumulet_engine::Context;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::Result;
+use super::running::{Permit, Running};
 use cumulet_kernel::Tx;
 use cumulet_kernel::store::Direction;
 use serde_json::{Map, Value};
@@ -99,56 +97,20 @@ pub(super) fn limits(tx: &Tx<'_>, name: &FunctionName) -> Result<Limits> {
     })
 }
 
-/// What runs now, by installation and pool. A test has many installations in one process, each with a
-/// cache folder of its own.
-static RUNNING: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
-
-/// The right to run one invocation; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Permit {
-    pool: String,
-}
-
 /// Takes a place in the function's own pool, or in the one all others share.
 pub(super) fn acquire(engine: &Engine, name: &FunctionName, limits: Limits) -> Result<Permit> {
-    let place = engine.cache_directory.display();
     let (pool, limit, reason) = match limits.reserved {
         Some(reserved) => (
-            format!("{place} {}", name.arn()),
+            name.arn(),
             reserved,
             "ReservedFunctionConcurrentInvocationLimitExceeded",
         ),
         None => (
-            format!("{place} {} {}", name.account, name.region),
+            format!("lambda {} {}", name.account, name.region),
             limits.unreserved,
             "ConcurrentInvocationLimitExceeded",
         ),
     };
-    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = running.entry(pool.clone()).or_default();
-    if *count >= limit {
-        return Err(errors::throttled(reason));
-    }
-    *count += 1;
-    Ok(Permit { pool })
-}
-
-impl Permit {
-    /// How many run now in the same pool, this one included.
-    pub(super) fn running(&self) -> u32 {
-        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        running.get(&self.pool).copied().unwrap_or_default()
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = running.get_mut(&self.pool) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(&self.pool);
-            }
-        }
-    }
+    let permit = engine.memory.of::<Running>().take(pool, limit);
+    permit.ok_or_else(|| errors::throttled(reason))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cumulet_engine::Context;
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::provider::StoredCode;
+use cumulet_engine::runner::Logging;
 use cumulet_identity::iam;
 use cumulet_kernel::{Timestamp, Tx};
 use jiff::Timestamp as Moment;
@@ -12,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::api::{
     ConfigurationInput, DeadLetterConfig, EnvironmentInput, EphemeralStorage,
-    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig, RuntimeVersionError,
-    SnapStart, TracingConfig,
+    FunctionConfiguration, Layer, LoggingConfig, LoggingConfigInput, RuntimeVersionConfig,
+    RuntimeVersionError, SnapStart, TracingConfig,
 };
 use super::errors;
 use super::name::FunctionName;
@@ -122,6 +123,8 @@ pub(super) fn blank(context: &Context, name: &FunctionName, code: StoredCode) ->
         state_reason: None,
         update_status: None,
         update_reason: None,
+        application_log_level: None,
+        system_log_level: None,
         runtime_substitute: None,
     }
 }
@@ -185,18 +188,37 @@ impl VersionRecord {
     }
 
     fn apply_logging(&mut self, logging: LoggingConfigInput) -> Result<()> {
-        if logging.log_format.as_deref() == Some("JSON") {
-            return Err(Error::not_implemented("lambda: the JSON log format"));
+        if let Some(format) = logging.log_format {
+            self.log_format = format;
         }
-        if logging.application_log_level.is_some() || logging.system_log_level.is_some() {
+        let json = self.log_format == "JSON";
+        if !json && (logging.application_log_level.is_some() || logging.system_log_level.is_some())
+        {
             return Err(errors::invalid(
                 "Log levels can only be set when the log format is JSON.",
             ));
         }
+        let level = |given: Option<String>, before: Option<String>| {
+            json.then(|| given.or(before).unwrap_or_else(|| "INFO".to_owned()))
+        };
+        self.application_log_level = level(
+            logging.application_log_level,
+            self.application_log_level.take(),
+        );
+        self.system_log_level = level(logging.system_log_level, self.system_log_level.take());
         if let Some(group) = logging.log_group {
             self.log_group = group;
         }
         Ok(())
+    }
+
+    /// As the runner needs it.
+    pub(super) fn logging(&self) -> Logging {
+        Logging {
+            json: self.log_format == "JSON",
+            application_level: self.application_log_level.clone().unwrap_or_default(),
+            system_level: self.system_log_level.clone().unwrap_or_default(),
+        }
     }
 
     pub(super) fn set_architecture(&mut self, architectures: Option<Vec<String>>) -> Result<()> {
@@ -246,6 +268,7 @@ impl VersionRecord {
                 (
                     record.tracing_mode.clone(),
                     record.log_format.clone(),
+                    record.logging(),
                     record.log_group.clone(),
                     record.layers.clone(),
                 ),
@@ -313,13 +336,18 @@ impl VersionRecord {
             },
             runtime_version_config: RuntimeVersionConfig {
                 runtime_version_arn: runtime_version_arn(name, &self.runtime),
-                error: self.runtime_substitute.clone().map(|message| RuntimeVersionError {
-                    error_code: "RuntimeSubstituted",
-                    message,
-                }),
+                error: self
+                    .runtime_substitute
+                    .clone()
+                    .map(|message| RuntimeVersionError {
+                        error_code: "RuntimeSubstituted",
+                        message,
+                    }),
             },
             logging_config: LoggingConfig {
                 log_format: self.log_format.clone(),
+                application_log_level: self.application_log_level.clone(),
+                system_log_level: self.system_log_level.clone(),
                 log_group: self.log_group.clone(),
             },
         }

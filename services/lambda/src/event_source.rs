@@ -123,7 +123,9 @@ pub(super) async fn deliver(engine: &Engine, context: Context, entry: Entry) -> 
     let Some((mapping, prepared)) = begun else {
         return Ok(());
     };
-    context.trace.note("event_source", mapping.source_arn.clone());
+    context
+        .trace
+        .note("event_source", mapping.source_arn.clone());
     let polled = match Arn::parse(&mapping.source_arn).map(|arn| arn.service) {
         Some("sqs") => queue::poll(engine, &context, &poll, &mapping, prepared).await,
         _ => stream::poll(engine, &context, &poll, &mapping, prepared).await,
@@ -232,6 +234,7 @@ async fn invoke_with(
         request_id: request_id.clone(),
         payload: json!({ "Records": records }).to_string().into(),
         client_context: None,
+        stream: None,
     };
     let outcome = run::once(engine, context, prepared, call).await?;
     Ok((request_id, outcome))
@@ -293,7 +296,12 @@ mod tests {
             };
             verdict(&outcome, true, |identifier| identifier == "one")
         };
-        for success in ["null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
+        for success in [
+            "null",
+            "{}",
+            r#"{"batchItemFailures":null}"#,
+            r#"{"batchItemFailures":[]}"#,
+        ] {
             assert_eq!(check(success), Verdict::AllDone, "{success}");
         }
         let one = r#"{"batchItemFailures":[{"itemIdentifier":"one"}]}"#;

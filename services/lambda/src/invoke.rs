@@ -116,11 +116,7 @@ async fn answer(
 ) -> Result<Reply> {
     let prepared = engine.read(|tx| prepare(tx, context, name))?;
     let executed_version = prepared.version.version.clone();
-    let call = Call {
-        request_id: context.request_id.to_string(),
-        payload: checked(payload)?,
-        client_context: client_context(input.client_context)?,
-    };
+    let call = call(context, payload, input.client_context)?;
     let outcome = run::to_the_end(engine, context, prepared, call).await?;
     let tail = input.log_type.as_deref() == Some("Tail");
     Reply::of(&InvokeOutput {
@@ -130,6 +126,21 @@ async fn answer(
         executed_version: Some(executed_version),
         payload: Some(BASE64_STANDARD.encode(&outcome.payload)),
     })
+}
+
+/// What the function is given, checked.
+pub(super) fn call(context: &Context, payload: Bytes, client: Option<String>) -> Result<Call> {
+    Ok(Call {
+        request_id: context.request_id.to_string(),
+        payload: checked(payload)?,
+        client_context: client_context(client)?,
+        stream: None,
+    })
+}
+
+/// The payload of a synchronous invocation.
+pub(super) async fn synchronous_payload(body: Body, member: Option<String>) -> Result<Bytes> {
+    payload(body, member, SYNCHRONOUS_BYTES_MAX).await
 }
 
 /// For other services: the same path without the wire.
@@ -151,6 +162,7 @@ pub(super) async fn for_service(
             request_id: context.ids.uuid(),
             payload: checked(payload)?,
             client_context: None,
+            stream: None,
         };
         let outcome = run::to_the_end(engine, &context, prepared, call).await?;
         Ok(Invoked {
@@ -253,7 +265,7 @@ fn parse_failure(payload: &[u8], error: &serde_json::Error) -> String {
 }
 
 /// The last 4 KB of what the run wrote.
-fn log_result(outcome: &Outcome) -> String {
+pub(super) fn log_result(outcome: &Outcome) -> String {
     let mut text = String::new();
     for (_, line) in &outcome.log_lines {
         text.push_str(line);

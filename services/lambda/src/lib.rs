@@ -30,8 +30,10 @@ mod policy;
 mod resolve;
 mod resource;
 mod run;
+mod running;
 mod state;
 mod subscription;
+mod streaming;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -42,15 +44,17 @@ mod version;
 
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
-    LayerInput, LayerPermissionInput, ListMappingsInput, MappingIdInput, MappingInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
-    ListPartsInput, NoInput, PublishLayerVersionInput, PublishVersionInput, PutAliasInput,
-    PutConcurrencyInput, RemovePermissionInput, TagInput, UpdateFunctionCodeInput,
-    UpdateFunctionConfigurationInput, UrlConfigInput,
+    LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
+    ListMappingsInput, ListPartsInput, MappingIdInput, MappingInput, NoInput,
+    PublishLayerVersionInput, PublishVersionInput, PutAliasInput, PutConcurrencyInput,
+    RemovePermissionInput, TagInput, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
+    UrlConfigInput,
 };
 use bytes::Bytes;
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
 use cumulet_engine::arn::Arn;
+use cumulet_engine::body::Body;
 use cumulet_engine::delivery::unhandled;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
@@ -290,6 +294,7 @@ fn policy_operations() -> Vec<Operation> {
 fn invocation_operations() -> Vec<Operation> {
     vec![
         Operation::edge("Invoke", invoke::operation),
+        Operation::edge("InvokeWithResponseStream", streaming::operation),
         Operation::write::<InvokeConfigInput, _>(
             "PutFunctionEventInvokeConfig",
             |tx, context, input| {
@@ -368,7 +373,11 @@ fn mapping_operations() -> Vec<Operation> {
     let list: AccessRule<ListMappingsInput> =
         |_, _, _| Ok(vec![Access::new("lambda:ListEventSourceMappings", "*")]);
     vec![
-        Operation::write("CreateEventSourceMapping", mapping::create_access, mapping::create),
+        Operation::write(
+            "CreateEventSourceMapping",
+            mapping::create_access,
+            mapping::create,
+        ),
         Operation::write("UpdateEventSourceMapping", change, mapping::update),
         Operation::read("GetEventSourceMapping", read, mapping::get),
         Operation::write("DeleteEventSourceMapping", delete, mapping::delete),
@@ -545,13 +554,14 @@ pub fn publish_layer_version_in(
     members(&layer::publish(tx, context, input, content).map_err(name_denial)?)
 }
 
-/// Answers a request to a function URL; `caller` is anonymous where the request was not signed.
+/// Answers a request to a function URL; `caller` is anonymous where the request was not signed. A body beside the reply
+/// is streamed in place of the reply's own.
 pub async fn answer_url(
     engine: &Engine,
     caller: Context,
     url_id: &str,
     request: HttpRequest,
-) -> HttpReply {
+) -> (HttpReply, Body) {
     url::answer(engine, caller, url_id, request).await
 }
 

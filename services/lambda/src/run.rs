@@ -14,7 +14,9 @@ use bytes::Bytes;
 use cumulet_engine::Context;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
-use cumulet_engine::runner::{EnvironmentSource, FunctionVersion, Invocation, Outcome, RunError};
+use cumulet_engine::runner::{
+    EnvironmentSource, FunctionVersion, Invocation, Outcome, RunError, StreamSink,
+};
 use cumulet_identity::{iam, sts};
 use cumulet_kernel::Tx;
 use cumulet_kernel::trace::{self, Trace};
@@ -44,6 +46,8 @@ pub(super) struct Call {
     pub(super) request_id: String,
     pub(super) payload: Bytes,
     pub(super) client_context: Option<String>,
+    /// Where an answer in parts goes.
+    pub(super) stream: Option<StreamSink>,
 }
 
 /// Lines of a run, on their way to the function's log group.
@@ -88,6 +92,7 @@ pub(super) async fn once(
         invoked_function_arn: prepared.name.asked_arn(),
         trace_header: Some(trace_header(&context.trace)),
         client_context: call.client_context,
+        stream: call.stream,
     };
     let outcome = engine
         .functions
@@ -160,6 +165,8 @@ async fn function_version(
         code_directory: code::directory(engine, &name.account, &version.code).await?,
         layer_directories: layer_directories(engine, version).await?,
         log_group_name: version.log_group.clone(),
+        logging: version.logging(),
+        tracing_active: version.tracing_mode == "Active",
         environment: version.environment.clone().unwrap_or_default(),
         credentials: credentials(engine, context, name, version),
     })

@@ -108,6 +108,11 @@ pub(super) struct VersionRecord {
     /// Absent until the first update, or the end of the creation.
     pub(super) update_status: Option<UpdateStatus>,
     pub(super) update_reason: Option<String>,
+    /// Levels, where the log format is JSON.
+    #[serde(default)]
+    pub(super) application_log_level: Option<String>,
+    #[serde(default)]
+    pub(super) system_log_level: Option<String>,
     /// What stands in for the runtime's own interpreter on this machine.
     #[serde(default)]
     pub(super) runtime_substitute: Option<String>,

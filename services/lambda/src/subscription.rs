@@ -59,11 +59,7 @@ fn invoke(
     }
 }
 
-fn measure(
-    message: &SubscriptionMessage,
-    metric: &'static str,
-    (group, filter): (&str, &str),
-) {
+fn measure(message: &SubscriptionMessage, metric: &'static str, (group, filter): (&str, &str)) {
     let context = &message.callers[0];
     let owner = Owner {
         account: &context.account,

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-urls.html>
 
 use cumulet_engine::access::Access;
+use cumulet_engine::body::Body;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::http::{HttpReply, HttpRequest};
@@ -19,7 +20,7 @@ use super::function::whole;
 use super::name::FunctionName;
 use super::run::{self, Call, Prepared};
 use super::state::{URL_TARGETS, URLS, UrlRecord, UrlTarget, part_key};
-use super::{configuration, errors, invoke, page, resolve, url_event};
+use super::{configuration, errors, invoke, page, resolve, streaming, url_event};
 
 const FORBIDDEN: &str = "Forbidden. For troubleshooting Function URL authorization issues, see: \
     https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html";
@@ -98,8 +99,8 @@ fn save(
     mut record: UrlRecord,
     input: UrlConfigInput,
 ) -> Result<UrlRecord> {
-    if input.invoke_mode.as_deref() == Some("RESPONSE_STREAM") {
-        return Err(Error::not_implemented("lambda: response streaming"));
+    if let Some(mode) = input.invoke_mode {
+        record.invoke_mode = mode;
     }
     if let Some(auth_type) = input.auth_type {
         record.auth_type = auth_type;
@@ -241,13 +242,13 @@ pub(super) async fn answer(
     caller: Context,
     url_id: &str,
     request: HttpRequest,
-) -> HttpReply {
+) -> (HttpReply, Body) {
     let (caller, _span) = caller.span("lambda:InvokeFunctionUrl");
     let found = engine.read(|tx| door(tx, url_id));
     let door = match found {
         Ok(Some(door)) => door,
-        Ok(None) => return message(403, FORBIDDEN),
-        Err(error) => return failure(&caller, &error),
+        Ok(None) => return (message(403, FORBIDDEN), Body::Empty),
+        Err(error) => return (failure(&caller, &error), Body::Empty),
     };
     let cors = door
         .record
@@ -255,13 +256,13 @@ pub(super) async fn answer(
         .as_ref()
         .and_then(|cors| Cors::of(cors, &request));
     if let Some(preflight) = cors.as_ref().and_then(|cors| cors.preflight(&request)) {
-        return preflight;
+        return (preflight, Body::Empty);
     }
-    let mut reply = invoke_door(engine, &caller, door, &request).await;
+    let (mut reply, body) = invoke_door(engine, &caller, door, &request).await;
     if let Some(cors) = cors {
         cors.add_to(&mut reply);
     }
-    reply
+    (reply, body)
 }
 
 async fn invoke_door(
@@ -269,9 +270,10 @@ async fn invoke_door(
     caller: &Context,
     door: Door,
     request: &HttpRequest,
-) -> HttpReply {
+) -> (HttpReply, Body) {
+    let plain = |reply: HttpReply| (reply, Body::Empty);
     if request.body.len() > BODY_BYTES_MAX {
-        return message(413, "Request Entity Too Large");
+        return plain(message(413, "Request Entity Too Large"));
     }
     let caller = match door.record.auth_type.as_str() {
         "AWS_IAM" => caller.clone(),
@@ -280,7 +282,7 @@ async fn invoke_door(
     let context = caller.located(&door.name.account, &door.name.region);
     let prepared = match engine.read(|tx| prepare(tx, &context, &door)) {
         Ok(prepared) => prepared,
-        Err(error) => return failure(&context, &error),
+        Err(error) => return plain(failure(&context, &error)),
     };
     let call = Call {
         request_id: context.ids.uuid(),
@@ -288,12 +290,19 @@ async fn invoke_door(
             .to_string()
             .into(),
         client_context: None,
+        stream: None,
     };
-    match run::to_the_end(engine, &context, prepared, call).await {
-        Ok(outcome) if outcome.function_error.is_none() => url_event::reply(&outcome.payload),
-        Ok(_) => url_event::bad_gateway(),
-        Err(error) => failure(&context, &error),
+    if door.record.invoke_mode == "RESPONSE_STREAM" {
+        let streamed = streaming::through_url(engine, &context, prepared, call).await;
+        return streamed.unwrap_or_else(|error| plain(failure(&context, &error)));
     }
+    plain(
+        match run::to_the_end(engine, &context, prepared, call).await {
+            Ok(outcome) if outcome.function_error.is_none() => url_event::reply(&outcome.payload),
+            Ok(_) => url_event::bad_gateway(),
+            Err(error) => failure(&context, &error),
+        },
+    )
 }
 
 /// Since October 2025 a caller needs both permissions.

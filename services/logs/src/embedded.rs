@@ -17,11 +17,7 @@ const VALUES_MAX: usize = 100;
 const DIMENSIONS_MAX: usize = 30;
 
 /// Publishes the metrics that are embedded in events just stored; how many events were malformed.
-pub(super) fn publish(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    events: &[(i64, &str)],
-) -> Result<usize> {
+pub(super) fn publish(tx: &mut Tx<'_>, context: &Context, events: &[(i64, &str)]) -> Result<usize> {
     let mut malformed = 0;
     for (_, message) in events {
         let Some(document) = embedded(message) else {
@@ -112,8 +108,11 @@ fn dimension_sets<'d>(
         return Some(vec![Vec::new()]);
     };
     let set = |names: &'d Value| -> Option<Vec<(&'d str, &'d str)>> {
-        let names = names.as_array().filter(|names| names.len() <= DIMENSIONS_MAX)?;
-        let pair = |name: &'d Value| Some((name.as_str()?, document.get(name.as_str()?)?.as_str()?));
+        let names = names
+            .as_array()
+            .filter(|names| names.len() <= DIMENSIONS_MAX)?;
+        let pair =
+            |name: &'d Value| Some((name.as_str()?, document.get(name.as_str()?)?.as_str()?));
         names.iter().map(pair).collect()
     };
     sets.as_array()?.iter().map(set).collect()

@@ -264,7 +264,10 @@ pub(super) fn list(
     if input.include_linked_accounts {
         return Err(Error::not_implemented("logs: linked accounts"));
     }
-    let pattern = input.log_group_name_pattern.as_deref().map(regex::Regex::new);
+    let pattern = input
+        .log_group_name_pattern
+        .as_deref()
+        .map(regex::Regex::new);
     let pattern = pattern
         .transpose()
         .map_err(|_| errors::invalid("Invalid logGroupNamePattern"))?;
@@ -285,7 +288,11 @@ pub(super) fn list(
             .log_group_class
             .as_ref()
             .is_none_or(|class| *class == record.class);
-        if is_class && pattern.as_ref().is_none_or(|pattern| pattern.is_match(&name)) {
+        if is_class
+            && pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.is_match(&name))
+        {
             found.push(LogGroupSummary {
                 log_group_arn: group_arn(context, &name),
                 log_group_name: name,

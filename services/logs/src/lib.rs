@@ -24,13 +24,14 @@ mod tags;
 mod tests;
 
 use api::{
-    CreateLogGroupInput, DeleteQueryDefinitionInput, DeletionProtectionInput, DescribeLogGroupsInput,
-    DescribeLogStreamsInput, DescribeMetricFiltersInput, DescribeQueriesInput,
-    DescribeQueryDefinitionsInput, DescribeSubscriptionFiltersInput, FilterInput,
-    FilterLogEventsInput, GetLogEventsInput, GetLogGroupFieldsInput, GetLogRecordInput, GroupInput,
-    KmsKeyInput, ListLogGroupsInput, PutLogEventsInput, PutMetricFilterInput,
-    PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput, RetentionInput, StartQueryInput,
-    StreamInput, TagLogGroupInput, TagResourceInput, TestMetricFilterInput, UntagLogGroupInput,
+    CreateLogGroupInput, DeleteQueryDefinitionInput, DeletionProtectionInput,
+    DescribeLogGroupsInput, DescribeLogStreamsInput, DescribeMetricFiltersInput,
+    DescribeQueriesInput, DescribeQueryDefinitionsInput, DescribeSubscriptionFiltersInput,
+    FilterInput, FilterLogEventsInput, GetLogEventsInput, GetLogGroupFieldsInput,
+    GetLogRecordInput, GroupInput, KmsKeyInput, ListLogGroupsInput, PutLogEventsInput,
+    PutMetricFilterInput, PutQueryDefinitionInput, PutSubscriptionFilterInput, QueryInput,
+    RetentionInput, StartQueryInput, StreamInput, TagLogGroupInput, TagResourceInput,
+    TestMetricFilterInput, UntagLogGroupInput,
 };
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
@@ -259,7 +260,10 @@ fn filter_operations() -> Vec<Operation> {
         ),
         Operation::read(
             "DescribeSubscriptionFilters",
-            on_group!(DescribeSubscriptionFiltersInput, "DescribeSubscriptionFilters"),
+            on_group!(
+                DescribeSubscriptionFiltersInput,
+                "DescribeSubscriptionFilters"
+            ),
             subscription::describe,
         ),
     ]
@@ -267,11 +271,7 @@ fn filter_operations() -> Vec<Operation> {
 
 fn query_operations() -> Vec<Operation> {
     vec![
-        Operation::write::<StartQueryInput, _>(
-            "StartQuery",
-            query::start_access,
-            query::start,
-        ),
+        Operation::write::<StartQueryInput, _>("StartQuery", query::start_access, query::start),
         Operation::edge("GetQueryResults", query::results),
         Operation::write::<QueryInput, _>(
             "StopQuery",

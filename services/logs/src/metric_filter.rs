@@ -167,7 +167,8 @@ pub(super) fn describe(
             }
         }
     }
-    let place = |filter: &MetricFilter| format!("{}\n{}", filter.log_group_name, filter.filter_name);
+    let place =
+        |filter: &MetricFilter| format!("{}\n{}", filter.log_group_name, filter.filter_name);
     if let Some(token) = &input.next_token {
         let last = BASE64_URL_SAFE_NO_PAD
             .decode(token)
@@ -247,7 +248,14 @@ pub(super) fn apply(
         for (time_ms, message) in events {
             if pattern.matches(message) {
                 matched_minutes.push(time_ms.div_euclid(MINUTE_MS));
-                publish(tx, context, &record.transformation, &pattern, *time_ms, message)?;
+                publish(
+                    tx,
+                    context,
+                    &record.transformation,
+                    &pattern,
+                    *time_ms,
+                    message,
+                )?;
             }
         }
         let newest = matched_minutes.iter().copied().max();

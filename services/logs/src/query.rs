@@ -8,11 +8,11 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use cumulet_engine::Context;
 use cumulet_engine::access::Access;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::{Reply, Request};
-use cumulet_engine::Context;
 use cumulet_kernel::Tx;
 use cumulet_kernel::store::{Direction, decode};
 use futures_util::future::BoxFuture;
@@ -194,7 +194,11 @@ pub(super) fn describe(
             .log_group_name
             .as_ref()
             .is_none_or(|name| record.groups.contains(name));
-        is_of_group && input.status.as_deref().is_none_or(|status| status == "Complete")
+        is_of_group
+            && input
+                .status
+                .as_deref()
+                .is_none_or(|status| status == "Complete")
     });
     found.sort_by(|one, other| (other.created, &other.id).cmp(&(one.created, &one.id)));
     let from = offset(input.next_token.as_deref())?;
@@ -354,7 +358,10 @@ impl Reading {
 
 /// The `@ptr` of an event: text in group and stream names holds no line break.
 fn pointer(group: &str, stream: &str, place: Place) -> String {
-    let text = format!("{:020}{:020}\n{group}\n{stream}", place.time_ms, place.sequence);
+    let text = format!(
+        "{:020}{:020}\n{group}\n{stream}",
+        place.time_ms, place.sequence
+    );
     BASE64_URL_SAFE_NO_PAD.encode(text)
 }
 
@@ -414,7 +421,10 @@ pub(super) fn fields(
         false => time * 1000,
     });
     let (from_ms, to_ms) = match around_ms {
-        Some(time_ms) => (time_ms - FIELDS_WINDOW_MS / 2, time_ms + FIELDS_WINDOW_MS / 2),
+        Some(time_ms) => (
+            time_ms - FIELDS_WINDOW_MS / 2,
+            time_ms + FIELDS_WINDOW_MS / 2,
+        ),
         None => (context.now.0 - FIELDS_WINDOW_MS, context.now.0 + 1),
     };
     let mut source = Source::open(tx, context, &name, Some(from_ms), Some(to_ms))?;

@@ -66,7 +66,11 @@ pub(super) fn describe(
 ) -> Result<DescribeQueryDefinitionsOutput> {
     let beginning = input.query_definition_name_prefix.unwrap_or_default();
     let mut found: Vec<QueryDefinitionRecord> = Vec::new();
-    for pair in tx.prefix(QUERY_DEFINITIONS, groups_prefix(context), Direction::Forward)? {
+    for pair in tx.prefix(
+        QUERY_DEFINITIONS,
+        groups_prefix(context),
+        Direction::Forward,
+    )? {
         let record: QueryDefinitionRecord = decode(&pair?.1)?;
         if record.name.starts_with(&beginning) {
             found.push(record);

@@ -59,8 +59,12 @@ impl<'a> Source<'a> {
     /// Drops the streams that have nothing in the time asked for.
     pub(super) fn retain_relevant(&self, streams: &mut Vec<(String, StreamRecord)>) {
         streams.retain(|(_, record)| {
-            let begins_before_end = record.first_event_ms.is_some_and(|first| first < self.to_ms);
-            let ends_after_start = record.last_event_ms.is_some_and(|last| last >= self.from_ms);
+            let begins_before_end = record
+                .first_event_ms
+                .is_some_and(|first| first < self.to_ms);
+            let ends_after_start = record
+                .last_event_ms
+                .is_some_and(|last| last >= self.from_ms);
             begins_before_end && ends_after_start
         });
     }

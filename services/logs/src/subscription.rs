@@ -115,7 +115,9 @@ fn check_destination(
         return Err(Error::not_implemented("logs: subscriptions of functions"));
     };
     let [global, regional] = as_logs(context, &input.log_group_name);
-    if admits(tx, &global, &input.destination_arn)? || admits(tx, &regional, &input.destination_arn)? {
+    if admits(tx, &global, &input.destination_arn)?
+        || admits(tx, &regional, &input.destination_arn)?
+    {
         return Ok(());
     }
     Err(errors::invalid(NOT_PERMITTED))
@@ -257,9 +259,17 @@ pub(super) fn message(
         sequence: last.sequence.saturating_add(1),
         ..last
     };
-    let (from, to) = (event_key(stream.number, first), event_key(stream.number, end));
+    let (from, to) = (
+        event_key(stream.number, first),
+        event_key(stream.number, end),
+    );
     let mut log_events = Vec::new();
-    for pair in tx.range(EVENTS, from.as_slice(), Some(to.as_slice()), Direction::Forward)? {
+    for pair in tx.range(
+        EVENTS,
+        from.as_slice(),
+        Some(to.as_slice()),
+        Direction::Forward,
+    )? {
         let (key, value) = pair?;
         // Another batch may have put events of the same time between these.
         let place = sweep::place_of(&key)

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::api::{
     AclRequest, GetAclOutput, Grant, Grantee, Nothing, OnBucket, OnObject, Owner, PutAcl,
 };
-use super::authorise::{on_object, open, open_for_object, with};
+use super::authorise::{existing_tags, on_object, open, open_for_object, with};
 use super::encoding::canonical_id;
 use super::errors::{access_denied, invalid_argument, invalid_request};
 use super::get::find_object;
@@ -25,6 +25,8 @@ const PERMISSIONS: [&str; 5] = ["READ", "WRITE", "READ_ACP", "WRITE_ACP", FULL_C
 const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 const AUTHENTICATED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
+/// The principal that stands behind that group.
+const LOG_SERVICE: &str = "logging.s3.amazonaws.com";
 
 fn has_acls(bucket: &Bucket) -> bool {
     bucket.ownership.as_deref() != Some("BucketOwnerEnforced")
@@ -64,6 +66,22 @@ pub(crate) fn of_new_object(
     let kept = grants.filter(|_| has_acls(bucket)).unwrap_or_default();
     let is_private = kept.as_slice() == [to_account(&owner, FULL_CONTROL)];
     Ok(if is_private { Vec::new() } else { kept })
+}
+
+/// The list of a log that is delivered into a bucket: the owner's, and whoever the configuration names.
+pub(crate) fn of_log(target: &Bucket, grants: &[Grant]) -> Result<Vec<Grant>> {
+    if grants.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !has_acls(target) {
+        let message = "The target bucket has the bucket owner enforced setting for Object Ownership, so target \
+                       grants cannot be used.";
+        return Err(Error::new("InvalidTargetBucketForLogging", message)
+            .member("TargetBucket", target.name.as_str()));
+    }
+    let owner = to_account(&canonical_id(&target.account), FULL_CONTROL);
+    let grants = grants.iter().cloned().map(check_grant);
+    std::iter::once(Ok(owner)).chain(grants).collect()
 }
 
 /// Refuses a list that the bucket does not take.
@@ -213,6 +231,33 @@ fn malformed() -> Error {
     Error::new("MalformedACLError", message)
 }
 
+/// The conditions that the list of a request is, on everything the request needs.
+pub(crate) fn conditions(needed: Vec<Access>, request: &AclRequest) -> Vec<Access> {
+    let said = [
+        ("s3:x-amz-acl", &request.canned),
+        ("s3:x-amz-grant-full-control", &request.grant_full_control),
+        ("s3:x-amz-grant-read", &request.grant_read),
+        ("s3:x-amz-grant-read-acp", &request.grant_read_acp),
+        ("s3:x-amz-grant-write", &request.grant_write),
+        ("s3:x-amz-grant-write-acp", &request.grant_write_acp),
+    ];
+    let with_all = |access: Access| {
+        said.iter().fold(access, |access, (key, value)| {
+            with(access, key, value.as_deref())
+        })
+    };
+    needed.into_iter().map(with_all).collect()
+}
+
+/// Whether a bucket's list lets anybody in besides the owner.
+pub(crate) fn grants_others(bucket: &Bucket) -> bool {
+    let owner = canonical_id(&bucket.account);
+    bucket
+        .acl
+        .iter()
+        .any(|grant| grant.grantee.id.as_deref() != Some(&owner))
+}
+
 /// What a bucket's list grants the caller of an action on the bucket or, for writing, on its objects.
 pub(crate) fn grant_on_bucket(context: &Context, bucket: &Bucket, access: Access) -> Access {
     let permission = match access.action.as_str() {
@@ -238,7 +283,40 @@ pub(crate) fn grant_on_object(
         "s3:PutObjectAcl" | "s3:PutObjectVersionAcl" => "WRITE_ACP",
         _ => return access,
     };
+    if !has_acls(bucket) {
+        return access;
+    }
+    let owner = owner_of(bucket, object);
+    let access = if owner == bucket.account {
+        access
+    } else {
+        of_another(access, owner)
+    };
+    if object.attributes.acl.is_empty() {
+        let alone = [to_account(&canonical_id(owner), FULL_CONTROL)];
+        return grant(context, bucket, &alone, permission, access);
+    }
     grant(context, bucket, &object.attributes.acl, permission, access)
+}
+
+/// An object that another account wrote and kept is that account's to give: the bucket's policy can only deny.
+fn of_another(mut access: Access, owner: &str) -> Access {
+    owner.clone_into(&mut access.resource_account);
+    let policy = access.resource_policy.as_deref();
+    let policy = policy.and_then(|policy| serde_json::from_str::<Value>(policy).ok());
+    access.resource_policy = policy.map(|mut policy| {
+        let statements = policy["Statement"].take();
+        let statements = match statements {
+            Value::Array(statements) => statements,
+            single => vec![single],
+        };
+        let denials = statements.into_iter();
+        policy["Statement"] = denials
+            .filter(|statement| statement["Effect"] == "Deny")
+            .collect();
+        policy.to_string().into()
+    });
+    access
 }
 
 fn grant(
@@ -256,12 +334,15 @@ fn grant(
         .as_ref()
         .is_some_and(|block| block.ignore_public_acls);
     let is_anonymous = context.principal.kind == PrincipalKind::Anonymous;
+    let delivers_logs =
+        matches!(&context.principal.kind, PrincipalKind::Service { name } if name == LOG_SERVICE);
     let caller = canonical_id(&context.principal.account);
     let is_for_caller = |grant: &Grant| match grant.grantee.uri.as_deref() {
+        Some(LOG_DELIVERY) => delivers_logs,
         Some(EVERYBODY) => !ignores,
         Some(AUTHENTICATED) => !ignores && !is_anonymous,
         Some(_) => false,
-        None => !is_anonymous && grant.grantee.id.as_deref() == Some(&caller),
+        None => !is_anonymous && !delivers_logs && grant.grantee.id.as_deref() == Some(&caller),
     };
     let gives = |grant: &Grant| grant.permission == permission || grant.permission == FULL_CONTROL;
     if grants
@@ -275,7 +356,7 @@ fn grant(
 }
 
 /// Adds a statement that allows just this.
-fn allow(mut access: Access) -> Access {
+pub(crate) fn allow(mut access: Access) -> Access {
     let statement = json!({
         "Effect": "Allow", "Principal": "*", "Action": access.action, "Resource": access.resource
     });
@@ -387,16 +468,34 @@ pub(crate) fn object_acl_rule<I>(
     let access = on_object(context, &bucket, &target.key, action);
     let access = with(access, "s3:VersionId", target.version_id.as_deref());
     Ok(vec![match version.and_then(|version| version.object) {
-        Some(object) => grant_on_object(context, &bucket, &object, access),
+        Some(object) => {
+            let access = grant_on_object(context, &bucket, &object, access);
+            existing_tags(access, &object.attributes.tags)
+        }
         None => access,
     }])
 }
 
-/// The account an object belongs to: its writer's, unless the bucket's owner takes all.
+/// The account an object belongs to: its writer's, unless the bucket's owner takes all, or takes what was
+/// handed over.
 fn owner_of<'a>(bucket: &'a Bucket, object: &'a Object) -> &'a str {
     let writer = object.attributes.writer.as_str();
-    let is_taken = bucket.ownership.as_deref() != Some("ObjectWriter") || writer.is_empty();
-    if is_taken { &bucket.account } else { writer }
+    let is_taken = match bucket.ownership.as_deref() {
+        Some("BucketOwnerEnforced") => true,
+        Some("BucketOwnerPreferred") => {
+            let owner = canonical_id(&bucket.account);
+            let hands_over = |grant: &Grant| {
+                grant.permission == FULL_CONTROL && grant.grantee.id.as_deref() == Some(&owner)
+            };
+            object.attributes.acl.iter().any(hands_over)
+        }
+        _ => false,
+    };
+    if is_taken || writer.is_empty() {
+        &bucket.account
+    } else {
+        writer
+    }
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html>

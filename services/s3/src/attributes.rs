@@ -70,7 +70,7 @@ fn without_aws_chunked(encoding: &str) -> Option<String> {
         .map(str::trim)
         .filter(|part| !part.eq_ignore_ascii_case("aws-chunked") && !part.is_empty())
         .collect();
-    (!kept.is_empty()).then(|| kept.join(","))
+    (!kept.is_empty()).then(|| kept.join(", "))
 }
 
 pub(crate) fn check_key(key: &str) -> Result<()> {

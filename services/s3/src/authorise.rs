@@ -123,9 +123,15 @@ pub(crate) fn requested_tags(access: Access, tags: &[Tag]) -> Access {
     })
 }
 
-/// Whether an absent object may be told from a forbidden one: that takes s3:ListBucket.
-pub(crate) fn absence_may_be_told(tx: &Tx<'_>, context: &Context, bucket: &Bucket) -> Result<()> {
-    iam::authorise(tx, context, &[on_bucket(context, bucket, "s3:ListBucket")])
+/// Whether an absent object may be told from a forbidden one: that takes s3:ListBucket, of this very key.
+pub(crate) fn absence_may_be_told(
+    tx: &Tx<'_>,
+    context: &Context,
+    bucket: &Bucket,
+    key: &str,
+) -> Result<()> {
+    let list = on_bucket(context, bucket, "s3:ListBucket");
+    iam::authorise(tx, context, &[list.condition("s3:prefix", key)])
 }
 
 /// Adds a condition where the request has a value for it.

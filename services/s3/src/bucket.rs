@@ -14,8 +14,8 @@ use super::authorise::{open, with};
 use super::encoding::canonical_id;
 use super::errors::{invalid_argument, invalid_request};
 use super::state::{
-    BUCKETS, Bucket, CONFIGURATIONS, CURRENT, DefaultEncryption, OLDER, OWNED, UPLOADS, Versioning,
-    bucket_key, owned_key,
+    ACCESS_LINES, BUCKETS, Bucket, CONFIGURATIONS, CURRENT, DefaultEncryption, OLDER, OWNED,
+    UPLOADS, Versioning, bucket_key, owned_key,
 };
 use super::{multipart, tagging};
 
@@ -338,6 +338,9 @@ pub(crate) fn delete_bucket(
     }
     for configuration in keys_of(tx, CONFIGURATIONS, &bucket.name)? {
         tx.delete(CONFIGURATIONS, configuration)?;
+    }
+    for line in keys_of(tx, ACCESS_LINES, &bucket.name)? {
+        tx.delete(ACCESS_LINES, line)?;
     }
     tx.delete(OWNED, owned_key(&bucket.account, &bucket.name))?;
     tx.delete(BUCKETS, bucket_key(&bucket.name))?;

@@ -21,13 +21,13 @@ use super::authorise::{on_object, open_bucket, with};
 use super::checksum::{self, Algorithm, Expected};
 use super::conditions::{WriteConditions, check_copy_source};
 use super::encoding::{quoted, url_decode};
-use super::encryption;
 use super::errors::{invalid_argument, invalid_request};
-use super::get::{find_object, read_access};
+use super::get::{authorise_read, find_object};
 use super::put::{NewObject, store, write_access};
 use super::receive::{BODY_BYTES_MAX, Claims};
 use super::send::{self, Piece};
 use super::state::{Attributes, Bucket, Object, Version, Versioning};
+use super::{acl, encryption};
 
 /// What a copy reads from.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub(crate) fn open_source(
     conditions: &CopySourceConditions,
 ) -> Result<Source> {
     let bucket = open_bucket(tx, &target.bucket, target.expected_bucket_owner.as_deref())?;
-    iam::authorise(tx, context, &[read_access(tx, context, &bucket, &target)?])?;
+    authorise_read(tx, context, &bucket, &target)?;
     let found = find_object(tx, context, &bucket, &target, "GET");
     let (version, object) = found.map_err(|error| match error.status {
         405 => invalid_request(
@@ -242,8 +242,10 @@ fn authorise_copy(
     let copy_source = input.copy_source.trim_start_matches('/').to_owned();
     let directive = input.metadata_directive.clone();
     let encryption = input.encryption.clone();
+    let acl = input.acl.clone();
     let attributes = attributes_of_copy(context, bucket, source, input)?;
-    let mut needed = write_access(context, bucket, key, &attributes, &encryption);
+    let needed = write_access(context, bucket, key, &attributes, &encryption);
+    let mut needed = acl::conditions(needed, &acl);
     if let Some(put) = needed.first_mut() {
         let access = with(put.clone(), "s3:x-amz-copy-source", Some(&copy_source));
         *put = with(access, "s3:x-amz-metadata-directive", directive.as_deref());

@@ -15,7 +15,7 @@ use super::authorise::{existing_tags, on_object, open, open_for_object, with};
 use super::conditions::names;
 use super::errors::{header_not_implemented, malformed_xml, no_such_key, precondition_failed};
 use super::state::{Bucket, Version, Versioning};
-use super::{notify, versions};
+use super::{access_log, notify, versions};
 
 const DELETIONS_MAX: usize = 1000;
 
@@ -251,7 +251,18 @@ pub(crate) fn delete_objects(
     let mut output = DeleteObjectsOutput::default();
     for object in &request.objects {
         let bypasses_governance = input.rest.bypass_governance_retention;
-        match delete_one(tx, context, &bucket, object, bypasses_governance) {
+        let outcome = delete_one(tx, context, &bucket, object, bypasses_governance);
+        let told = outcome.as_ref().map(|_| 204);
+        let told = told.map_err(|error| error.code.as_ref());
+        access_log::note_object(
+            tx,
+            context,
+            &bucket,
+            "BATCH.DELETE.OBJECT",
+            &object.key,
+            told,
+        )?;
+        match outcome {
             Ok(_) if request.quiet => {}
             Ok(deleted) => output.deleted.push(deleted),
             Err(error) if error.status >= 500 => return Err(error),

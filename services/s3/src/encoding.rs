@@ -48,7 +48,7 @@ pub(crate) fn http_date(time: Timestamp) -> String {
     format_time(time, "%a, %d %b %Y %H:%M:%S GMT")
 }
 
-fn format_time(time: Timestamp, format: &str) -> String {
+pub(crate) fn format_time(time: Timestamp, format: &str) -> String {
     jiff::Timestamp::from_millisecond(time.milliseconds())
         .map(|time| time.strftime(format).to_string())
         .unwrap_or_default()

@@ -151,7 +151,15 @@ pub(crate) fn authorise_read(
     target: &ObjectTarget,
 ) -> Result<()> {
     let access = read_access(tx, context, bucket, target)?;
-    iam::authorise(tx, context, &[access])
+    let Err(refused) = iam::authorise(tx, context, &[access]) else {
+        return Ok(());
+    };
+    // Whoever may list the bucket is told that there is nothing, also of what they might not read.
+    let is_absent = lookup(tx, bucket, target).is_ok_and(|found| found.is_none());
+    if is_absent && absence_may_be_told(tx, context, bucket, &target.key).is_ok() {
+        return Ok(());
+    }
+    Err(refused)
 }
 
 /// The question whether the caller may read an object, its tags told.
@@ -200,7 +208,7 @@ pub(crate) fn find_object(
             None => Err(marker_error(method, &version)),
         };
     }
-    absence_may_be_told(tx, context, bucket)?;
+    absence_may_be_told(tx, context, bucket, &target.key)?;
     match &target.version_id {
         Some(id) => Err(no_such_version(&target.key, id)),
         None => Err(hidden_error(tx, bucket, &target.key)?),

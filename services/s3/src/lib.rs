@@ -8,6 +8,7 @@
 //! S3 asks IAM whether a caller may, and KMS for keys as that caller. It knows nothing of who listens to
 //! its events.
 
+mod access_log;
 mod acl;
 mod api;
 mod attributes;
@@ -28,6 +29,7 @@ mod lifecycle_run;
 mod list;
 mod list_versions;
 mod lock;
+mod md5_lane;
 mod multipart;
 mod notify;
 mod object_attributes;
@@ -38,6 +40,7 @@ mod post_form;
 mod post_policy;
 mod put;
 mod receive;
+mod request_metrics;
 mod resource;
 mod scan;
 mod send;
@@ -47,6 +50,7 @@ mod tagging;
 mod tests;
 mod versions;
 
+pub use access_log::{AccessLog, AccessRecord, Authentication};
 pub use cors::{cors_headers, preflight};
 use cumulet_engine::Context;
 use cumulet_engine::body::Body;
@@ -97,7 +101,15 @@ pub async fn read_object(
     Ok(get::read_object(engine, context, &input, true)?.body)
 }
 
-/// Does what only time sets off: the daily runs of lifecycle rules.
+/// Does what only time sets off: the daily runs of lifecycle rules, the delivery of access logs.
 pub async fn deliver_timer(engine: &Engine, context: Context, entry: Entry) -> Result<()> {
-    lifecycle_run::deliver(engine, context, entry).await
+    match &entry.event {
+        Event::Timer { kind, .. } if kind == access_log::TIMER => {
+            access_log::deliver(engine, context, entry).await
+        }
+        Event::Timer { kind, .. } if kind == multipart::FORGET => {
+            multipart::forget_completed(engine, entry).await
+        }
+        _ => lifecycle_run::deliver(engine, context, entry).await,
+    }
 }

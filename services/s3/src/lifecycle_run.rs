@@ -21,7 +21,7 @@ use super::state::{
     BUCKETS, Bucket, CONFIGURATIONS, CURRENT, OLDER, UPLOADS, Upload, Version, Versioning,
     bucket_key, configuration_key, object_key,
 };
-use super::{multipart, notify, versions};
+use super::{access_log, multipart, notify, versions};
 
 pub(crate) const TIMER: &str = "lifecycle";
 const RUN: &str = "lifecycle-run";
@@ -173,8 +173,13 @@ impl Work<'_> {
             return self.remove(tx, key, &version);
         }
         let marker = versions::insert_delete_marker(tx, self.context, self.bucket, key)?;
+        self.log(tx, "S3.CREATE.DELETEMARKER", key)?;
         let event = "LifecycleExpiration:DeleteMarkerCreated";
         notify::object_event(tx, self.context, self.bucket, key, &marker, event)
+    }
+
+    fn log(&self, tx: &mut Tx<'_>, operation: &str, key: &str) -> Result<()> {
+        access_log::note_object(tx, self.context, self.bucket, operation, key, Ok(204))
     }
 
     fn remove(&self, tx: &mut Tx<'_>, key: &str, version: &Version) -> Result<()> {
@@ -182,6 +187,7 @@ impl Work<'_> {
             return Ok(());
         }
         versions::remove(tx, &self.bucket.name, key, version)?;
+        self.log(tx, "S3.EXPIRE.OBJECT", key)?;
         let event = "LifecycleExpiration:Delete";
         notify::object_event(tx, self.context, self.bucket, key, version, event)
     }

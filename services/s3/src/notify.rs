@@ -49,6 +49,32 @@ pub(crate) fn object_event(
     Ok(())
 }
 
+/// What a queue is sent when it becomes a destination; functions are not.
+pub(crate) fn test_event(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    bucket: &Bucket,
+    destination_arn: &str,
+) -> Result<()> {
+    let event = Event::ObjectChanged {
+        bucket: bucket.name.clone(),
+        account: bucket.account.clone(),
+        region: bucket.region.clone(),
+        destination_arn: destination_arn.to_owned(),
+        configuration_id: String::new(),
+        record: json!({
+            "Service": "Amazon S3",
+            "Event": "s3:TestEvent",
+            "Time": iso_ms(context.now),
+            "Bucket": bucket.name,
+            "RequestId": &*context.request_id,
+            "HostId": canonical_id(&context.request_id),
+        }),
+    };
+    outbox::emit(tx, context.now, event)?;
+    Ok(())
+}
+
 pub(crate) fn configuration(
     tx: &Tx<'_>,
     bucket: &str,
@@ -177,8 +203,7 @@ fn principal_id(context: &Context) -> String {
         PrincipalKind::Root => context.principal.user_id.clone(),
         PrincipalKind::User { .. }
         | PrincipalKind::Role { .. }
-        | PrincipalKind::FederatedUser { .. }
-        | PrincipalKind::WebIdentity { .. } => {
+        | PrincipalKind::FederatedUser { .. } => {
             format!("AWS:{}", context.principal.user_id)
         }
     }

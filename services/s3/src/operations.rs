@@ -4,8 +4,8 @@ use cumulet_engine::operation::Operation;
 
 use super::authorise::bucket_rule;
 use super::configuration::{
-    cors, encryption, lifecycle, notification, ownership, policy, public_access, recorded,
-    versioning,
+    cors, encryption, lifecycle, logging, metrics, notification, ownership, policy, public_access,
+    recorded, versioning,
 };
 use super::tagging::object_tagging_rule;
 use super::{
@@ -35,6 +35,7 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(lists_of_grants());
     operations.extend(tags_and_rules());
     operations.extend(notifications());
+    operations.extend(telling());
     operations.extend(recorded_configurations());
     operations
 }
@@ -397,20 +398,50 @@ fn notifications() -> Vec<Operation> {
     ]
 }
 
-fn recorded_configurations() -> Vec<Operation> {
+/// What is told about the requests of a bucket.
+fn telling() -> Vec<Operation> {
     vec![
         on_bucket!(
             read,
             "GetBucketLogging",
             "s3:GetBucketLogging",
-            recorded::get_logging
+            logging::get
         ),
         on_bucket!(
             write,
             "PutBucketLogging",
             "s3:PutBucketLogging",
-            recorded::put_logging
+            logging::put
         ),
+        on_bucket!(
+            read,
+            "GetBucketMetricsConfiguration",
+            "s3:GetMetricsConfiguration",
+            metrics::get
+        ),
+        on_bucket!(
+            read,
+            "ListBucketMetricsConfigurations",
+            "s3:GetMetricsConfiguration",
+            metrics::list
+        ),
+        on_bucket!(
+            write,
+            "PutBucketMetricsConfiguration",
+            "s3:PutMetricsConfiguration",
+            metrics::put
+        ),
+        on_bucket!(
+            write,
+            "DeleteBucketMetricsConfiguration",
+            "s3:PutMetricsConfiguration",
+            metrics::delete
+        ),
+    ]
+}
+
+fn recorded_configurations() -> Vec<Operation> {
+    vec![
         on_bucket!(
             read,
             "GetBucketAccelerateConfiguration",

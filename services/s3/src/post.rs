@@ -3,11 +3,11 @@
 //! The front has read the form's fields and verified the signature of its policy; whoever signed is the
 //! context's principal, or nobody where the form is unsigned. What the policy says is checked here.
 
-use cumulet_engine::Context;
 use cumulet_engine::body::Body;
 use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
 use cumulet_engine::http::HttpReply;
+use cumulet_engine::{Context, PrincipalKind};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
@@ -71,6 +71,7 @@ pub async fn post_object(
             invalid_argument(message, "key", "")
         })?
         .replace("${filename}", form.file_name.as_deref().unwrap_or_default());
+    check_signed(context, &form)?;
     let range = match form.field("policy") {
         Some(policy) => post_policy::check(policy, &form, bucket, context.now)?,
         None => None,
@@ -93,6 +94,25 @@ pub async fn post_object(
     let (version, _, expiration) = store(engine, context, new, body, claims).await?;
     let output = answer(version, expiration)?;
     Ok(finish.reply(context, bucket, &key, &output))
+}
+
+/// A form is signed whole or not at all: nobody may believe that a policy protects what it does not.
+fn check_signed(context: &Context, form: &Form) -> Result<()> {
+    if context.principal.kind != PrincipalKind::Anonymous {
+        return Ok(());
+    }
+    let has = |name: &str| form.field(name).is_some();
+    let names_key = has("awsaccesskeyid") || has("x-amz-algorithm");
+    let missing = match (has("policy"), names_key) {
+        (false, false) => return Ok(()),
+        (false, true) => "Policy",
+        (true, false) => "AWSAccessKeyId",
+        (true, true) => "Signature",
+    };
+    let message = format!(
+        "Bucket POST must contain a field named '{missing}'.  If it is specified, please check the order of the fields."
+    );
+    Err(invalid_argument(message, missing, ""))
 }
 
 fn input(bucket: &str, key: &str, form: &Form) -> Result<PutObjectInput> {

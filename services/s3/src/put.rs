@@ -20,7 +20,7 @@ use super::encoding::quoted;
 use super::encryption::{self, Choice};
 use super::receive::{Claims, Received, receive};
 use super::state::{Attributes, Bucket, Object, Version};
-use super::{lifecycle, lock, notify, versions};
+use super::{acl, lifecycle, lock, notify, versions};
 
 /// An object about to be written, when everything but its body is settled.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub(super) fn prepare(tx: &Tx<'_>, context: &Context, input: PutObjectInput) -> 
         lock: input.lock,
         acl: input.acl,
     };
-    let acl = said.acl.canned.clone();
+    let acl = said.acl.clone();
     let attributes = said.keep(context, &bucket)?;
     let access = write_access(
         context,
@@ -93,8 +93,7 @@ pub(super) fn prepare(tx: &Tx<'_>, context: &Context, input: PutObjectInput) -> 
         &attributes,
         &input.encryption,
     );
-    let access = access.into_iter().map(|access| {
-        let access = with(access, "s3:x-amz-acl", acl.as_deref());
+    let access = acl::conditions(access, &acl).into_iter().map(|access| {
         let access = with(access, "s3:if-match", conditions.if_match.as_deref());
         with(
             access,
@@ -177,7 +176,7 @@ pub(crate) async fn store(
         .await
 }
 
-fn commit(
+pub(crate) fn commit(
     tx: &mut Tx<'_>,
     context: &Context,
     new: NewObject,

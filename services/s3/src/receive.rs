@@ -13,11 +13,11 @@ use cumulet_engine::error::{Error, Result};
 use cumulet_kernel::Tx;
 use cumulet_kernel::blob::{self, BlobRef};
 use futures_util::StreamExt;
-use md5::{Digest, Md5};
 
 use super::checksum::{Algorithm, Checksum, Expected, Hasher};
 use super::encryption::DataKey;
 use super::errors::{bad_digest, entity_too_large};
+use super::md5_lane::Md5Lane;
 use super::state::{BODIES, Content, Encryption, content_key};
 
 /// Bodies up to this size lie in the store beside their record.
@@ -54,7 +54,7 @@ enum Landed {
 }
 
 struct Digests {
-    md5: Option<Md5>,
+    md5: Option<Md5Lane>,
     checksum: Hasher,
     also: Option<Hasher>,
     size_bytes: u64,
@@ -65,20 +65,20 @@ impl Digests {
         let wants_md5 = claims.etag_is_md5 || claims.content_md5.is_some();
         let algorithm = claims.checksum.algorithm.unwrap_or(Algorithm::Crc64Nvme);
         Self {
-            md5: wants_md5.then(Md5::new),
+            md5: wants_md5.then(Md5Lane::default),
             checksum: Hasher::new(algorithm),
             also: claims.also.map(Hasher::new),
             size_bytes: 0,
         }
     }
 
-    fn update(&mut self, bytes: &Bytes) -> Result<()> {
+    async fn update(&mut self, bytes: &Bytes) -> Result<()> {
         self.size_bytes += bytes.len() as u64;
         if self.size_bytes > BODY_BYTES_MAX {
             return Err(entity_too_large(self.size_bytes, BODY_BYTES_MAX));
         }
         if let Some(md5) = &mut self.md5 {
-            md5.update(bytes);
+            md5.update(bytes).await?;
         }
         self.checksum.update(bytes);
         if let Some(also) = &mut self.also {
@@ -87,11 +87,15 @@ impl Digests {
         Ok(())
     }
 
-    fn received(self, landed: Landed, claims: &Claims) -> Result<Received> {
+    async fn received(self, landed: Landed, claims: &Claims) -> Result<Received> {
+        let md5 = match self.md5 {
+            Some(md5) => Some(md5.finish().await?),
+            None => None,
+        };
         let received = Received {
             landed,
             size_bytes: self.size_bytes,
-            md5: self.md5.map(|md5| md5.finalize().into()),
+            md5,
             checksum: self.checksum.finish(),
             also: self.also.map(Hasher::finish),
         };
@@ -123,24 +127,26 @@ where
     let mut small = BytesMut::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk?;
-        digests.update(&chunk)?;
+        digests.update(&chunk).await?;
         small.extend_from_slice(&chunk);
         if small.len() > INLINE_BYTES_MAX {
             break;
         }
     }
     if small.len() <= INLINE_BYTES_MAX {
-        return digests.received(Landed::Small(small.freeze()), claims);
+        return digests.received(Landed::Small(small.freeze()), claims).await;
     }
     let data_key = data_key().await?;
     let mut writer = engine.blobs.writer(data_key.plain);
     writer.write(small.freeze()).await?;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk?;
-        digests.update(&chunk)?;
+        digests.update(&chunk).await?;
         writer.write(chunk).await?;
     }
-    let received = digests.received(Landed::Small(Bytes::new()), claims)?;
+    let received = digests
+        .received(Landed::Small(Bytes::new()), claims)
+        .await?;
     let landed = Landed::Large(writer.finish().await?, data_key.encryption);
     Ok(Received { landed, ..received })
 }

@@ -40,6 +40,8 @@ pub(crate) const PARTS: Table = Table::new(1009, "s3.parts");
 pub(crate) const KEYS: Table = Table::new(1010, "s3.keys");
 /// By upload id: [`Completed`], so that completing an upload again answers the same.
 pub(crate) const COMPLETED: Table = Table::new(1011, "s3.completed_uploads");
+/// By bucket and sequence: lines of its access log that are not delivered yet.
+pub(crate) const ACCESS_LINES: Table = Table::new(1012, "s3.access_lines");
 
 pub(crate) const TABLES: &[Table] = &[
     BUCKETS,
@@ -54,6 +56,7 @@ pub(crate) const TABLES: &[Table] = &[
     PARTS,
     KEYS,
     COMPLETED,
+    ACCESS_LINES,
 ];
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -285,6 +288,10 @@ pub(crate) fn content_key(number: u64) -> Key {
 
 pub(crate) fn upload_key(bucket: &str, key: &str, sequence: u64) -> Key {
     object_key(bucket, key).number(sequence)
+}
+
+pub(crate) fn access_line_key(bucket: &str, sequence: u64) -> Key {
+    Key::new().text(bucket).number(sequence)
 }
 
 pub(crate) fn part_key(upload_id: &str, number: u32) -> Key {

@@ -11,7 +11,7 @@ use super::state::{
     CONTENTS, COUNTS, ContentRecord, CountRecord, EXPIRY, GROUP_ORDER, MESSAGES, MessageRecord,
     QueueRecord, VISIBLE, group_key, message_key, time_key, under,
 };
-use super::{group, waiting};
+use super::{group, measure, waiting};
 
 const RECEIVED: u8 = 1;
 const SWEEP_S: i64 = 60;
@@ -73,6 +73,10 @@ fn count_one_more(tx: &mut Tx<'_>, queue: &QueueRecord, sent: Timestamp) -> Resu
     if count.sweep.is_none() {
         let due = sent.plus_s(i64::from(queue.settings.retention_s) + SWEEP_S);
         count.sweep = Some(emit_sweep(tx, queue, due)?);
+    }
+    if !count.is_measured {
+        measure::emit(tx, queue, sent, 0)?;
+        count.is_measured = true;
     }
     Ok(tx.save(COUNTS, under(queue.number), &count)?)
 }

@@ -11,7 +11,7 @@ use cumulet_kernel::Tx;
 use super::api::{BatchInput, BatchOutput, Nothing, Receipt, ReceiptInput};
 use super::error::{expired_handle, invalid_handle, invalid_value, missing_parameter};
 use super::state::{MessageRecord, QueueRecord};
-use super::{batch, group, message, queue};
+use super::{batch, group, measure, message, queue};
 
 const TIMEOUT_S_MAX: i64 = 43_200;
 const UNAVAILABLE: &str =
@@ -88,6 +88,8 @@ fn delete(
     }
     if is_last {
         message::remove(tx, queue.number, handle.sequence, &record)?;
+        let deleted = measure::count("NumberOfMessagesDeleted", 1);
+        measure::publish(context, queue, &[deleted]);
     }
     if queue.settings.fifo {
         message::ring(tx, queue, context.now, context.now)?;

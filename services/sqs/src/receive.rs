@@ -24,7 +24,7 @@ use super::state::{
     AttributeRecord, AttributeValue, COUNTS, ContentRecord, CountRecord, MessageRecord,
     QueueRecord, under,
 };
-use super::{dead_letter, group, md5, message, queue, receipt, waiting};
+use super::{dead_letter, group, md5, measure, message, queue, receipt, waiting};
 
 const IN_FLIGHT_MAX: u64 = 120_000;
 /// So that one receive over many dead or expired messages does not hold the writer up for long.
@@ -74,7 +74,7 @@ pub(super) fn receive_message(
                 asked.clone(),
             );
             let received = engine
-                .write(move |tx| attempt(tx, &context, &asked))
+                .write(move |tx| attempt(tx, &context, &asked, last))
                 .await?;
             if last || !received.0.is_empty() {
                 return Reply::of(&ReceiveOutput {
@@ -92,14 +92,19 @@ pub(super) fn receive_message(
     })
 }
 
-/// One try: what was received, else when the next message can be seen.
+/// One try, the last or not: what was received, else when the next message can be seen.
 fn attempt(
     tx: &mut Tx<'_>,
     context: &Context,
     asked: &Asked,
+    is_last: bool,
 ) -> Result<(Vec<MessageOutput>, Option<Timestamp>)> {
     let queue = queue::by_url(tx, context, &asked.input.queue_url)?;
     let received = receive(tx, context, &queue, asked)?;
+    if received.is_empty() && is_last {
+        let empty = measure::count("NumberOfEmptyReceives", 1);
+        measure::publish(context, &queue, &[empty]);
+    }
     let next = match received.is_empty() {
         true => message::next_visible(tx, queue.number, context.now)?,
         false => None,
@@ -168,6 +173,11 @@ fn receive(
         if !found || taken.len() == asked.limit {
             break;
         }
+    }
+    if !taken.is_empty() {
+        let received = u64::try_from(taken.len()).unwrap_or_default();
+        let received = measure::count("NumberOfMessagesReceived", received);
+        measure::publish(context, queue, &[received]);
     }
     let mut keys = OpenKeys::default();
     let mut show = |(sequence, record): (u64, MessageRecord)| {

@@ -20,7 +20,7 @@ use super::state::{
     AttributeRecord, AttributeValue, ContentRecord, MessageRecord, QueueRecord, SENT_IDS,
     SENT_IDS_BY_AGE, SentIdRecord, time_key, under,
 };
-use super::{batch, md5, message, queue, sealing};
+use super::{batch, md5, measure, message, queue, sealing};
 
 const REQUEST_BYTES_MAX: usize = 1_048_576;
 const ATTRIBUTES_MAX: usize = 10;
@@ -86,6 +86,7 @@ pub(super) fn send(
     input: MessageInput,
 ) -> Result<SendOutput> {
     check_body(queue, &input)?;
+    let bytes = size_bytes(&input);
     let attributes = attributes(&input.message_attributes)?;
     let system = attributes_of_system(&input.message_system_attributes)?;
     let delay_s = check_kind(queue, &input)?;
@@ -137,6 +138,7 @@ pub(super) fn send(
         group: input.message_group_id.filter(|_| queue.settings.fifo),
     };
     message::insert(tx, queue, sequence, &content, &record)?;
+    measure::sent(context, queue, bytes);
     Ok(output(message_id, sequence))
 }
 

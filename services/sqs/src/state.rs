@@ -218,6 +218,9 @@ pub(crate) struct CountRecord {
     pub(crate) messages: u64,
     /// The timer that removes what retention ends; there while there are messages.
     pub(crate) sweep: Option<EntryId>,
+    /// Whether the timer that tells CloudWatch of it lies in the outbox.
+    #[serde(default)]
+    pub(crate) is_measured: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

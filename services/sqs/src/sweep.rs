@@ -9,7 +9,7 @@ use cumulet_kernel::{Event, Tx};
 use serde_json::Value;
 
 use super::state::{COUNTS, CountRecord, UNDER_NUMBER, under};
-use super::{message, move_task, queue};
+use super::{measure, message, move_task, queue};
 
 const BATCH: usize = 500;
 /// Retention is swept a minute late, so that many messages go at once.
@@ -45,6 +45,10 @@ fn step(tx: &mut Tx<'_>, context: &Context, entry: &Entry) -> Result<bool> {
     match kind.as_str() {
         "retention" => retention(tx, context, entry, subject, detail),
         "remains" => remains(tx, entry, detail),
+        "measure" => {
+            let idle = detail["idle"].as_u64().unwrap_or_default();
+            measure::deliver(tx, context, entry, (subject, number(detail), idle)).map(|()| true)
+        }
         "move" => move_task::deliver(tx, context, entry, subject, detail).map(|()| true),
         other => Err(Error::internal(format!(
             "nobody handles the timer sqs/{other}"

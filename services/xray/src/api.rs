@@ -286,3 +286,31 @@ pub(super) struct EncryptionConfig {
 pub(super) struct EncryptionOutput {
     pub(super) encryption_config: EncryptionConfig,
 }
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ServiceGraphInput {
+    pub(super) start_time: f64,
+    pub(super) end_time: f64,
+    pub(super) group_name: Option<String>,
+    #[serde(rename = "GroupARN")]
+    pub(super) group_arn: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TraceGraphInput {
+    pub(super) trace_ids: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GraphOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) start_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) end_time: Option<f64>,
+    pub(super) services: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contains_old_group_versions: Option<bool>,
+}

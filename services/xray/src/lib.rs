@@ -5,6 +5,7 @@
 
 mod api;
 mod filter;
+mod graph;
 mod groups;
 mod sampling;
 mod segments;
@@ -17,7 +18,7 @@ mod traces;
 use api::{
     BatchGetTracesInput, CreateSamplingRuleInput, GetSamplingTargetsInput, GetTraceSummariesInput,
     GroupInput, PageInput, PutEncryptionConfigInput, PutGroupInput, PutTraceSegmentsInput,
-    RuleNameInput, UpdateSamplingRuleInput,
+    RuleNameInput, ServiceGraphInput, TraceGraphInput, UpdateSamplingRuleInput,
 };
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
@@ -77,6 +78,16 @@ fn trace_operations() -> Vec<Operation> {
             "GetTraceSummaries",
             on_all!(GetTraceSummariesInput, "GetTraceSummaries"),
             traces::summaries,
+        ),
+        Operation::read(
+            "GetServiceGraph",
+            on_all!(ServiceGraphInput, "GetServiceGraph"),
+            graph::of_services,
+        ),
+        Operation::read(
+            "GetTraceGraph",
+            on_all!(TraceGraphInput, "GetTraceGraph"),
+            graph::of_traces,
         ),
     ]
 }

@@ -59,7 +59,7 @@ pub(super) fn batch_get(
 }
 
 /// What clients sent and what the engine saw, subsegments under their parents.
-fn segments_of(tx: &Tx<'_>, context: &Context, trace_id: &str) -> Result<Vec<Value>> {
+pub(super) fn segments_of(tx: &Tx<'_>, context: &Context, trace_id: &str) -> Result<Vec<Value>> {
     let mut all = segments::of_trace(tx, context, trace_id)?;
     let sent: BTreeSet<String> = all
         .iter()
@@ -131,6 +131,23 @@ fn second(at: f64) -> u64 {
     at.clamp(0.0, 1e11) as u64
 }
 
+/// The traces that began in a time, by id.
+pub(super) fn ids_between(
+    tx: &Tx<'_>,
+    context: &Context,
+    start_s: f64,
+    end_s: f64,
+) -> Result<BTreeSet<String>> {
+    let (from_s, to_s) = (second(start_s), second(end_s));
+    let mut ids: BTreeSet<String> = segments::between(tx, context, from_s, to_s)?
+        .into_iter()
+        .collect();
+    let recent = spans::recent(tx, RECENT_REQUESTS)?;
+    let is_meant = |id: &String| second_of(id).is_some_and(|at| (from_s..=to_s).contains(&at));
+    ids.extend(recent.into_iter().filter(is_meant));
+    Ok(ids)
+}
+
 pub(super) fn summaries(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -152,16 +169,7 @@ pub(super) fn summaries(
         .as_deref()
         .map(Filter::parse)
         .transpose()?;
-    let (from_s, to_s) = (second(input.start_time), second(input.end_time));
-    let mut ids: BTreeSet<String> = segments::between(tx, context, from_s, to_s)?
-        .into_iter()
-        .collect();
-    let recent = spans::recent(tx, RECENT_REQUESTS)?;
-    ids.extend(
-        recent
-            .into_iter()
-            .filter(|id| second_of(id).is_some_and(|at| (from_s..=to_s).contains(&at))),
-    );
+    let ids = ids_between(tx, context, input.start_time, input.end_time)?;
     let mut output = GetTraceSummariesOutput {
         trace_summaries: Vec::new(),
         approximate_time: context.now.milliseconds() as f64 / 1000.0,

@@ -71,7 +71,10 @@ fn show(alarm: &Value) {
         _ => Colour::Yellow,
     };
     let state = paint(&format!("{:<17}", text("StateValue")), colour);
-    print(&format!("{state}  {}", paint(text("AlarmName"), Colour::Bold)));
+    print(&format!(
+        "{state}  {}",
+        paint(text("AlarmName"), Colour::Bold)
+    ));
     print(&format!(
         "  {}  {}",
         time(&alarm["StateUpdatedTimestamp"]),

@@ -8,7 +8,12 @@ use crate::client::Client;
 use crate::console::print;
 use crate::installation::{OperatorFile, operator_path};
 
-const NAMES: [&str; 8] = [
+/// What programs read to find a proxy; Node from its version 24 on, where it is told to.
+const PROXY: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+/// What they read to know whom to trust, beside what AWS's clients read.
+const TRUST: [&str; 3] = ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"];
+
+const NAMES: [&str; 16] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -17,6 +22,14 @@ const NAMES: [&str; 8] = [
     "AWS_DEFAULT_REGION",
     ca::NAMES[0],
     ca::NAMES[1],
+    PROXY[0],
+    PROXY[1],
+    TRUST[0],
+    TRUST[1],
+    TRUST[2],
+    "NO_PROXY",
+    "no_proxy",
+    "NODE_USE_ENV_PROXY",
 ];
 
 pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
@@ -30,14 +43,16 @@ pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
     let mut settings = vec![
         ("AWS_ACCESS_KEY_ID", operator.access_key_id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", operator.secret_access_key.as_str()),
-        (
-            "AWS_ENDPOINT_URL",
-            arguments.endpoint.endpoint.trim_end_matches('/'),
-        ),
         ("AWS_REGION", arguments.region.as_str()),
         ("AWS_DEFAULT_REGION", arguments.region.as_str()),
     ];
-    if arguments.endpoint.endpoint.starts_with("https://") {
+    let endpoint = arguments.endpoint.endpoint.trim_end_matches('/');
+    if arguments.proxy {
+        settings.extend(proxied(endpoint, &certificate));
+    } else {
+        settings.push(("AWS_ENDPOINT_URL", endpoint));
+    }
+    if arguments.proxy || endpoint.starts_with("https://") {
         settings.extend(ca::NAMES.map(|name| (name, certificate.as_str())));
     }
     if arguments.json {
@@ -52,8 +67,26 @@ pub(crate) async fn run(arguments: &Env) -> Result<(), Failure> {
         .iter()
         .for_each(|(name, value)| print(&format!("export {name}={}", quote(value))));
     // A token or profile left over from elsewhere would be sent along, or win.
-    print("unset AWS_SESSION_TOKEN AWS_PROFILE");
+    let endpoint = if arguments.proxy {
+        " AWS_ENDPOINT_URL"
+    } else {
+        ""
+    };
+    print(&format!("unset AWS_SESSION_TOKEN AWS_PROFILE{endpoint}"));
     Ok(())
+}
+
+/// The engine as the proxy of everything but this machine's own names.
+fn proxied<'a>(endpoint: &'a str, certificate: &'a str) -> Vec<(&'static str, &'a str)> {
+    const OWN: &str = "127.0.0.1,localhost,::1";
+    let mut settings = vec![
+        ("NO_PROXY", OWN),
+        ("no_proxy", OWN),
+        ("NODE_USE_ENV_PROXY", "1"),
+    ];
+    settings.extend(PROXY.map(|name| (name, endpoint)));
+    settings.extend(TRUST.map(|name| (name, certificate)));
+    settings
 }
 
 /// The operator's credentials, from the engine's folder: whoever may read the file may have them.

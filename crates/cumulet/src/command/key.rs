@@ -13,7 +13,9 @@ pub(crate) fn run(arguments: &Key) -> Result<(), Failure> {
     let directory = &rotate.data_dir;
     if !directory.join("root.key").exists() {
         let place = directory.display();
-        return Err(Failure::Failed(format!("there is no installation in {place}")));
+        return Err(Failure::Failed(format!(
+            "there is no installation in {place}"
+        )));
     }
     let old = RootSecret::read(&rotate.root_key)?;
     let new = RootSecret::read(&rotate.new())?;

@@ -150,13 +150,22 @@ impl Tail {
         }
         let message = event["message"].as_str().unwrap_or_default().trim_end();
         let time = shown(event["timestamp"].as_i64().unwrap_or_default());
-        print(&format!("{}  {}", paint(&time, Colour::Faint), coloured(message)));
+        print(&format!(
+            "{}  {}",
+            paint(&time, Colour::Faint),
+            coloured(message)
+        ));
     }
 }
 
 /// Platform lines step back, failures stand out.
 fn coloured(message: &str) -> String {
-    let platform = ["START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START "];
+    let platform = [
+        "START RequestId:",
+        "END RequestId:",
+        "REPORT RequestId:",
+        "INIT_START ",
+    ];
     let failures = ["ERROR", "Traceback", "Task timed out", "panicked at"];
     if platform.iter().any(|begin| message.starts_with(begin)) {
         return paint(message, Colour::Faint);

@@ -93,7 +93,12 @@ fn named(metric: &Value) -> String {
     };
     let dimensions = metric["Dimensions"].as_array().into_iter().flatten();
     let dimensions: Vec<String> = dimensions.map(dimension).collect();
-    let line = format!("{}  {}  {}", text("Namespace"), text("MetricName"), dimensions.join(" "));
+    let line = format!(
+        "{}  {}  {}",
+        text("Namespace"),
+        text("MetricName"),
+        dimensions.join(" ")
+    );
     line.trim_end().to_owned()
 }
 
@@ -141,7 +146,11 @@ fn show_points(metric: &Value, arguments: &Metrics, points: &[(f64, f64)]) {
 fn line(points: &[(f64, f64)]) -> String {
     let greatest = points.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let bar = |(_, value): &(f64, f64)| {
-        let share = if greatest > 0.0 { value / greatest } else { 0.0 };
+        let share = if greatest > 0.0 {
+            value / greatest
+        } else {
+            0.0
+        };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

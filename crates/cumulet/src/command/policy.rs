@@ -30,7 +30,9 @@ async fn suggest(arguments: &Suggest) -> Result<(), Failure> {
     } else {
         print(&serde_json::to_string_pretty(&found["policy"]).unwrap_or_default());
     }
-    list(&found["grants"]).iter().for_each(|grant| say(&shown_grant(grant)));
+    list(&found["grants"])
+        .iter()
+        .for_each(|grant| say(&shown_grant(grant)));
     for denied in list(&found["denied"]) {
         let action = denied["action"].as_str().unwrap_or_default();
         let what = format!("{action} on {}", words(&denied["resources"]));
@@ -51,13 +53,19 @@ fn shown_grant(grant: &Value) -> String {
         str::to_owned,
     );
     let policy = grant["policy"].as_str().unwrap_or_default();
-    let mut line = format!("{} statement {place} of {policy}", paint(&format!("{verdict}:"), colour));
+    let mut line = format!(
+        "{} statement {place} of {policy}",
+        paint(&format!("{verdict}:"), colour)
+    );
     let unused = words(&grant["unused_actions"]);
     if !unused.is_empty() && verdict != "unused" {
         line.push_str(&format!("; never used: {unused}"));
     }
     if verdict == "too wide" {
-        let (used, resources) = (words(&grant["used_actions"]), words(&grant["used_resources"]));
+        let (used, resources) = (
+            words(&grant["used_actions"]),
+            words(&grant["used_resources"]),
+        );
         line.push_str(&format!("; used: {used} on {resources}"));
     }
     line

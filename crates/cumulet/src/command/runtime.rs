@@ -51,7 +51,10 @@ fn list(data_directory: Option<&Path>, json: bool) {
         print(&serde_json::to_string_pretty(&found).unwrap_or_default());
         return;
     }
-    print(&format!("{:<12} {:<34} {}", "runtime", "interpreter", "SDK"));
+    print(&format!(
+        "{:<12} {:<34} {}",
+        "runtime", "interpreter", "SDK"
+    ));
     for status in &found {
         print(&row(status));
     }
@@ -69,7 +72,11 @@ fn row(status: &RuntimeStatus) -> String {
         None => "not installed".to_owned(),
     };
     let complete = status.interpreter.is_some() && status.libraries.is_some();
-    let colour = if complete { Colour::Green } else { Colour::Yellow };
+    let colour = if complete {
+        Colour::Green
+    } else {
+        Colour::Yellow
+    };
     format!(
         "{} {interpreter:<34} {sdk}",
         paint(&format!("{:<12}", status.runtime), colour)

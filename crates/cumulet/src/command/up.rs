@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     }
     let socket = bind(arguments.listen).await?;
     let listen = socket.local_addr().unwrap_or(arguments.listen);
-    let (engine, connections) = installation::open(&arguments, listen.port()).await?;
+    let (engine, connections) = installation::open(&arguments, listen).await?;
     let settings = Settings {
         listen,
         data_directory: absolute(&arguments.data_dir),
@@ -117,7 +117,7 @@ fn welcome(server: &Server, arguments: &Up) {
                 "dataDirectory": data,
                 "iam": server.iam_mode_name(),
             })
-                .to_string(),
+            .to_string(),
         );
         return;
     }

@@ -18,7 +18,9 @@ pub(crate) async fn run(arguments: &Why) -> Result<(), Failure> {
         return Ok(());
     }
     if decisions.is_empty() {
-        print("nothing was to be decided: the request needed no permission, or was refused before IAM was asked");
+        print(
+            "nothing was to be decided: the request needed no permission, or was refused before IAM was asked",
+        );
     }
     for decision in &decisions {
         lines(decision).iter().for_each(|line| print(line));
@@ -90,7 +92,12 @@ fn plain(entry: &Value) -> String {
 
 fn statement(finding: &Value) -> String {
     let place = finding["sid"].as_str().map_or_else(
-        || format!("statement {}", finding["statement"].as_u64().unwrap_or(0) + 1),
+        || {
+            format!(
+                "statement {}",
+                finding["statement"].as_u64().unwrap_or(0) + 1
+            )
+        },
         |sid| format!("statement {sid}"),
     );
     let lacking = finding["lacking"]
@@ -107,7 +114,10 @@ fn statement(finding: &Value) -> String {
 
 fn joined(values: &Value) -> String {
     let values = values.as_array().into_iter().flatten();
-    values.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    values
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn text(value: &Value, name: &str) -> String {

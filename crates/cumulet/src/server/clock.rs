@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::TryRecvError;
 
-use super::Server;
+use super::{Server, measures};
 
 const STEPS_MAX: u64 = 1000;
 /// How long a step waits for what it set off, and how long all steps together.
@@ -103,7 +103,7 @@ async fn keep(server: &Server, state: ClockState) -> Result<(), Error> {
 
 /// Moves the clock forward; what was delivered on the way, in the order it ended.
 async fn advance(server: &Server, by_ms: u64) -> Result<Vec<Delivered>, Error> {
-    server.engine.flush_metrics().await?;
+    measures::flush(server).await;
     let clock = &server.engine.clock;
     keep(server, clock.state().advanced_ms(by_ms)).await?;
     let mut deliveries = server.deliveries.subscribe();

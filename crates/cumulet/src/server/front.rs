@@ -6,16 +6,21 @@
 //!
 //! The front knows protocols and identities, and no service's behaviour.
 
+mod access;
 mod api;
 mod data_plane;
 mod header_names;
 mod identity;
+mod upload_form;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cumulet_cloudformation::custom;
 use cumulet_engine::Context;
 use cumulet_engine::Error;
 use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_s3::AccessRecord;
 use cumulet_wire::model::{self, Service};
 use cumulet_wire::route::{self, Hosts, Route};
 use cumulet_wire::{Protocol, encode_error};
@@ -23,12 +28,13 @@ use http::{HeaderMap, Response, request};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
+pub(super) use access::Arrival;
 use identity::Unproven;
 
 use super::bodies::{self, ReplyBody};
 use super::listener::Origin;
 use super::request_log::RequestLine;
-use super::{Server, management};
+use super::{Server, management, tunnel};
 
 /// A form is read before its operation is known: CloudFormation's templates are the largest.
 const FORM_BYTES_MAX: usize = 2 << 20;
@@ -39,6 +45,7 @@ pub(super) struct Inbound {
     origin: Origin,
     request_id: String,
     trace: Trace,
+    arrival: Arc<Arrival>,
 }
 
 /// A body still to be read, or one that routing had to read.
@@ -53,6 +60,8 @@ struct Outbound {
     what: String,
     principal: String,
     error: Option<String>,
+    /// What S3's logs are told, where the request was about a bucket.
+    access: Option<AccessRecord>,
 }
 
 /// Answers one request, whatever it is.
@@ -61,6 +70,9 @@ pub(super) async fn answer(
     origin: Origin,
     request: http::Request<Incoming>,
 ) -> Response<ReplyBody> {
+    if request.method() == http::Method::CONNECT {
+        return tunnel::answer(server, origin, request);
+    }
     let (head, body) = request.into_parts();
     if let Some(action) = signed_management(&origin, &head) {
         return manage(&server, origin, head, action, body).await;
@@ -77,8 +89,11 @@ pub(super) async fn answer(
         origin,
         request_id: request_id.clone(),
         trace: trace.clone(),
+        arrival: Arc::default(),
     };
-    let outbound = go_through(&server, inbound, body).await;
+    let arrival = inbound.arrival.clone();
+    let mut outbound = go_through(&server, inbound, body).await;
+    access::attach(&server, &mut outbound, &arrival, started_us);
     note_outcome(&trace, &outbound);
     drop(span);
     let would_deny = server.traces.keep(&trace);
@@ -123,6 +138,7 @@ async fn manage(
         origin,
         request_id,
         trace: trace.clone(),
+        arrival: Arc::default(),
     };
     let answer = management::answer_signed(server, &inbound, action, body).await;
     drop(span);
@@ -168,7 +184,7 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     if inbound.head.uri.path().starts_with(custom::RESPONSE_PATH) {
         return data_plane::custom_resource(server, inbound, body).await;
     }
-    let body = match read_form(&inbound.head, body).await {
+    let body = match read_form(server, &inbound.head, body).await {
         Ok(body) => body,
         Err(error) => return refused(&inbound, "form", None, Protocol::Query, error.into()),
     };
@@ -190,11 +206,15 @@ async fn go_through(server: &Server, inbound: Inbound, body: Incoming) -> Outbou
     }
 }
 
-async fn read_form(head: &request::Parts, body: Incoming) -> Result<Unread, Error> {
+async fn read_form(
+    server: &Server,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Unread, Error> {
     if !route::needs_form(head) {
         return Ok(Unread::Stream(body));
     }
-    let read = bodies::collect(body, FORM_BYTES_MAX).await?;
+    let read = bodies::collect(server, body, FORM_BYTES_MAX).await?;
     let too_large = || {
         Error::new(
             "RequestEntityTooLarge",
@@ -231,6 +251,7 @@ fn refused(
         what: what.to_owned(),
         principal: String::new(),
         error: Some(code),
+        access: None,
     }
 }
 
@@ -263,11 +284,12 @@ fn trace_header(headers: &HeaderMap) -> Option<(String, String)> {
             .find(|(key, _)| key.trim() == name)
     };
     let trace_id = field("Root")?.1.strip_prefix("1-")?.replace('-', "");
-    let parent = field("Parent")?.1.to_owned();
+    let parent = field("Parent").map_or_else(String::new, |(_, parent)| parent.to_owned());
     let is_hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    (is_hex(&trace_id, 32) && is_hex(&parent, 16)).then_some((trace_id, parent))
+    let is_parent = parent.is_empty() || is_hex(&parent, 16);
+    (is_hex(&trace_id, 32) && is_parent).then_some((trace_id, parent))
 }
 
 fn note_outcome(trace: &Trace, outbound: &Outbound) {
@@ -286,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_header_is_followed_only_when_it_is_whole() {
+    fn a_trace_header_is_followed_only_when_it_names_a_trace() {
         let read = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-amzn-trace-id", http::HeaderValue::from_static(text));
@@ -301,7 +323,9 @@ mod tests {
                 "53995c3f42cd8ad8".into()
             ))
         );
-        assert_eq!(read("Root=1-5f84c7a1-0123456789abcdef01234567"), None);
+        let root = read("Root=1-5f84c7a1-0123456789abcdef01234567");
+        assert_eq!(root.map(|(_, parent)| parent), Some(String::new()));
+        assert_eq!(read("Parent=53995c3f42cd8ad8"), None);
         assert_eq!(read("Root=1-xyz-0123;Parent=1"), None);
     }
 }

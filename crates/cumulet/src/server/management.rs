@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::front::{self, Inbound};
-use super::{Server, backup, bodies, clock};
+use super::{Server, backup, bodies, clock, prometheus};
 
 /// Answers a management request from this machine.
 pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> {
@@ -20,6 +20,15 @@ pub(super) fn answer(server: &Server, head: &request::Parts) -> Response<Bytes> 
     let path = head.uri.path().trim_start_matches("/_cumulet");
     match (&head.method, path) {
         (&Method::GET, "/health") => reply(StatusCode::OK, &health(server)),
+        (&Method::GET, "/metrics") => {
+            let mut response = reply(StatusCode::OK, &Value::Null);
+            *response.body_mut() = prometheus::text(&server.engine.metrics.totals()).into();
+            let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+            response
+                .headers_mut()
+                .insert(http::header::CONTENT_TYPE, kind);
+            response
+        }
         (&Method::GET, "/clock") => reply(StatusCode::OK, &clock::shown(server)),
         (&Method::GET, path) if path.starts_with("/traces/") => {
             traces(server, path.trim_start_matches("/traces/"))
@@ -74,7 +83,7 @@ async fn permitted(
     action: &str,
     body: Incoming,
 ) -> Result<Value, Error> {
-    let body = bodies::collect(body, SIGNED_BODY_BYTES_MAX).await?;
+    let body = bodies::collect(server, body, SIGNED_BODY_BYTES_MAX).await?;
     let body = body.ok_or_else(|| Error::validation("the body is too large"))?;
     let context = front::signer(server, inbound, SIGNING_NAME, &body)?;
     server

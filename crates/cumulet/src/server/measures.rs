@@ -1,4 +1,4 @@
-//! Writes once a second what the services have measured.
+//! Writes once a second what was measured, and what access logs are told.
 
 use std::time::Duration;
 
@@ -14,8 +14,11 @@ pub(super) async fn run(server: Server) {
     }
 }
 
-/// Writes what waits.
+/// Writes what waits: the access logs first, since they measure too.
 pub(super) async fn flush(server: &Server) {
+    if let Err(error) = server.access_log.flush(&server.engine).await {
+        tracing::warn!(%error, "lines of access logs are lost");
+    }
     if let Err(error) = server.engine.flush_metrics().await {
         tracing::warn!(%error, "what the services measured is lost");
     }

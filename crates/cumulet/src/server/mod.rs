@@ -13,10 +13,13 @@ mod listener;
 mod management;
 mod measures;
 mod outbound;
+mod patient;
+mod prometheus;
 mod request_log;
 mod runner;
 mod tls;
 mod traces;
+mod tunnel;
 mod worker;
 
 use std::net::SocketAddr;
@@ -27,10 +30,11 @@ use cumulet_engine::{Context, IamMode, Principal};
 use cumulet_functions::AwsConnection;
 use cumulet_kernel::Ids;
 use cumulet_kernel::trace::{SpanGuard, Trace};
+use cumulet_s3::AccessLog;
 use cumulet_wire::sigv4::SigningKeys;
 use tokio::sync::mpsc;
 
-pub(crate) use outbound::LoopbackOnly;
+pub(crate) use outbound::ThisMachineOnly;
 pub(crate) use request_log::{RequestLine, RequestLog};
 pub(crate) use runner::ProcessRunner;
 pub(crate) use tls::Tls;
@@ -67,6 +71,7 @@ pub(crate) struct Server {
     pub(crate) settings: Arc<Settings>,
     pub(crate) requests: RequestLog,
     traces: Traces,
+    access_log: AccessLog,
     ids: Ids,
     signing_keys: Arc<SigningKeys>,
     tls: Tls,
@@ -92,6 +97,7 @@ impl Server {
             settings,
             requests: RequestLog::default(),
             traces,
+            access_log: AccessLog::default(),
             ids: Ids::random(),
             signing_keys: Arc::default(),
             tls,

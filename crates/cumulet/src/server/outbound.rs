@@ -1,4 +1,5 @@
-//! Requests that leave the engine: HTTP integrations, to this machine and nowhere else.
+//! Requests that leave the engine: HTTP integrations, to this machine and nowhere else. AWS's own names, of deployed APIs
+//! and function URLs, are names of this engine, with `https` as with `http`.
 //!
 //! A name is resolved once and the connection goes to the very address that was checked, so no name can
 //! mean this machine at first and another one afterwards.
@@ -20,24 +21,34 @@ const ANSWER_BYTES_MAX: usize = 10 << 20;
 
 /// Lets requests go to this machine and nowhere else.
 #[derive(Debug)]
-pub(crate) struct LoopbackOnly;
+pub(crate) struct ThisMachineOnly {
+    /// Where the engine itself listens.
+    pub(crate) own: SocketAddr,
+}
 
-impl Outbound for LoopbackOnly {
+impl Outbound for ThisMachineOnly {
     fn fetch(
         &self,
         url: String,
         request: HttpRequest,
     ) -> BoxFuture<'static, Result<HttpReply, FetchError>> {
-        Box::pin(fetch(url, request))
+        Box::pin(fetch(self.own, url, request))
     }
 }
 
-async fn fetch(url: String, request: HttpRequest) -> Result<HttpReply, FetchError> {
+async fn fetch(
+    own: SocketAddr,
+    url: String,
+    request: HttpRequest,
+) -> Result<HttpReply, FetchError> {
     let uri: Uri = url.parse().map_err(|_| FetchError::Unreachable)?;
-    if uri.scheme_str() != Some("http") {
+    let address = if is_own_name(uri.host().ok_or(FetchError::Unreachable)?) {
+        loopback(own)
+    } else if uri.scheme_str() == Some("http") {
+        address(&uri, &url).await?
+    } else {
         return Err(not_let_out(&url));
-    }
-    let address = address(&uri, &url).await?;
+    };
     let outgoing = outgoing(&uri, request).ok_or(FetchError::Unreachable)?;
     let stream = TcpStream::connect(address).await;
     let stream = stream.map_err(|_| FetchError::Unreachable)?;
@@ -52,6 +63,21 @@ async fn fetch(url: String, request: HttpRequest) -> Result<HttpReply, FetchErro
     };
     connection.abort();
     reply
+}
+
+/// Names under which AWS serves what this engine serves.
+fn is_own_name(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let domains = [".amazonaws.com", ".on.aws", ".localhost"];
+    domains.iter().any(|domain| host.ends_with(domain))
+}
+
+/// The way to a socket of this machine, whatever it listens on.
+fn loopback(mut own: SocketAddr) -> SocketAddr {
+    if own.ip().is_unspecified() {
+        own.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    own
 }
 
 fn not_let_out(url: &str) -> FetchError {

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use cumulet_engine::runner::{FunctionRunner, FunctionVersion, Invocation, Outcome, RunError};
+use cumulet_engine::runner::{
+    FunctionRunner, FunctionVersion, Invocation, Outcome, RunError, StreamPart, StreamSink,
+};
 use cumulet_functions::{Functions, InvokeError};
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 
 /// Functions as processes in sandboxes.
 #[derive(Clone, Debug)]
@@ -27,9 +30,16 @@ impl FunctionRunner for ProcessRunner {
         let functions = self.functions.clone();
         Box::pin(async move {
             let version = Arc::new(sandbox_version(&function));
-            let outcome = functions
-                .invoke(&version, sandbox_invocation(invocation))
-                .await;
+            let sink = invocation.stream.clone();
+            let (mut invocation, (sender, parts)) =
+                (sandbox_invocation(invocation), mpsc::channel(1));
+            if let Some(sink) = sink {
+                invocation.stream = Some(sender);
+                let running = functions.invoke(&version, invocation);
+                let outcome = passing_on(running, parts, &sink).await;
+                return outcome.map(service_outcome).map_err(service_error);
+            }
+            let outcome = functions.invoke(&version, invocation).await;
             outcome.map(service_outcome).map_err(service_error)
         })
     }
@@ -65,6 +75,33 @@ impl FunctionRunner for ProcessRunner {
     }
 }
 
+/// Hands parts of the answer on while the function runs, and what is left when it has ended.
+async fn passing_on<T>(
+    running: impl Future<Output = T>,
+    mut parts: mpsc::Receiver<cumulet_functions::StreamPart>,
+    sink: &StreamSink,
+) -> T {
+    tokio::pin!(running);
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(part) = parts.recv() => (sink.0)(service_part(part)).await,
+            outcome = &mut running => break outcome,
+        }
+    };
+    while let Ok(part) = parts.try_recv() {
+        (sink.0)(service_part(part)).await;
+    }
+    outcome
+}
+
+fn service_part(part: cumulet_functions::StreamPart) -> StreamPart {
+    match part {
+        cumulet_functions::StreamPart::ContentType(name) => StreamPart::ContentType(name),
+        cumulet_functions::StreamPart::Bytes(bytes) => StreamPart::Bytes(bytes),
+    }
+}
+
 fn sandbox_version(function: &FunctionVersion) -> cumulet_functions::FunctionVersion {
     let credentials = function.credentials.clone();
     cumulet_functions::FunctionVersion {
@@ -83,7 +120,12 @@ fn sandbox_version(function: &FunctionVersion) -> cumulet_functions::FunctionVer
         layers: function.layer_directories.clone(),
         log_group_name: function.log_group_name.clone(),
         environment: function.environment.clone().into_iter().collect(),
-        tracing_active: true,
+        tracing_active: function.tracing_active,
+        logging: cumulet_functions::Logging {
+            json: function.logging.json,
+            application_level: function.logging.application_level.clone(),
+            system_level: function.logging.system_level.clone(),
+        },
         environment_source: Arc::new(move || {
             let fresh = credentials();
             Box::pin(async move { Ok(fresh.await?.into_iter().collect()) })
@@ -99,6 +141,7 @@ fn sandbox_invocation(invocation: Invocation) -> cumulet_functions::Invocation {
         trace_id: invocation.trace_header,
         client_context: invocation.client_context,
         cognito_identity: None,
+        stream: None,
     }
 }
 
@@ -106,6 +149,8 @@ fn service_outcome(outcome: cumulet_functions::InvocationOutcome) -> Outcome {
     Outcome {
         payload: outcome.payload,
         function_error: outcome.function_error,
+        error_type: outcome.error_type,
+        streamed: outcome.streamed,
         log_stream_name: outcome.log_stream_name,
         log_lines: outcome
             .log_lines

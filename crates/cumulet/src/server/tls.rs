@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cumulet_kernel::Timestamp;
@@ -11,6 +13,7 @@ use cumulet_kernel::clock::wall_now;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -35,7 +38,7 @@ enum Certificates {
     Given(Arc<ServerConfig>),
     /// Made as names are asked for.
     Own {
-        authority: Authority,
+        authority: Box<Authority>,
         made: Mutex<HashMap<String, (Timestamp, Arc<ServerConfig>)>>,
     },
 }
@@ -43,7 +46,7 @@ enum Certificates {
 impl Tls {
     pub(crate) fn own(authority: Authority) -> Self {
         Self(Arc::new(Certificates::Own {
-            authority,
+            authority: Box::new(authority),
             made: Mutex::default(),
         }))
     }
@@ -67,9 +70,23 @@ impl Tls {
         Ok(Self(Arc::new(Certificates::Given(Arc::new(config)))))
     }
 
-    /// Speaks TLS with a client that has begun to.
-    pub(super) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-        let address = stream.local_addr()?.ip();
+    /// Whether a certificate can be shown for a name.
+    pub(super) fn covers(&self, name: &str) -> bool {
+        match &*self.0 {
+            Certificates::Given(_) => true,
+            Certificates::Own { authority, .. } => authority.covers(name),
+        }
+    }
+
+    /// Speaks TLS with a client that has begun to, and reached `address`.
+    pub(super) async fn accept<S>(
+        &self,
+        stream: S,
+        address: IpAddr,
+    ) -> std::io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let shaken = async {
             let acceptor = rustls::server::Acceptor::default();
             let hello = LazyConfigAcceptor::new(acceptor, stream).await?;
@@ -129,4 +146,65 @@ pub(super) async fn is_handshake(stream: &TcpStream) -> std::io::Result<bool> {
         .await
         .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?;
     Ok(peeked? == 1 && first == [HANDSHAKE])
+}
+
+/// A stream whose first byte has been read already: it tells what the client speaks, and is read again.
+pub(super) struct Begun<S> {
+    first: Option<u8>,
+    stream: S,
+}
+
+impl<S: AsyncRead + Unpin> Begun<S> {
+    pub(super) async fn read(mut stream: S) -> std::io::Result<Self> {
+        let first = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.read_u8()).await;
+        let first = first.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?;
+        Ok(Self {
+            first: Some(first?),
+            stream,
+        })
+    }
+
+    pub(super) fn is_handshake(&self) -> bool {
+        self.first == Some(HANDSHAKE)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if buffer.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buffer.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cumulet_kernel::trace::{self, Span, Trace};
 use cumulet_engine::Error;
 use cumulet_identity::iam;
+use cumulet_kernel::trace::{self, Span, Trace};
 use cumulet_kernel::{Store, StoreError};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -40,7 +40,9 @@ impl Traces {
     /// Takes what the trace has finished so far; tells what IAM would have refused of it, in report mode.
     pub(super) fn keep(&self, trace: &Trace) -> Option<String> {
         let spans = trace.take_finished();
-        let denials = spans.iter().filter_map(|span| span.attributes.get("iam.would_deny"));
+        let denials = spans
+            .iter()
+            .filter_map(|span| span.attributes.get("iam.would_deny"));
         let would_deny = denials.filter_map(Value::as_str).next().map(str::to_owned);
         if !spans.is_empty() && self.queue.try_send(Message::Spans(spans)).is_err() {
             tracing::debug!("spans are dropped: too many wait to be stored");

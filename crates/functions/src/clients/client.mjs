@@ -1,13 +1,14 @@
 // The runtime of Node.js functions: fetches events from the Lambda Runtime API, calls the handler, sends the answer.
 //
 // Handler resolution (CommonJS and ES modules, without extension, nested), the context object, error documents and log
-// lines follow AWS's Node.js runtime. Response streaming (awslambda.streamifyResponse) is not built and says so.
+// lines follow AWS's Node.js runtime, and so does response streaming (awslambda.streamifyResponse).
 
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
+import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import util from 'node:util';
 
@@ -52,7 +53,30 @@ async function sendError(route, error) {
   await send('POST', route, JSON.stringify(document), { 'Lambda-Runtime-Function-Error-Type': document.errorType });
 }
 
+const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+const logsJson = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+const levelMin = logsJson ? Math.max(LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL), 0) : 0;
+
+function logDocument(level, values) {
+  const error = values.find((value) => util.types.isNativeError(value));
+  const message = values.length === 1 && !error ? values[0] : util.format(...values);
+  const document = { timestamp: new Date().toISOString(), level, requestId, message };
+  if (error) {
+    const { errorType, errorMessage, trace: stackTrace } = errorDocument(error);
+    Object.assign(document, { errorType, errorMessage, stackTrace });
+  }
+  try {
+    return JSON.stringify(document);
+  } catch {
+    return JSON.stringify({ ...document, message: util.format(...values) });
+  }
+}
+
 function log(level, ...values) {
+  if (logsJson) {
+    if (LEVELS.indexOf(level) >= levelMin) fs.writeSync(1, `${logDocument(level, values)}\n`);
+    return;
+  }
   const line = `${new Date().toISOString()}\t${requestId}\t${level}\t${util.format(...values)}`;
   fs.writeSync(1, `${line.replace(/\n/g, '\r')}\n`);
 }
@@ -68,6 +92,7 @@ function setUpLogging() {
 function logFailure(kind, error) {
   const document = errorDocument(error);
   const { errorType, errorMessage, trace: stack } = document;
+  if (logsJson) return log('ERROR', { errorType, errorMessage, stackTrace: stack });
   log('ERROR', `${kind}\t${JSON.stringify({ errorType, errorMessage, ...propertiesOf(error), stack })}`);
 }
 
@@ -188,6 +213,7 @@ async function answer(handler, next) {
   if (traceId) process.env._X_AMZN_TRACE_ID = traceId;
   else delete process.env._X_AMZN_TRACE_ID;
   const route = `invocation/${requestId}`;
+  if (handler[STREAMING]) return answerInParts(handler, next, route);
   try {
     const value = await call(handler, JSON.parse(next.body), next.headers);
     await send('POST', `${route}/response`, serialise(value), { 'Content-Type': 'application/json' });
@@ -195,6 +221,87 @@ async function answer(handler, next) {
     logFailure('Invoke Error ', error);
     await sendError(`${route}/error`, error);
   }
+}
+
+// Answers in parts
+
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type';
+const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body';
+
+// What the handler writes to. The request to the Runtime API begins with the first byte, so until then there can be a
+// content type, an HTTP prelude, or a plain error.
+class ResponseStream extends Writable {
+  #route;
+  #request;
+  #contentType = 'application/octet-stream';
+  answered = new Promise((resolve, reject) => Object.assign(this, { settle: resolve, fail: reject }));
+
+  constructor(route) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#route = route;
+  }
+
+  get begun() {
+    return this.#request !== undefined;
+  }
+
+  setContentType(type) {
+    if (this.begun) throw new Fault('Runtime.InvalidStreamingOperation', 'Cannot set content-type, too late.');
+    this.#contentType = type;
+  }
+
+  #begin() {
+    if (this.begun) return this.#request;
+    const headers = {
+      'Content-Type': this.#contentType,
+      'Lambda-Runtime-Function-Response-Mode': 'streaming',
+      'Transfer-Encoding': 'chunked',
+      Trailer: [ERROR_TYPE, ERROR_BODY],
+    };
+    const options = { host, port, agent, method: 'POST', path: `/2018-06-01/runtime/${this.#route}/response`, headers };
+    this.#request = http.request(options, (response) => {
+      response.resume();
+      response.on('end', this.settle);
+    });
+    this.#request.on('error', this.fail);
+    this._onBeforeFirstWrite?.((part) => this.#request.write(part));
+    return this.#request;
+  }
+
+  _write(chunk, encoding, done) {
+    this.#begin().write(chunk, encoding, done);
+  }
+
+  _final(done) {
+    this.#begin().end();
+    done();
+  }
+
+  // The answer has begun: its failure comes as trailers.
+  breakOff(error) {
+    const document = errorDocument(error);
+    const body = Buffer.from(JSON.stringify(document)).toString('base64');
+    this.#request.addTrailers({ [ERROR_TYPE]: document.errorType, [ERROR_BODY]: body });
+    this.#request.end();
+  }
+}
+
+async function answerInParts(handler, next, route) {
+  const stream = new ResponseStream(route);
+  try {
+    const finished = new Promise((resolve, reject) => stream.once('finish', resolve).once('error', reject));
+    process.removeAllListeners('beforeExit');
+    // Whoever forgets to end the stream has nothing more to write when nothing is left to wait for.
+    process.once('beforeExit', () => stream.end());
+    await handler(JSON.parse(next.body), stream, makeContext(next.headers, () => {}));
+    await finished;
+  } catch (error) {
+    logFailure('Invoke Error ', error);
+    if (!stream.begun) return sendError(`${route}/error`, error);
+    stream.breakOff(error);
+  }
+  await stream.answered;
 }
 
 function serialise(value) {
@@ -219,8 +326,16 @@ process.on('unhandledRejection', (reason) => {
 });
 
 globalThis.awslambda = {
-  streamifyResponse: () => {
-    throw new Error('awslambda.streamifyResponse is not implemented on this host');
+  streamifyResponse: (handler) => Object.assign(handler, { [STREAMING]: 'response' }),
+  HttpResponseStream: {
+    from(stream, prelude) {
+      stream.setContentType('application/vnd.awslambda.http-integration-response');
+      stream._onBeforeFirstWrite = (write) => {
+        write(JSON.stringify(prelude));
+        write(new Uint8Array(8));
+      };
+      return stream;
+    },
   },
 };
 

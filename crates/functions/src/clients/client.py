@@ -107,11 +107,49 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
+class JsonFormatter(logging.Formatter):
+    """One document a record, with whatever `extra` gave it."""
+
+    known = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "aws_request_id"}
+
+    def format(self, record):
+        document = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info:
+            document["stackTrace"] = self.formatException(record.exc_info).split("\n")
+            document["errorType"] = record.exc_info[0].__name__
+            document["errorMessage"] = str(record.exc_info[1])
+        for name, value in vars(record).items():
+            if name not in self.known:
+                document[name] = value
+        if record.aws_request_id:
+            document["requestId"] = record.aws_request_id
+        return json.dumps(document, default=str)
+
+
+def logs_json():
+    return os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+
+
+LEVELS = {"TRACE": "DEBUG", "FATAL": "CRITICAL"}
+
+
 def set_up_logging():
     sys.stdout.reconfigure(line_buffering=True, write_through=True)
     sys.stderr.reconfigure(line_buffering=True, write_through=True)
     logging.Formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stdout)
+    if logs_json():
+        level = os.environ.get("AWS_LAMBDA_LOG_LEVEL") or "INFO"
+        handler.setFormatter(JsonFormatter())
+        handler.addFilter(RequestIdFilter())
+        logging.getLogger().addHandler(handler)
+        logging.getLogger().setLevel(LEVELS.get(level, level))
+        return
     text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
     handler.setFormatter(logging.Formatter(text, "%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(RequestIdFilter())
@@ -170,6 +208,10 @@ def error_document(error, request_id):
 
 
 def log_error(document):
+    if logs_json():
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        sys.stdout.write(json.dumps({"timestamp": now, "level": "ERROR", **document}) + "\n")
+        return
     text = "[ERROR] %s: %s" % (document["errorType"], document["errorMessage"])
     if document["stackTrace"]:
         text += "\nTraceback (most recent call last):\n" + "".join(document["stackTrace"])

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::StreamPart;
+
 /// An invocation as the runtime gets it from `next`.
 #[derive(Debug)]
 pub(crate) struct Event {
@@ -15,6 +17,7 @@ pub(crate) struct Event {
     pub(crate) trace_id: Option<String>,
     pub(crate) client_context: Option<String>,
     pub(crate) cognito_identity: Option<String>,
+    pub(crate) stream: Option<mpsc::Sender<StreamPart>>,
 }
 
 /// What a runtime says.
@@ -24,6 +27,8 @@ pub(crate) enum RuntimeEvent {
     Initialised,
     InitError(ErrorReport),
     Response(Bytes),
+    /// The whole answer went to the invocation's stream.
+    Streamed,
     ResponseTooLarge,
     Error(ErrorReport),
 }
@@ -71,6 +76,7 @@ struct Inner {
     generation: u64,
     state: State,
     request_id: Option<String>,
+    stream: Option<mpsc::Sender<StreamPart>>,
     slot: Slot,
 }
 
@@ -99,6 +105,7 @@ impl Exchange {
             generation: 0,
             state: State::Started,
             request_id: None,
+            stream: None,
             slot: Slot::Empty,
         };
         (
@@ -126,6 +133,7 @@ impl Exchange {
             generation,
             state: State::Started,
             request_id: None,
+            stream: None,
             slot: Slot::Empty,
         };
     }
@@ -134,6 +142,7 @@ impl Exchange {
     pub(crate) fn deliver(&self, event: Event) {
         let mut inner = self.lock();
         inner.request_id = Some(event.request_id.clone());
+        inner.stream = event.stream.clone();
         match std::mem::replace(&mut inner.slot, Slot::Empty) {
             Slot::Waiting(waiter) => {
                 inner.state = State::Running;
@@ -172,6 +181,11 @@ impl Exchange {
         Ok(receiver)
     }
 
+    /// Where the running request's answer may be streamed to.
+    pub(super) fn stream(&self) -> Option<mpsc::Sender<StreamPart>> {
+        self.lock().stream.clone()
+    }
+
     /// Whether an answer to this request may be given: checked before the body is read.
     pub(super) fn may_answer(
         &self,
@@ -193,6 +207,8 @@ impl Exchange {
         let mut inner = self.lock();
         inner.may_answer(generation, request_id, to)?;
         inner.state = State::ResponseSent;
+        // The receiver learns from this that nothing more comes.
+        inner.stream = None;
         self.tell(event);
         Ok(())
     }
@@ -261,6 +277,7 @@ mod tests {
             trace_id: None,
             client_context: None,
             cognito_identity: None,
+            stream: None,
         }
     }
 

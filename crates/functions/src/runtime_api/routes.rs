@@ -8,9 +8,11 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
+use tokio::sync::mpsc;
 
 use super::PAYLOAD_BYTES_MAX;
 use super::exchange::{ErrorReport, Event, Exchange, Refusal, RuntimeEvent};
+use crate::StreamPart;
 
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
@@ -116,6 +118,9 @@ async fn response(
             );
         }
     };
+    if streaming && let Some(stream) = exchange.stream() {
+        return pass_on(exchange, generation, id, request, stream).await;
+    }
     let bytes_max = if streaming {
         STREAM_BYTES_MAX
     } else {
@@ -128,6 +133,48 @@ async fn response(
     };
     match exchange.finish(generation, id, TO, event) {
         Ok(()) => answer,
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// Passes a streamed answer on as it comes, as fast as its receiver takes it.
+async fn pass_on(
+    exchange: &Exchange,
+    generation: u64,
+    id: &str,
+    request: Request<Incoming>,
+    stream: mpsc::Sender<StreamPart>,
+) -> Answer {
+    const TO: &str = "InvocationResponse";
+    let content_type = request.headers().get("content-type");
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let content_type = content_type
+        .unwrap_or("application/octet-stream")
+        .to_owned();
+    // Where nobody listens any more the function still runs to its end.
+    drop(stream.send(StreamPart::ContentType(content_type)).await);
+    let (mut body, mut trailers, mut passed_bytes) =
+        (request.into_body(), HeaderMap::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return truncated();
+        };
+        match frame.into_data() {
+            Ok(data) if passed_bytes + data.len() <= STREAM_BYTES_MAX => {
+                passed_bytes += data.len();
+                drop(stream.send(StreamPart::Bytes(data)).await);
+            }
+            Ok(_) => {}
+            Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
+        }
+    }
+    drop(stream);
+    let event = match response_event(Bytes::new(), &trailers) {
+        RuntimeEvent::Response(_) => RuntimeEvent::Streamed,
+        failed => failed,
+    };
+    match exchange.finish(generation, id, TO, event) {
+        Ok(()) => accepted(),
         Err(refusal) => refuse(&refusal),
     }
 }

@@ -104,17 +104,22 @@ fn pythons() -> Vec<Interpreter> {
         kept_in(pyenv_root(), "versions", "bin"),
         kept_in(home(".local/share/uv"), "python", "bin"),
     ];
-    let directories = search_path()
-        .into_iter()
-        .chain(kept.into_iter().flatten());
-    directories.flat_map(|directory| pythons_in(&directory)).collect()
+    let directories = search_path().into_iter().chain(kept.into_iter().flatten());
+    directories
+        .flat_map(|directory| pythons_in(&directory))
+        .collect()
 }
 
 /// `python3.11`, but not `python3.11-config`.
 fn pythons_in(directory: &Path) -> Vec<Interpreter> {
     let names = directory.read_dir().into_iter().flatten().flatten();
     let programs = names.filter_map(|entry| {
-        let release = entry.file_name().to_str()?.strip_prefix("python3.")?.parse().ok()?;
+        let release = entry
+            .file_name()
+            .to_str()?
+            .strip_prefix("python3.")?
+            .parse()
+            .ok()?;
         let program = resolve(entry.path());
         program.is_file().then_some(Interpreter {
             language: Language::Python,
@@ -152,12 +157,14 @@ fn kept_in(root: Option<PathBuf>, versions: &str, bin: &str) -> Vec<PathBuf> {
 fn nodes() -> Vec<Interpreter> {
     let kept = [
         kept_in(home(".nvm"), "versions/node", "bin"),
-        kept_in(home(".local/share/fnm"), "node-versions", "installation/bin"),
+        kept_in(
+            home(".local/share/fnm"),
+            "node-versions",
+            "installation/bin",
+        ),
         kept_in(Some("/usr/local/n".into()), "versions/node", "bin"),
     ];
-    let directories = search_path()
-        .into_iter()
-        .chain(kept.into_iter().flatten());
+    let directories = search_path().into_iter().chain(kept.into_iter().flatten());
     let programs = directories.map(|directory| directory.join("node"));
     let mut programs: Vec<PathBuf> = programs
         .filter(|program| program.is_file())

@@ -109,7 +109,11 @@ pub fn install(
         return Ok((target, true));
     }
     fs::create_dir_all(root).map_err(at(root))?;
-    let staging = root.join(format!(".new-{}-{}", interpreter.runtime(), std::process::id()));
+    let staging = root.join(format!(
+        ".new-{}-{}",
+        interpreter.runtime(),
+        std::process::id()
+    ));
     fs::create_dir_all(&staging).map_err(at(&staging))?;
     let filled = fill(&interpreter, &staging, source).and_then(|()| {
         make_readable(&staging).map_err(at(&staging))?;
@@ -139,12 +143,11 @@ pub fn download(runtime: &str, to: &Path, allow_substitution: bool) -> Result<()
 }
 
 fn interpreter(runtime: &str, allow_substitution: bool) -> Result<Interpreter> {
-    let (language, release) = Language::of_runtime(runtime)
-        .ok_or_else(|| InstallError::Unknown(runtime.to_owned()))?;
+    let (language, release) =
+        Language::of_runtime(runtime).ok_or_else(|| InstallError::Unknown(runtime.to_owned()))?;
     let found = interpreters::all(true);
-    let chosen = nearest(&found, language, release, allow_substitution).ok_or_else(|| {
-        InstallError::NoInterpreter(super::absent(runtime, &found, language))
-    })?;
+    let chosen = nearest(&found, language, release, allow_substitution)
+        .ok_or_else(|| InstallError::NoInterpreter(super::absent(runtime, &found, language)))?;
     let oldest = match language {
         Language::Python => PYTHON_MIN,
         Language::Node => NODE_MIN,
@@ -182,7 +185,8 @@ fn pip_install(interpreter: &Interpreter, staging: &Path, source: &Source) -> Re
     let mut pip = pip(interpreter, "install", staging)?;
     pip.args(["--no-compile", "--target"]).arg(staging);
     if let Source::Folder(folder) = source {
-        pip.args(["--no-index", "--find-links"]).arg(folder.join("wheels"));
+        pip.args(["--no-index", "--find-links"])
+            .arg(folder.join("wheels"));
     }
     finish(pip, "pip")?;
     fs::remove_file(pins_file(staging)).map_err(at(staging))?;
@@ -239,12 +243,22 @@ fn npm(
     cache: Option<&Path>,
     offline: bool,
 ) -> Result<()> {
-    for (name, text) in [("package.json", NODE_PACKAGE), ("package-lock.json", NODE_LOCK)] {
+    for (name, text) in [
+        ("package.json", NODE_PACKAGE),
+        ("package-lock.json", NODE_LOCK),
+    ] {
         fs::write(folder.join(name), text).map_err(at(folder))?;
     }
-    let bin = interpreter.program.parent().unwrap_or(Path::new("/usr/bin"));
+    let bin = interpreter
+        .program
+        .parent()
+        .unwrap_or(Path::new("/usr/bin"));
     let beside = bin.join("npm");
-    let program = if beside.exists() { beside } else { "npm".into() };
+    let program = if beside.exists() {
+        beside
+    } else {
+        "npm".into()
+    };
     let mut npm = Command::new(program);
     npm.current_dir(folder).args([
         "ci",

@@ -154,8 +154,12 @@ impl Runtimes {
         }
         let chosen = nearest(&found, language, release, self.allow_substitution)
             .ok_or_else(|| absent(runtime, &found, language))?;
-        let substitute = (chosen.release != release)
-            .then(|| format!("{runtime} is not on this machine; {} runs it", chosen.title()));
+        let substitute = (chosen.release != release).then(|| {
+            format!(
+                "{runtime} is not on this machine; {} runs it",
+                chosen.title()
+            )
+        });
         Ok(Runtime::Interpreted {
             libraries: libraries::folder(&chosen),
             interpreter: chosen.program,
@@ -180,7 +184,8 @@ fn nearest(
     others_too: bool,
 ) -> Option<Interpreter> {
     let same = found.iter().filter(|each| each.language == language);
-    let chosen = same.min_by_key(|each| (each.release.abs_diff(release), each.release < release))?;
+    let chosen =
+        same.min_by_key(|each| (each.release.abs_diff(release), each.release < release))?;
     (others_too || chosen.release == release).then(|| chosen.clone())
 }
 
@@ -253,6 +258,9 @@ mod tests {
         assert_eq!((chosen(22, true), chosen(26, true)), (Some(24), Some(24)));
         assert_eq!(nearest(&found, Language::Python, 12, true), None);
         let refusal = absent("nodejs22.x", &found, Language::Node);
-        assert!(refusal.contains("Node.js 18, Node.js 20, Node.js 24"), "{refusal}");
+        assert!(
+            refusal.contains("Node.js 18, Node.js 20, Node.js 24"),
+            "{refusal}"
+        );
     }
 }

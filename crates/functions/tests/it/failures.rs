@@ -205,7 +205,11 @@ async fn unknown_runtimes_and_environments_are_errors_of_the_caller() {
         .await
         .expect_err("unknown runtime");
     assert!(error.to_string().contains("cobol85"), "{error}");
-    assert!(cumulet_functions::Runtimes::default().check("cobol85").is_err());
+    assert!(
+        cumulet_functions::Runtimes::default()
+            .check("cobol85")
+            .is_err()
+    );
 
     let mut function = host.function();
     function.environment_source =

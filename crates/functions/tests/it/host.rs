@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cumulet_functions::{
     AwsConnection, Config, FunctionVersion, Functions, Invocation, InvocationOutcome, LateLog,
-    LogLineKind, StartError,
+    LogLineKind, Logging, StartError,
 };
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 
@@ -118,6 +118,7 @@ impl TestHost {
             log_group_name: "/aws/lambda/one".to_owned(),
             environment: Vec::new(),
             tracing_active: false,
+            logging: Logging::default(),
             environment_source: Arc::new(|| {
                 Box::pin(async { Ok(vec![("AWS_ACCESS_KEY_ID".to_owned(), "ASIAONE".to_owned())]) })
             }),
@@ -145,6 +146,7 @@ pub(crate) fn invocation(event: &str) -> Invocation {
         trace_id: None,
         client_context: None,
         cognito_identity: None,
+        stream: None,
     }
 }
 

@@ -291,14 +291,20 @@ async fn modules_are_found_in_the_package_then_layers_then_the_runtime() {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_kinds_of_node_modules_find_layers_and_the_sdk() {
     let root = library_root(&[
-        ("node_modules/supplied/index.js", "exports.name = 'runtime';"),
+        (
+            "node_modules/supplied/index.js",
+            "exports.name = 'runtime';",
+        ),
         ("node_modules/both/index.js", "exports.name = 'runtime';"),
     ]);
     let host = TestHost::start_with(|config| {
         config.runtimes = Runtimes::new(vec![root.path().to_owned()]);
     })
     .await;
-    let layer = [("nodejs/node_modules/both/index.js", "exports.name = 'layer';")];
+    let layer = [(
+        "nodejs/node_modules/both/index.js",
+        "exports.name = 'layer';",
+    )];
     let layer = host.package("node-layer", &layer);
     let files = [
         (
@@ -332,7 +338,10 @@ async fn both_kinds_of_node_modules_find_layers_and_the_sdk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_release_runs_a_function_only_when_allowed_and_the_log_says_so() {
     let refused = bare().check("python3.99").expect_err("not here");
-    assert!(refused.contains("--allow-runtime-substitution"), "{refused}");
+    assert!(
+        refused.contains("--allow-runtime-substitution"),
+        "{refused}"
+    );
     let strict = Runtimes::default().check(python()).expect_err("no SDK");
     assert!(strict.contains("cumulet runtime install"), "{strict}");
     let host = TestHost::start_with(|config| {
@@ -341,7 +350,9 @@ async fn another_release_runs_a_function_only_when_allowed_and_the_log_says_so()
     })
     .await;
     let told = host.functions.check_runtime("python3.99");
-    assert!(told.is_ok_and(|told| told.is_some_and(|told| told.starts_with("python3.99 is not on this machine; Python 3."))));
+    assert!(told.is_ok_and(|told| {
+        told.is_some_and(|told| told.starts_with("python3.99 is not on this machine; Python 3."))
+    }));
     let function = Arc::new(FunctionVersion {
         runtime: "python3.99".to_owned(),
         handler: "app.handler".to_owned(),

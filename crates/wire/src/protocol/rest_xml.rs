@@ -4,14 +4,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::HeaderName;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, request};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::xml::{Node, Writer};
 use super::xml_value::{self, Codec};
-use super::{Refusal, http_binding, respond, set_header};
+use super::{Refusal, http_binding, respond};
 use crate::dialect;
 use crate::error::Error;
 use crate::model::{Kind, Location, Member, Operation, Shape, XmlNamespace};
@@ -75,6 +75,7 @@ pub(super) fn decode(
     labels: &Labels,
     body: &[u8],
 ) -> Result<Value, Error> {
+    refuse_encryption_of_reads(operation, head)?;
     let mut input =
         http_binding::decode(shape, head, labels).map_err(|error| s3_argument(operation, error))?;
     let codec = Codec::rest(dialect::of(operation.service.name).milliseconds);
@@ -90,6 +91,20 @@ pub(super) fn decode(
         None => {}
     }
     Ok(Value::Object(input))
+}
+
+/// How an object is encrypted was said when it was written; S3 will not hear it from a reader.
+fn refuse_encryption_of_reads(operation: &Operation, head: &request::Parts) -> Result<(), Error> {
+    const HEADER: &str = "x-amz-server-side-encryption";
+    let reads = ["GetObject", "HeadObject"].contains(&operation.name);
+    let Some(value) = head.headers.get(HEADER).filter(|_| reads) else {
+        return Ok(());
+    };
+    let text = format!("{HEADER} header is not supported for this operation.");
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Err(Error::sender("InvalidArgument", text)
+        .with_member("ArgumentName", HEADER)
+        .with_member("ArgumentValue", value))
 }
 
 fn read_payload(codec: &Codec, payload: &Member, body: &[u8]) -> Result<Option<Value>, Error> {
@@ -130,11 +145,13 @@ fn s3_argument(operation: &Operation, mut error: Error) -> Error {
 
 pub(super) fn encode(operation: &Operation, output: &Value, request_id: &str) -> Response<Bytes> {
     let Some(shape) = operation.output else {
-        return finish(
-            operation,
-            respond(operation.status, None, request_id, Bytes::new()),
-            request_id,
-        );
+        // The model says 200 of it, S3 itself does not.
+        let status = match operation.name {
+            "PutBucketPolicy" => 204,
+            _ => operation.status,
+        };
+        let response = respond(status, None, request_id, Bytes::new());
+        return finish(operation, response, request_id);
     };
     let (content_type, body) = match shape.payload_member() {
         Some(payload) => payload_body(operation, payload, output),
@@ -262,19 +279,21 @@ fn finish(
     response
 }
 
-/// S3 names the request twice, and not as the others do.
 fn s3_headers(response: &mut Response<Bytes>, request_id: &str) {
-    response.headers_mut().remove(super::REQUEST_ID);
-    set_header(
-        response,
-        HeaderName::from_static("x-amz-request-id"),
-        request_id,
-    );
-    set_header(
-        response,
-        HeaderName::from_static("x-amz-id-2"),
-        &host_id(request_id),
-    );
+    add_s3_ids(response.headers_mut(), request_id);
+}
+
+/// S3 names the request twice, and not as the others do.
+pub fn add_s3_ids(headers: &mut HeaderMap, request_id: &str) {
+    headers.remove(super::REQUEST_ID);
+    for (name, value) in [
+        ("x-amz-request-id", request_id),
+        ("x-amz-id-2", &host_id(request_id)),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 /// Opaque to clients; the same in the header and in the error's body.

@@ -139,6 +139,11 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
         .filter(|segment| !segment.is_empty())
 }
 
+/// Whether a path is text once it is decoded.
+pub(super) fn is_utf8(path: &str) -> bool {
+    percent_decode_str(path).decode_utf8().is_ok()
+}
+
 fn decode(segment: &str) -> Cow<'_, str> {
     percent_decode_str(segment).decode_utf8_lossy()
 }

@@ -148,7 +148,10 @@ fn fields<'a>(rest: &'a str, whole: &str) -> Result<Fields<'a>, SignatureFault> 
 }
 
 /// `key/date/region/service/aws4_request`; the key itself may hold slashes.
-fn parse_credential(credential: &str, presigned: bool) -> Result<(String, Scope), SignatureFault> {
+pub(super) fn parse_credential(
+    credential: &str,
+    presigned: bool,
+) -> Result<(String, Scope), SignatureFault> {
     let mut parts = credential.rsplitn(5, '/');
     let mut next = || {
         parts

@@ -11,7 +11,7 @@ use super::super::api::{CreateApiKeyInput, Items, Nothing, Patch, Target};
 use super::super::errors::{bad_request, conflict};
 use super::super::state::{self, ApiKey, Place};
 use super::patch::{self, Change, Op};
-use super::{api_id, manage, page};
+use super::{api_id, manage, page, with_tags};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -63,7 +63,14 @@ const VALUE_LENGTH: usize = 40;
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_CreateApiKey.html>
 fn create_api_key(tx: &mut Tx<'_>, context: &Context, input: CreateApiKeyInput) -> Result<ApiKey> {
     let place = Place::of(context);
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let input = CreateApiKeyInput {
+        name: filled(input.name),
+        value: filled(input.value),
+        ..input
+    };
     check_value(input.value.as_deref())?;
+    check_description(input.description.as_deref())?;
     if input.name.as_ref().is_some_and(|name| name.len() > 1024) {
         return Err(bad_request(
             "Invalid API Key name, can be at most 1024 characters.",
@@ -95,6 +102,16 @@ fn create_api_key(tx: &mut Tx<'_>, context: &Context, input: CreateApiKeyInput) 
     Ok(key)
 }
 
+fn check_description(description: Option<&str>) -> Result<()> {
+    const LENGTH_MAX: usize = 125_000;
+    match description.map(str::len) {
+        Some(length) if length > LENGTH_MAX => {
+            Err(bad_request("Invalid API Key description specified."))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_value(value: Option<&str>) -> Result<()> {
     match value.map(str::len) {
         Some(..20) => Err(bad_request(
@@ -114,11 +131,9 @@ fn shown(mut key: ApiKey, with_value: Option<bool>) -> ApiKey {
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetApiKey.html>
-fn get_api_key(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<ApiKey> {
-    Ok(shown(
-        state::api_key(tx, Place::of(context), &input.api_key)?,
-        input.include_value,
-    ))
+fn get_api_key(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
+    let key = state::api_key(tx, Place::of(context), &input.api_key)?;
+    Ok(with_tags(json!(shown(key, input.include_value))))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetApiKeys.html>
@@ -151,7 +166,7 @@ fn delete_api_key(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<N
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateApiKey.html>
-fn update_api_key(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<ApiKey> {
+fn update_api_key(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Value> {
     let place = Place::of(context);
     let mut key = state::api_key(tx, place, &input.target.api_key)?;
     patch::each(&input.patch_operations, |change| {
@@ -159,13 +174,16 @@ fn update_api_key(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Ap
     })?;
     key.last_updated_date = Timestamp::from_seconds(context.now.seconds());
     state::save_api_key(tx, place, &key)?;
-    Ok(shown(key, None))
+    Ok(with_tags(json!(shown(key, None))))
 }
 
 fn patch_key(key: &mut ApiKey, change: &Change<'_>) -> Result<()> {
     match (change.op, change.path) {
-        (Op::Replace, "/description") => key.description = change.text(),
-        (Op::Replace, "/enabled") => key.enabled = change.flag()?,
+        (Op::Replace, "/description") => {
+            check_description(change.value)?;
+            key.description = change.text();
+        }
+        (Op::Replace, "/enabled") => key.enabled = change.is_true(),
         (Op::Replace, "/name") => key.name = change.text(),
         (Op::Replace, "/customerId") => key.customer_id = change.text(),
         _ => return Err(change.unknown(&["/description", "/enabled", "/name", "/customerId"])),

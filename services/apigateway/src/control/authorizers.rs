@@ -10,7 +10,7 @@ use super::super::errors::{bad_request, conflict, no_authorizer, no_stage};
 use super::super::execute;
 use super::super::state::{self, Authorizer, Place};
 use super::patch::{self, Change};
-use super::{edit_api, manage, page, part_id};
+use super::{edit_api, edit_api_or, manage, page, part_id};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -100,7 +100,13 @@ fn create_authorizer(
         ),
     };
     check(&made)?;
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    // As recorded: AWS takes an API that is not there for one that somebody else is changing.
+    let missing = || {
+        conflict(
+            "Unable to complete operation due to concurrent modification. Please try again later.",
+        )
+    };
+    edit_api_or(tx, context, &input.rest_api_id, missing, |api| {
         let mut others = api.definition.authorizers.values();
         if others.any(|other| other.name == made.name) {
             return Err(conflict("Authorizer name must be unique"));

@@ -8,7 +8,7 @@ use cumulet_kernel::Tx;
 use super::super::api::{Items, Nothing, Patch, PutGatewayResponseInput, Target};
 use super::super::errors::{bad_request, not_found};
 use super::super::execute::builtin_status;
-use super::super::state::{self, GatewayResponse, Place, Texts};
+use super::super::state::{self, Definition, GatewayResponse, Place, Texts};
 use super::patch::{self, Change, Op};
 use super::{edit_api, manage};
 
@@ -114,6 +114,26 @@ fn default_response(kind: &str) -> GatewayResponse {
     }
 }
 
+/// A type as the API answers it: customised, or as its class is customised, or built in.
+fn effective(definition: &Definition, kind: &str) -> GatewayResponse {
+    let customised = &definition.gateway_responses;
+    if let Some(own) = customised.get(kind) {
+        return own.clone();
+    }
+    let mut response = default_response(kind);
+    let class = match builtin_status(kind) {
+        Some(500..) => "DEFAULT_5XX",
+        Some(_) => "DEFAULT_4XX",
+        None => return response,
+    };
+    if let Some(class) = customised.get(class).cloned() {
+        response.status_code = class.status_code.or(response.status_code);
+        response.response_parameters = class.response_parameters;
+        response.response_templates = class.response_templates;
+    }
+    response
+}
+
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutGatewayResponse.html>
 fn put_gateway_response(
     tx: &mut Tx<'_>,
@@ -148,12 +168,7 @@ fn get_gateway_response(
     input: Target,
 ) -> Result<GatewayResponse> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    let customised = api
-        .definition
-        .gateway_responses
-        .get(&input.response_type)
-        .cloned();
-    Ok(customised.unwrap_or_else(|| default_response(&input.response_type)))
+    Ok(effective(&api.definition, &input.response_type))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetGatewayResponses.html>
@@ -163,10 +178,7 @@ fn get_gateway_responses(
     input: Target,
 ) -> Result<Items<GatewayResponse>> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    let shown = |kind: &&str| {
-        let customised = api.definition.gateway_responses.get(*kind).cloned();
-        customised.unwrap_or_else(|| default_response(kind))
-    };
+    let shown = |kind: &&str| effective(&api.definition, kind);
     Ok(Items {
         items: TYPES.iter().map(shown).collect(),
         position: None,
@@ -199,7 +211,7 @@ fn patch_response(response: &mut GatewayResponse, change: &Change<'_>) -> Result
     let segments = change.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (texts, name, what) = match segments.as_slice() {
-        ["statusCode"] => {
+        ["statusCode"] if change.op == Op::Replace => {
             response.status_code = change.text();
             return Ok(());
         }
@@ -222,6 +234,9 @@ fn patch_response(response: &mut GatewayResponse, change: &Change<'_>) -> Result
         (_, None) => Err(bad_request(format!(
             "Invalid null or empty value in {what}"
         ))),
+        (Op::Replace, Some(_)) if !texts.contains_key(*name) => {
+            Err(not_found("Invalid parameter name specified"))
+        }
         (_, Some(value)) => {
             texts.insert((*name).to_owned(), value);
             Ok(())

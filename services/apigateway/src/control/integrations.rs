@@ -7,11 +7,11 @@ use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 
 use super::super::api::{Nothing, Patch, PutIntegrationInput, PutIntegrationResponseInput, Target};
-use super::super::errors::{bad_request, no_integration, no_status_code};
-use super::super::state::{self, Integration, IntegrationResponse, Method, Place, Texts};
+use super::super::errors::{bad_request, no_integration, no_resource, no_status_code};
+use super::super::state::{Integration, IntegrationResponse, Method, Texts};
 use super::methods::method_path;
 use super::patch::{self, Change};
-use super::{edit_api, integration_mut, manage, method, method_mut};
+use super::{api_or, edit_api_or, integration_mut, manage, method, method_mut};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -98,7 +98,7 @@ fn put_integration(
 ) -> Result<Integration> {
     check_built(&input)?;
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let method = method_mut(api, &target.resource_id, &target.http_method)?;
         let made = Integration {
             kind: input.kind,
@@ -201,14 +201,14 @@ fn check_arn(uri: &str, proxy: bool) -> Result<()> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetIntegration.html>
 fn get_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Integration> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_resource)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
     method.method_integration.clone().ok_or_else(no_integration)
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteIntegration.html>
 fn delete_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_resource, |api| {
         let method = method_mut(api, &input.resource_id, &input.http_method)?;
         method
             .method_integration
@@ -221,7 +221,7 @@ fn delete_integration(tx: &mut Tx<'_>, context: &Context, input: Target) -> Resu
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateIntegration.html>
 fn update_integration(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Integration> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
         patch::each(&input.patch_operations, |change| {
             patch_integration(integration, change)
@@ -268,7 +268,7 @@ fn put_integration_response(
     input: PutIntegrationResponseInput,
 ) -> Result<IntegrationResponse> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let declared = method(api, &target.resource_id, &target.http_method)?;
         check_response(declared, &target.status_code, &input.response_parameters)?;
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
@@ -289,9 +289,11 @@ fn put_integration_response(
 /// A response can only be mapped to what the method says it answers.
 fn check_response(method: &Method, status_code: &str, parameters: &Texts) -> Result<()> {
     let declared = method.method_responses.get(status_code);
-    let declared = declared.ok_or_else(no_status_code)?;
+    let declares = |target: &String| {
+        declared.is_some_and(|declared| declared.parameters().any(|name| name == target))
+    };
     for (target, source) in parameters {
-        let wrong = if !declared.response_parameters.contains_key(target) {
+        let wrong = if !declares(target) {
             Some(target)
         } else if !is_response_source(source) {
             Some(source)
@@ -326,7 +328,7 @@ fn update_integration_response(
     input: Patch,
 ) -> Result<IntegrationResponse> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let declared = method(api, &target.resource_id, &target.http_method)?.clone();
         let integration = integration_mut(api, &target.resource_id, &target.http_method)?;
         let response = integration
@@ -364,7 +366,7 @@ fn get_integration_response(
     context: &Context,
     input: Target,
 ) -> Result<IntegrationResponse> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_resource)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
     let integration = method
         .method_integration
@@ -383,7 +385,7 @@ fn delete_integration_response(
     context: &Context,
     input: Target,
 ) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_resource, |api| {
         let integration = integration_mut(api, &input.resource_id, &input.http_method)?;
         integration
             .integration_responses

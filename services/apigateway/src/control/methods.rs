@@ -6,10 +6,12 @@ use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 
 use super::super::api::{Nothing, Patch, PutMethodInput, PutMethodResponseInput, Target};
-use super::super::errors::{bad_request, conflict, no_method, no_status_code, not_found};
-use super::super::state::{self, Api, Method, MethodResponse, Place};
+use super::super::errors::{
+    bad_request, conflict, no_method, no_resource, no_status_code, not_found,
+};
+use super::super::state::{Api, Method, MethodResponse};
 use super::patch::{self, Change, Op};
-use super::{edit_api, manage, method, method_mut, resource_mut};
+use super::{api_or, edit_api_or, manage, method, method_mut, resource_mut};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -100,15 +102,15 @@ const HTTP_METHODS: [&str; 8] = [
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutMethod.html>
 fn put_method(tx: &mut Tx<'_>, context: &Context, input: PutMethodInput) -> Result<Method> {
-    if !HTTP_METHODS.contains(&input.http_method.as_str()) {
-        return Err(bad_request(format!(
-            "Invalid HttpMethod specified. Valid options are {}",
-            HTTP_METHODS.join(",")
-        )));
-    }
-    check_authorization(&input)?;
+    let input = PutMethodInput {
+        authorization_type: input.authorization_type.to_ascii_uppercase(),
+        ..input
+    };
     let api_id = input.rest_api_id.clone();
-    edit_api(tx, context, &api_id, |api| {
+    edit_api_or(tx, context, &api_id, no_resource, |api| {
+        resource_mut(api, &input.resource_id)?;
+        check_http_method(&input.http_method)?;
+        check_authorization(&input)?;
         check_references(api, &input)?;
         let resource = resource_mut(api, &input.resource_id)?;
         if resource.resource_methods.contains_key(&input.http_method) {
@@ -131,6 +133,16 @@ fn put_method(tx: &mut Tx<'_>, context: &Context, input: PutMethodInput) -> Resu
             .insert(input.http_method, made.clone());
         Ok(made)
     })
+}
+
+fn check_http_method(name: &str) -> Result<()> {
+    if HTTP_METHODS.contains(&name) {
+        return Ok(());
+    }
+    let known = HTTP_METHODS.join(",");
+    Err(bad_request(format!(
+        "Invalid HttpMethod specified. Valid options are {known}"
+    )))
 }
 
 fn check_authorization(input: &PutMethodInput) -> Result<()> {
@@ -216,13 +228,13 @@ fn check_parameters<'a>(names: impl Iterator<Item = &'a String>) -> Result<()> {
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetMethod.html>
 fn get_method(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Method> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_resource)?;
     method(&api, &input.resource_id, &input.http_method).cloned()
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteMethod.html>
 fn delete_method(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_resource, |api| {
         let resource = resource_mut(api, &input.resource_id)?;
         resource
             .resource_methods
@@ -235,7 +247,7 @@ fn delete_method(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<No
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateMethod.html>
 fn update_method(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Method> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         patch::each(&input.patch_operations, |change| {
             patch_method(api, &target, change)
         })?;
@@ -264,9 +276,14 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
             "Invalid Request Validator identifier specified",
         ));
     }
+    if let ["operationName" | "requestValidatorId" | "apiKeyRequired" | "authorizationType"] =
+        segments.as_slice()
+    {
+        change.only_replaces()?;
+    }
     let method = method_mut(api, &target.resource_id, &target.http_method)?;
     match segments.as_slice() {
-        ["apiKeyRequired"] => method.api_key_required = change.flag()?,
+        ["apiKeyRequired"] => method.api_key_required = change.is_true(),
         ["operationName"] => method.operation_name = change.text(),
         ["requestValidatorId"] => {
             method.request_validator_id = change.text().filter(|id| !id.is_empty())
@@ -281,6 +298,8 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
                 ));
             }
         },
+        // Without an authorizer nobody asks for its id, and AWS forgets it.
+        ["authorizerId"] if method.authorization_type != "CUSTOM" => {}
         ["authorizerId"] => method.authorizer_id = change.text().filter(|id| !id.is_empty()),
         ["authorizationScopes"] => {
             return Err(Error::not_implemented(
@@ -318,10 +337,11 @@ fn put_method_response(
     input: PutMethodResponseInput,
 ) -> Result<MethodResponse> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         if let Some(name) = input
             .response_models
-            .values()
+            .iter()
+            .flat_map(|models| models.values())
             .find(|name| !api.definition.models.contains_key(*name))
         {
             return Err(bad_request(format!(
@@ -350,7 +370,7 @@ fn get_method_response(
     context: &Context,
     input: Target,
 ) -> Result<MethodResponse> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_resource)?;
     let method = method(&api, &input.resource_id, &input.http_method)?;
     method
         .method_responses
@@ -366,7 +386,7 @@ fn update_method_response(
     input: Patch,
 ) -> Result<MethodResponse> {
     let target = input.target;
-    edit_api(tx, context, &target.rest_api_id, |api| {
+    edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let models = api.definition.models.clone();
         let method = method_mut(api, &target.resource_id, &target.http_method)?;
         let response = method.method_responses.get_mut(&target.status_code);
@@ -387,30 +407,31 @@ fn patch_response(
     let segments = change.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
-        ["responseParameters", name] if change.op == Op::Remove => {
-            let removed = response.response_parameters.remove(*name);
-            removed.ok_or_else(|| not_found("Invalid parameter name specified"))?;
-        }
         ["responseParameters", name] => {
-            let required = change.flag()?;
-            response
-                .response_parameters
-                .insert((*name).to_owned(), required);
+            let parameters = response.response_parameters.get_or_insert_default();
+            if change.op != Op::Add && !parameters.contains_key(*name) {
+                return Err(not_found("Invalid parameter name specified"));
+            }
+            match change.op {
+                Op::Remove => parameters.remove(*name),
+                _ => parameters.insert((*name).to_owned(), change.flag()?),
+            };
         }
-        ["responseModels", kind] => match change.text() {
-            Some(name) if !is_model(&name) => {
-                return Err(bad_request(format!(
-                    "Invalid model identifier specified: {name}"
-                )));
-            }
-            Some(name) => {
-                response.response_models.insert((*kind).to_owned(), name);
-            }
-            None if response.response_models.remove(*kind).is_none() => {
+        ["responseModels", kind] => {
+            let models = response.response_models.get_or_insert_default();
+            if change.op != Op::Add && !models.contains_key(*kind) {
                 return Err(not_found("Content-Type specified was not found"));
             }
-            None => {}
-        },
+            match change.text() {
+                Some(name) if !is_model(&name) => {
+                    return Err(bad_request(format!(
+                        "Invalid model identifier specified: {name}"
+                    )));
+                }
+                Some(name) => models.insert((*kind).to_owned(), name),
+                None => models.remove(*kind),
+            };
+        }
         _ => return Err(change.invalid_path()),
     }
     Ok(())
@@ -418,7 +439,7 @@ fn patch_response(
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteMethodResponse.html>
 fn delete_method_response(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_resource, |api| {
         let method = method_mut(api, &input.resource_id, &input.http_method)?;
         method
             .method_responses

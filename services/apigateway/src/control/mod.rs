@@ -21,9 +21,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
-use cumulet_engine::error::Result;
+use cumulet_engine::error::{Error, Result};
 use cumulet_kernel::{Ids, Tx};
 pub(super) use deployments::frozen;
+use serde_json::{Value, json};
 
 use super::api::{Items, Target};
 use super::errors;
@@ -50,6 +51,20 @@ fn manage(context: &Context, method: &str, path: &str) -> Result<Vec<Access>> {
     Ok(vec![Access::new(&format!("apigateway:{method}"), resource)])
 }
 
+/// An API; where it is missing AWS often speaks of the part that was asked for.
+fn api_or(
+    tx: &Tx<'_>,
+    context: &Context,
+    id: &str,
+    missing: impl FnOnce() -> Error,
+) -> Result<Api> {
+    let found = state::api(tx, Place::of(context), id);
+    found.map_err(|error| match error.status {
+        404 => missing(),
+        _ => error,
+    })
+}
+
 /// Loads an API, lets `edit` change it, and saves it.
 fn edit_api<T>(
     tx: &mut Tx<'_>,
@@ -57,8 +72,19 @@ fn edit_api<T>(
     id: &str,
     edit: impl FnOnce(&mut Api) -> Result<T>,
 ) -> Result<T> {
+    let missing = || errors::no_api(&context.account, id);
+    edit_api_or(tx, context, id, missing, edit)
+}
+
+fn edit_api_or<T>(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    id: &str,
+    missing: impl FnOnce() -> Error,
+    edit: impl FnOnce(&mut Api) -> Result<T>,
+) -> Result<T> {
     let place = Place::of(context);
-    let mut api = state::api(tx, place, id)?;
+    let mut api = api_or(tx, context, id, missing)?;
     let edited = edit(&mut api)?;
     state::save_api(tx, place, &api)?;
     Ok(edited)
@@ -108,10 +134,20 @@ fn integration_mut<'a>(
         .ok_or_else(errors::no_integration)
 }
 
+/// An answer that shows its tags even where there are none, as all but creations and lists do.
+fn with_tags(mut answer: Value) -> Value {
+    if answer.get("tags").is_none() {
+        answer["tags"] = json!({});
+    }
+    answer
+}
+
 /// A page of `all`, which is sorted by `key`. The position is the last key shown, so that what comes and
 /// goes meanwhile moves nothing.
 fn page<T>(all: Vec<T>, key: impl Fn(&T) -> &String, target: &Target) -> Items<T> {
-    let limit = target.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = target.limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(PAGE_DEFAULT);
+    let limit = limit.min(PAGE_MAX);
     let after = target.position.as_deref().and_then(|position| {
         let bytes = STANDARD.decode(position).ok()?;
         String::from_utf8(bytes).ok()

@@ -11,7 +11,7 @@ use super::super::api::{
 use super::super::errors::{bad_request, conflict, no_model, no_validator};
 use super::super::state::{self, Api, Model, Place, RequestValidator};
 use super::patch::{self, Change, Op};
-use super::{edit_api, manage, page, part_id};
+use super::{api_or, edit_api, edit_api_or, manage, page, part_id};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -135,7 +135,7 @@ fn create_model(tx: &mut Tx<'_>, context: &Context, input: CreateModelInput) -> 
         let made = Model {
             id,
             name: input.name.clone(),
-            description: input.description,
+            description: input.description.filter(|text| !text.is_empty()),
             schema: input.schema,
             content_type: input.content_type,
         };
@@ -163,7 +163,7 @@ fn check_model(input: &CreateModelInput) -> Result<()> {
 }
 
 fn check_schema(schema: Option<&str>) -> Result<()> {
-    let Some(schema) = schema else {
+    let Some(schema) = schema.filter(|schema| !schema.is_empty()) else {
         return Err(bad_request(
             "Model schema must have at least 1 property or array items defined",
         ));
@@ -184,7 +184,9 @@ fn get_model(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Model>
             "apigateway:GetModel with flatten",
         ));
     }
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, || {
+        no_model(&input.model_name)
+    })?;
     api.definition
         .models
         .get(&input.model_name)
@@ -202,7 +204,8 @@ fn get_models(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateModel.html>
 fn update_model(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Model> {
     let name = input.target.model_name;
-    edit_api(tx, context, &input.target.rest_api_id, |api| {
+    let missing = || no_model(&name);
+    edit_api_or(tx, context, &input.target.rest_api_id, missing, |api| {
         let model = api
             .definition
             .models
@@ -211,7 +214,7 @@ fn update_model(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Mode
         patch::each(&input.patch_operations, |change| {
             match (change.op, change.path) {
                 (Op::Replace, "/description") => {
-                    model.description = change.text();
+                    model.description = change.text().filter(|text| !text.is_empty());
                     Ok(())
                 }
                 (Op::Replace, "/schema") => {
@@ -229,7 +232,8 @@ fn update_model(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Mode
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteModel.html>
 fn delete_model(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     let name = input.model_name;
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    let missing = || no_model(&name);
+    edit_api_or(tx, context, &input.rest_api_id, missing, |api| {
         if let Some(user) = user_of_model(api, &name) {
             let text =
                 format!("Cannot delete model '{name}', is referenced in method request: {user}");
@@ -255,7 +259,7 @@ fn user_of_model(api: &Api, name: &str) -> Option<String> {
         let responses = method
             .method_responses
             .values()
-            .flat_map(|response| response.response_models.values());
+            .flat_map(|response| response.models().map(|(_, model)| model));
         method
             .request_models
             .values()
@@ -281,7 +285,8 @@ fn create_request_validator(
     {
         return Err(bad_request("Request Validator name cannot be blank"));
     }
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    let missing = || bad_request("Invalid REST API identifier specified");
+    edit_api_or(tx, context, &input.rest_api_id, missing, |api| {
         let made = RequestValidator {
             id: id.clone(),
             name: input.name,
@@ -299,7 +304,7 @@ fn get_request_validator(
     context: &Context,
     input: Target,
 ) -> Result<RequestValidator> {
-    let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
+    let api = api_or(tx, context, &input.rest_api_id, no_validator)?;
     api.definition
         .validators
         .get(&input.request_validator_id)
@@ -367,7 +372,7 @@ fn patch_validator(validator: &mut RequestValidator, change: &Change<'_>) -> Res
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteRequestValidator.html>
 fn delete_request_validator(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
-    edit_api(tx, context, &input.rest_api_id, |api| {
+    edit_api_or(tx, context, &input.rest_api_id, no_validator, |api| {
         let gone = api
             .definition
             .validators

@@ -51,6 +51,22 @@ impl Change<'_> {
             .map(str::to_owned)
     }
 
+    /// Whether the value says `true`; whatever else it says means no.
+    pub(crate) fn is_true(&self) -> bool {
+        self.value
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Refuses everything but `replace`.
+    pub(crate) fn only_replaces(&self) -> Result<()> {
+        match self.op {
+            Op::Replace => Ok(()),
+            _ => Err(bad_request(
+                "Invalid patch operation specified. Must be one of: [replace]",
+            )),
+        }
+    }
+
     pub(crate) fn flag(&self) -> Result<bool> {
         match self.value {
             Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),

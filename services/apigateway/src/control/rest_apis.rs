@@ -15,7 +15,7 @@ use super::super::state::{
     self, Api, Definition, EndpointConfiguration, Model, Place, Resource, RestApi,
 };
 use super::patch::{self, Change, Op};
-use super::{api_id, edit_api, manage, page};
+use super::{api_id, edit_api, manage, page, with_tags};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -92,15 +92,6 @@ pub(super) fn shown(mut api: RestApi) -> RestApi {
     api
 }
 
-/// An API as every answer but that of its creation shows it: with its tags, even if it has none.
-pub(super) fn with_tags(api: RestApi) -> Value {
-    let mut answer = json!(shown(api));
-    if answer.get("tags").is_none() {
-        answer["tags"] = json!({});
-    }
-    answer
-}
-
 /// A policy must be one that IAM understands; `execute-api:/stage/*` is short for an ARN.
 pub(super) fn check_policy(policy: Option<&str>) -> Result<()> {
     let Some(policy) = policy.filter(|policy| !policy.is_empty()) else {
@@ -120,6 +111,9 @@ pub(super) fn check_policy(policy: Option<&str>) -> Result<()> {
 fn settings_of(context: &Context, input: CreateRestApiInput) -> Result<RestApi> {
     if input.name.is_empty() {
         return Err(bad_request("Name cannot be empty"));
+    }
+    if input.description.as_deref() == Some("") {
+        return Err(bad_request("Description cannot be an empty string"));
     }
     let mut endpoints = input.endpoint_configuration.unwrap_or_default();
     if endpoints.types.is_empty() {
@@ -207,17 +201,17 @@ fn predefined_models(context: &Context) -> BTreeMap<String, Model> {
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApi.html>
 fn get_rest_api(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
     let api = state::api(tx, Place::of(context), &input.rest_api_id)?;
-    Ok(with_tags(api.settings))
+    Ok(with_tags(json!(shown(api.settings))))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetRestApis.html>
-fn get_rest_apis(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<Value>> {
+fn get_rest_apis(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Items<RestApi>> {
     let apis = state::apis(tx, Place::of(context))?;
     let apis = apis.into_iter().map(|api| api.settings).collect();
-    let shown = page(apis, |api: &RestApi| &api.id, &input);
+    let listed = page(apis, |api: &RestApi| &api.id, &input);
     Ok(Items {
-        items: shown.items.into_iter().map(with_tags).collect(),
-        position: shown.position,
+        items: listed.items.into_iter().map(shown).collect(),
+        position: listed.position,
     })
 }
 
@@ -235,7 +229,7 @@ fn update_rest_api(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<V
         patch::each(&input.patch_operations, |change| {
             patch_api(&mut api.settings, change)
         })?;
-        Ok(with_tags(api.settings.clone()))
+        Ok(with_tags(json!(shown(api.settings.clone()))))
     })
 }
 
@@ -251,7 +245,7 @@ fn patch_api(api: &mut RestApi, change: &Change<'_>) -> Result<()> {
             Some(name) => api.name = name,
             None => return Err(bad_request("Name cannot be empty")),
         },
-        ["description"] => api.description = change.text(),
+        ["description"] => api.description = change.text().filter(|text| !text.is_empty()),
         ["version"] => api.version = change.text(),
         ["policy"] => {
             check_policy(change.text().as_deref())?;
@@ -262,19 +256,35 @@ fn patch_api(api: &mut RestApi, change: &Change<'_>) -> Result<()> {
         }
         ["disableExecuteApiEndpoint"] => api.disable_execute_api_endpoint = change.flag()?,
         ["minimumCompressionSize"] => {
-            api.minimum_compression_size = change
-                .text()
-                .filter(|text| !text.is_empty())
-                .map(|_| change.number())
-                .transpose()?;
-            check_compression(api.minimum_compression_size)?;
+            change.only_replaces()?;
+            let size = change.text().filter(|text| !text.is_empty());
+            // Whatever is no number is as bad as one below zero.
+            let size = size.map(|size| size.parse().unwrap_or(-1));
+            check_compression(size)?;
+            api.minimum_compression_size = size;
         }
         ["binaryMediaTypes", kind] => patch_binary_type(api, change, kind),
         ["endpointConfiguration", "types", _] => {
-            api.endpoint_configuration.types = change.text().into_iter().collect();
-            check_endpoints(&mut api.endpoint_configuration)?;
+            let mut changed = EndpointConfiguration {
+                types: change.text().into_iter().collect(),
+                ip_address_type: None,
+                ..api.endpoint_configuration.clone()
+            };
+            if change.op != Op::Replace {
+                return Err(bad_request(
+                    "Invalid patch operation specified. Must be 'add'|'remove'|'replace'",
+                ));
+            }
+            check_endpoints(&mut changed)?;
+            api.endpoint_configuration = changed;
         }
         ["endpointConfiguration", "ipAddressType"] => {
+            change.only_replaces()?;
+            if !matches!(change.value, Some("ipv4" | "dualstack")) {
+                return Err(bad_request(
+                    "ipAddressType must be either ipv4 or dualstack.",
+                ));
+            }
             api.endpoint_configuration.ip_address_type = change.text();
             check_endpoints(&mut api.endpoint_configuration)?;
         }

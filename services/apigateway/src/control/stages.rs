@@ -148,6 +148,9 @@ fn get_stages(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Stage
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteStage.html>
 fn delete_stage(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Nothing> {
     load(tx, context, &input)?;
+    state::forget_stages(tx, Place::of(context), |known| {
+        known.api_id == input.rest_api_id && known.stage == input.stage_name
+    })?;
     state::delete_stage(tx, &input.rest_api_id, &input.stage_name)?;
     Ok(Nothing {})
 }

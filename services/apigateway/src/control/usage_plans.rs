@@ -5,6 +5,7 @@ use cumulet_engine::error::Result;
 use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 use cumulet_wire::Timestamp;
+use serde_json::{Value, json};
 
 use super::super::api::{
     CreateUsagePlanInput, CreateUsagePlanKeyInput, Items, Nothing, Patch, Target, UsagePlanKey,
@@ -12,7 +13,7 @@ use super::super::api::{
 use super::super::errors::{bad_request, conflict, not_found};
 use super::super::state::{self, ApiKey, ApiStage, Place, Quota, StoredPlan, UsagePlan};
 use super::patch::{self, Change, Op};
-use super::{manage, page, part_id};
+use super::{manage, page, part_id, with_tags};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
@@ -172,8 +173,9 @@ fn check_stage(tx: &Tx<'_>, context: &Context, plan_id: &str, stage: &ApiStage) 
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetUsagePlan.html>
-fn get_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<UsagePlan> {
-    Ok(state::usage_plan(tx, Place::of(context), &input.usage_plan_id)?.plan)
+fn get_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Target) -> Result<Value> {
+    let stored = state::usage_plan(tx, Place::of(context), &input.usage_plan_id)?;
+    Ok(with_tags(json!(stored.plan)))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetUsagePlans.html>
@@ -199,7 +201,7 @@ fn delete_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Target) -> Resul
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateUsagePlan.html>
-fn update_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<UsagePlan> {
+fn update_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Value> {
     let place = Place::of(context);
     let mut stored = state::usage_plan(tx, place, &input.target.usage_plan_id)?;
     let old_quota = stored.plan.quota.clone();
@@ -211,7 +213,7 @@ fn update_usage_plan(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result
         stored.quota_since = Some(Timestamp::from_seconds(context.now.seconds()));
     }
     state::save_usage_plan(tx, place, &stored)?;
-    Ok(stored.plan)
+    Ok(with_tags(json!(stored.plan)))
 }
 
 fn patch_plan(plan: &mut UsagePlan, change: &Change<'_>) -> Result<()> {
@@ -329,11 +331,15 @@ fn get_usage_plan_keys(
     input: Target,
 ) -> Result<Items<UsagePlanKey>> {
     let place = Place::of(context);
-    let stored = state::usage_plan(tx, place, &input.usage_plan_id)?;
+    // As recorded: a plan that is not there has no keys either.
+    let stored = state::usage_plan(tx, place, &input.usage_plan_id);
+    let key_ids = stored.map(|stored| stored.key_ids).unwrap_or_default();
     let mut keys = Vec::new();
-    for id in &stored.key_ids {
+    for id in &key_ids {
         keys.push(plan_key(state::api_key(tx, place, id)?));
     }
+    let query = input.name_query.as_deref().unwrap_or_default();
+    keys.retain(|key| key.name.as_deref().unwrap_or_default().starts_with(query));
     keys.sort_by(|left, right| left.id.cmp(&right.id));
     Ok(page(keys, |key| &key.id, &input))
 }

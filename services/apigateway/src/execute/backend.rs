@@ -26,11 +26,20 @@ pub(super) async fn send(
     }
 }
 
+/// A variable that the stage has not stands for nothing.
 pub(super) fn with_stage_variables(call: &Call<'_>, uri: &str) -> String {
-    let variables = call.stage.variables.iter();
-    variables.fold(uri.to_owned(), |uri, (name, value)| {
-        uri.replace(&format!("${{stageVariables.{name}}}"), value)
-    })
+    let mut filled = String::with_capacity(uri.len());
+    let mut rest = uri;
+    while let Some((before, after)) = rest.split_once("${stageVariables.") {
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
+        filled.push_str(before);
+        filled.push_str(call.stage.variables.get(name).map_or("", String::as_str));
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
 }
 
 /// MOCK answers the status that its request template names; which need not be JSON: `{ statusCode: 200 }`.

@@ -33,6 +33,15 @@ pub(super) async fn answer(
         log.line("Execution failed due to configuration error: No match for output mapping and no default endpoint response mapping configured. Endpoint Response Status Code: ".to_owned() + &answered.status.to_string());
         Failure::internal()
     })?;
+    if !call
+        .method
+        .method_responses
+        .contains_key(&selected.status_code)
+    {
+        let status = &selected.status_code;
+        log.line(format!("Execution failed due to configuration error: Output mapping refers to an invalid method response: {status}"));
+        return Err(Failure::internal());
+    }
     respond(call, integration, selected, answered, &mut context, log)
 }
 

@@ -20,6 +20,7 @@ pub(super) struct ExecutionLog {
     /// The failure's message and type.
     failed: Option<(String, &'static str)>,
     latency: Latency,
+    is_test: bool,
     begun_us: i64,
     sent_us: i64,
 }
@@ -55,18 +56,21 @@ impl ExecutionLog {
             data_trace: setting.data_trace_enabled || call.is_test,
             failed: None,
             latency: Latency::default(),
+            is_test: call.is_test,
             begun_us: cumulet_kernel::clock::wall_micros(),
             sent_us: 0,
         };
         let request = &call.request;
-        log.line(format!("Extended Request Id: {}", call.extended_request_id));
+        if !call.is_test {
+            log.line(format!("Extended Request Id: {}", call.extended_request_id));
+        }
         log.line(format!(
             "Starting execution for request: {}",
             call.context.request_id
         ));
         log.line(format!(
             "HTTP Method: {}, Resource Path: {}",
-            request.method, call.resource.path
+            request.method, call.path
         ));
         log.data(|| format!("Method request path: {{{}}}", pairs(&call.path_parameters)));
         log.data(|| {
@@ -129,6 +133,9 @@ impl ExecutionLog {
 
     pub(super) fn failed(&mut self, failure: &Failure) {
         self.failed = Some((failure.message().to_owned(), failure.kind()));
+        if self.is_test {
+            return;
+        }
         let detail = failure.detail().unwrap_or(failure.kind());
         self.line(format!(
             "Gateway response type: {}: {detail}",

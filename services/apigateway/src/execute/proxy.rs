@@ -36,9 +36,27 @@ pub(super) async fn answer(
     if !traced {
         reply
             .headers
-            .push(("X-Amzn-Trace-Id".to_owned(), event::trace_id(call)));
+            .push(("X-Amzn-Trace-Id".to_owned(), answered_trace(call)));
     }
     Ok(reply)
+}
+
+/// The trace as the client may follow it: with the parent it named, or one of ours.
+fn answered_trace(call: &Call<'_>) -> String {
+    let given = call.request.header("x-amzn-trace-id").unwrap_or_default();
+    let field = |name: &str| {
+        let mut fields = given
+            .split(';')
+            .filter_map(|field| field.trim().split_once('='));
+        fields
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.to_owned())
+    };
+    let parent = field("Parent").unwrap_or_else(|| call.context.ids.hex(16));
+    let sampled =
+        field("Sampled").unwrap_or_else(|| u8::from(call.stage.tracing_enabled).to_string());
+    let root = event::trace_id(call);
+    format!("{root};Parent={parent};Sampled={sampled}")
 }
 
 const MEMBERS: [&str; 5] = [

@@ -39,7 +39,9 @@ pub(in super::super) fn test_invoke_method(
         let api = load(&engine, &context, &input, &path)?;
         let resource = api.definition.resources.get(resource_id).cloned();
         let resource = resource.ok_or_else(no_resource)?;
-        let method = resource.resource_methods.get(http_method).cloned();
+        let methods = &resource.resource_methods;
+        let method = methods.get(http_method).or_else(|| methods.get("ANY"));
+        let method = method.cloned();
         let method = method.ok_or_else(no_method)?;
         let mut call = call(&engine, &context, api, &input, (resource, method));
         let mut log = ExecutionLog::begin(&call);
@@ -98,7 +100,12 @@ fn load(
     engine.read(|tx| {
         let resource = format!("arn:aws:apigateway:{}::{path}", context.region);
         iam::authorise(tx, context, &[Access::new("apigateway:POST", resource)])?;
-        state::api(tx, Place::of(context), &input.rest_api_id)
+        let found = state::api(tx, Place::of(context), &input.rest_api_id);
+        // As recorded: without the API it is the resource that is not found.
+        found.map_err(|error| match (error.status, input.resource_id.is_empty()) {
+            (404, false) => no_resource(),
+            _ => error,
+        })
     })
 }
 
@@ -172,8 +179,10 @@ fn headers(input: &TestInvokeInput) -> Vec<(String, String)> {
 fn shown(reply: &HttpReply, log: &str, latency: i64) -> Value {
     let mut single: BTreeMap<&str, &str> = BTreeMap::new();
     let mut multiple: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let names = || reply.headers.iter().map(|(name, _)| name.as_str());
+    let failed = names().any(|name| name == "x-amzn-ErrorType");
     for (name, value) in &reply.headers {
-        if failure::is_identification(name) {
+        if failure::is_identification(name) || (failed && name == "Content-Type") {
             continue;
         }
         single.insert(name, value);

@@ -5,7 +5,7 @@ use cumulet_kernel::{Key, Table, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::super::errors;
-use super::{Account, Api, ApiKey, Deployment, Stage, StoredPlan};
+use super::{Account, Api, ApiKey, ApiStage, Deployment, Stage, StoredPlan};
 
 /// (account, region, api id) -> [`Api`]
 const APIS: Table = Table::new(1301, "apigateway.apis");
@@ -91,8 +91,25 @@ pub(in super::super) fn delete_api(tx: &mut Tx<'_>, place: Place<'_>, id: &str) 
             tx.delete(table, key)?;
         }
     }
+    forget_stages(tx, place, |stage| stage.api_id == id)?;
     tx.delete(OWNERS, &of_api)?;
     Ok(tx.delete(APIS, place.key().text(id))?)
+}
+
+/// Takes stages that are gone out of the usage plans.
+pub(in super::super) fn forget_stages(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    is_gone: impl Fn(&ApiStage) -> bool,
+) -> Result<()> {
+    for mut stored in usage_plans(tx, place)? {
+        let before = stored.plan.api_stages.len();
+        stored.plan.api_stages.retain(|stage| !is_gone(stage));
+        if stored.plan.api_stages.len() != before {
+            save_usage_plan(tx, place, &stored)?;
+        }
+    }
+    Ok(())
 }
 
 pub(in super::super) fn apis(tx: &Tx<'_>, place: Place<'_>) -> Result<Vec<Api>> {

@@ -14,8 +14,8 @@ use super::api::{
 use super::error::{limit_exceeded, no_such};
 use super::holder::{caller_name, load};
 use super::page::page;
-use super::{keys, observed};
 use super::state::{ACCESS_KEYS, ACCESS_KEYS_OF_USER, AccessKeyRecord, Secret, UserRecord, named};
+use super::{keys, observed};
 
 const KEYS_PER_USER: usize = 2;
 

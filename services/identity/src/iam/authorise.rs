@@ -182,9 +182,14 @@ fn note_caller(context: &Context, entry: &mut Value) {
 }
 
 fn looked_at(policies: &Policies) -> Value {
-    let shown = |policy_type: PolicyType, sourced: &Sourced| format!("{}: {}", policy_type.name(), sourced.name);
+    let shown = |policy_type: PolicyType, sourced: &Sourced| {
+        format!("{}: {}", policy_type.name(), sourced.name)
+    };
     let of = |policy_type, list: &[Sourced]| {
-        let shown: Vec<_> = list.iter().map(|sourced| shown(policy_type, sourced)).collect();
+        let shown: Vec<_> = list
+            .iter()
+            .map(|sourced| shown(policy_type, sourced))
+            .collect();
         shown
     };
     let all = [

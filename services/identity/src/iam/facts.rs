@@ -84,7 +84,6 @@ impl RequestFacts<'_> {
             }
             "tokenissuetime" => one(iso_time(session.issued?.seconds())),
             "sourceidentity" => one(session.source_identity.as_deref()?),
-            "federatedprovider" => one(session.federated_provider.as_deref()?),
             _ => None,
         }
     }
@@ -156,6 +155,6 @@ fn principal_type(kind: &PrincipalKind) -> Option<&'static str> {
         PrincipalKind::User { .. } => Some("User"),
         PrincipalKind::Role { .. } => Some("AssumedRole"),
         PrincipalKind::FederatedUser { .. } => Some("FederatedUser"),
-        PrincipalKind::Service { .. } | PrincipalKind::WebIdentity { .. } => None,
+        PrincipalKind::Service { .. } => None,
     }
 }

@@ -83,7 +83,10 @@ pub(super) fn access(context: &Context, action: &str, input: &MfaInput) -> Resul
         "" => arn(&context.account, "mfa", "/", ""),
         serial_number => serial_number.to_owned(),
     };
-    Ok(vec![with_request_tags(Access::new(action, resource), &input.tags)])
+    Ok(vec![with_request_tags(
+        Access::new(action, resource),
+        &input.tags,
+    )])
 }
 
 fn serial_number(context: &Context, input: &CreateMfaInput) -> String {
@@ -311,7 +314,9 @@ fn step_of(
     let fresh = (now - 1..=now + 1).filter(|step| *step > device.last_step);
     let mut fresh = fresh.filter(|step| code_at(&device, *step) == code);
     fresh.next().ok_or_else(|| {
-        Error::access_denied("MultiFactorAuthentication failed with invalid MFA one time pass code. ")
+        Error::access_denied(
+            "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
+        )
     })
 }
 
@@ -328,8 +333,11 @@ fn two_in_a_row(device: &MfaDeviceRecord, now: Timestamp, input: &MfaInput) -> R
     };
     let found = steps.find(is_pair).map(|step| step + 1);
     found.ok_or_else(|| {
-        Error::new("InvalidAuthenticationCode", "Authentication code for device is not valid.")
-            .status(403)
+        Error::new(
+            "InvalidAuthenticationCode",
+            "Authentication code for device is not valid.",
+        )
+        .status(403)
     })
 }
 

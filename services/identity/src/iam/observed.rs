@@ -30,7 +30,10 @@ pub fn observe(tx: &mut Tx<'_>, decisions: &[Value]) -> Result<()> {
         let (Some(entity), Some(action)) = (entity(decision), decision["action"].as_str()) else {
             continue;
         };
-        by_action.entry((entity, action)).or_default().push(decision);
+        by_action
+            .entry((entity, action))
+            .or_default()
+            .push(decision);
         for id in [decision["role"].as_str(), decision["key"].as_str()] {
             used.extend(id.map(|id| (id, decision)));
         }
@@ -109,7 +112,11 @@ pub(super) fn folder(resource: &str) -> String {
 
 fn note_use(tx: &mut Tx<'_>, id: &str, decision: &Value) -> Result<()> {
     let text = |name: &str| decision[name].as_str().unwrap_or_default().to_owned();
-    let service = text("action").split(':').next().unwrap_or_default().to_owned();
+    let service = text("action")
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let record = LastUsedRecord {
         at: Timestamp::from_seconds(decision["at_s"].as_i64().unwrap_or_default()),
         region: text("region"),

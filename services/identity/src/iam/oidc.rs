@@ -5,9 +5,7 @@ use cumulet_engine::access::Access;
 use cumulet_engine::error::Result;
 use cumulet_kernel::{Key, Tx};
 
-use super::api::credentials::{
-    CreateOidcOutput, ListOidcOutput, OidcArn, OidcInput, OidcOutput,
-};
+use super::api::credentials::{CreateOidcOutput, ListOidcOutput, OidcArn, OidcInput, OidcOutput};
 use super::api::{HolderInput, ListTagsOutput, NothingOutput, Tag, seconds};
 use super::error::{already_exists, invalid_input, limit_exceeded, no_such, validation};
 use super::page::page;
@@ -23,7 +21,7 @@ fn key_of(arn: &str) -> Key {
 }
 
 /// The provider with this ARN, in whatever account.
-pub(crate) fn find(tx: &Tx<'_>, arn: &str) -> Result<Option<OidcProviderRecord>> {
+fn find(tx: &Tx<'_>, arn: &str) -> Result<Option<OidcProviderRecord>> {
     Ok(tx.load(OIDC_PROVIDERS, key_of(arn))?)
 }
 
@@ -98,7 +96,9 @@ fn check_counts(client_ids: &[String], thumbprints: &[String]) -> Result<()> {
         )));
     }
     if thumbprints.len() > THUMBPRINTS_MAX {
-        return Err(invalid_input("Thumbprint list must contain fewer than 5 entries."));
+        return Err(invalid_input(
+            "Thumbprint list must contain fewer than 5 entries.",
+        ));
     }
     Ok(())
 }
@@ -134,7 +134,9 @@ pub(super) fn list(
 ) -> Result<ListOidcOutput> {
     let prefix = Key::new().text(&context.account);
     let all: Vec<OidcProviderRecord> = super::records(tx, OIDC_PROVIDERS, prefix)?;
-    let providers = all.into_iter().map(|provider| OidcArn { arn: provider.arn });
+    let providers = all
+        .into_iter()
+        .map(|provider| OidcArn { arn: provider.arn });
     Ok(ListOidcOutput {
         providers: providers.collect(),
     })
@@ -161,7 +163,9 @@ pub(super) fn remove_client(
     input: OidcInput,
 ) -> Result<NothingOutput> {
     let mut provider = load(tx, context, &input.arn)?;
-    provider.client_ids.retain(|known| *known != input.client_id);
+    provider
+        .client_ids
+        .retain(|known| *known != input.client_id);
     save(tx, &provider)
 }
 

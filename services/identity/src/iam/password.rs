@@ -4,9 +4,9 @@
 use std::num::NonZeroU32;
 
 use cumulet_engine::Context;
+use cumulet_engine::PrincipalKind;
 use cumulet_engine::access::Access;
 use cumulet_engine::error::{Error, Result};
-use cumulet_engine::PrincipalKind;
 use cumulet_kernel::Tx;
 use ring::pbkdf2;
 
@@ -116,8 +116,16 @@ fn is(login: &LoginRecord, password: &str) -> bool {
     pbkdf2::verify(algorithm, ROUNDS, &login.salt, password.as_bytes(), &hash).is_ok()
 }
 
+/// Whether a kind of character is asked for, which it is, and its name.
+type Rule = (bool, fn(char) -> bool, &'static str);
+
 /// Refuses a password that the account's rules, or AWS's own, do not let through.
-fn check(tx: &Tx<'_>, context: &Context, password: &str, before: Option<&LoginRecord>) -> Result<()> {
+fn check(
+    tx: &Tx<'_>,
+    context: &Context,
+    password: &str,
+    before: Option<&LoginRecord>,
+) -> Result<()> {
     let violation = |text: String| Err(Error::new("PasswordPolicyViolation", text));
     let policy = account::load(tx, context)?.password_policy;
     let shortest = policy.as_ref().map_or(DEFAULT_LENGTH, |policy| {
@@ -131,9 +139,17 @@ fn check(tx: &Tx<'_>, context: &Context, password: &str, before: Option<&LoginRe
     let Some(policy) = policy else {
         return Ok(());
     };
-    let rules: [(bool, fn(char) -> bool, &str); 4] = [
-        (policy.uppercase, |each| each.is_ascii_uppercase(), "uppercase letter"),
-        (policy.lowercase, |each| each.is_ascii_lowercase(), "lowercase letter"),
+    let rules: [Rule; 4] = [
+        (
+            policy.uppercase,
+            |each| each.is_ascii_uppercase(),
+            "uppercase letter",
+        ),
+        (
+            policy.lowercase,
+            |each| each.is_ascii_lowercase(),
+            "lowercase letter",
+        ),
         (policy.numbers, |each| each.is_ascii_digit(), "number"),
         (policy.symbols, |each| SYMBOLS.contains(each), "symbol"),
     ];
@@ -230,7 +246,9 @@ pub(super) fn update_profile(
         check(tx, context, &password, Some(&login))?;
         change(&mut login, context, &password);
     }
-    login.reset_required = input.password_reset_required.unwrap_or(login.reset_required);
+    login.reset_required = input
+        .password_reset_required
+        .unwrap_or(login.reset_required);
     user.login = Some(login);
     save(tx, context, &user)?;
     Ok(NothingOutput {})
@@ -270,9 +288,7 @@ pub(super) fn change_password(
     let mut user: UserRecord = load(tx, context, &name)?;
     let mut login = user.login.take().ok_or_else(|| no_profile(&name))?;
     if !is(&login, &input.old_password) {
-        return Err(Error::access_denied(
-            "The old password was incorrect.",
-        ));
+        return Err(Error::access_denied("The old password was incorrect."));
     }
     check(tx, context, &input.new_password, Some(&login))?;
     change(&mut login, context, &input.new_password);

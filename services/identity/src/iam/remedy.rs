@@ -19,7 +19,9 @@ pub(super) fn of(context: &Context, access: &Access, decision: &Decision) -> Val
             policy,
         } => {
             let denying = decision.findings.iter().find(|finding| {
-                finding.lacking.is_none() && finding.effect == Effect::Deny && finding.policy == *policy
+                finding.lacking.is_none()
+                    && finding.effect == Effect::Deny
+                    && finding.policy == *policy
             });
             json!({
                 "text": format!(
@@ -53,7 +55,9 @@ fn lacking(context: &Context, access: &Access, by: PolicyType) -> Value {
             statement["Condition"] = json!({ "ArnLike": { "aws:SourceArn": arn } });
         }
         if access.action.starts_with("sts:") {
-            statement.as_object_mut().and_then(|statement| statement.remove("Resource"));
+            statement
+                .as_object_mut()
+                .and_then(|statement| statement.remove("Resource"));
         }
     }
     json!({ "text": format!("add {}", place(context, access, by)), "statement": statement })
@@ -88,7 +92,6 @@ fn named_principal(context: &Context) -> Value {
     match &context.principal.kind {
         PrincipalKind::Anonymous => json!("*"),
         PrincipalKind::Service { name } => json!({ "Service": name }),
-        PrincipalKind::WebIdentity { provider } => json!({ "Federated": provider }),
         _ => json!({ "AWS": entity(context) }),
     }
 }

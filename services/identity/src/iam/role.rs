@@ -7,8 +7,8 @@ use cumulet_kernel::{Key, Tx};
 
 use super::api::{
     CreateRoleInput, HolderInput, ListRolesOutput, NothingOutput, PathPageInput,
-    PermissionsBoundary, Role, RoleLastUsed, RoleOutput, UpdateAssumeRolePolicyInput, UpdateRoleInput, encoded,
-    seconds,
+    PermissionsBoundary, Role, RoleLastUsed, RoleOutput, UpdateAssumeRolePolicyInput,
+    UpdateRoleInput, encoded, seconds,
 };
 use super::attach::{forget_boundary, set_boundary, size};
 use super::error::{

@@ -38,7 +38,10 @@ fn find(tx: &Tx<'_>, account: &str, who: &str) -> Result<(String, Standing)> {
     let arn = Arn::parse(who);
     let account = arn.map_or(account, |arn| arn.account);
     let (kind, path) = match arn {
-        Some(arn) => arn.resource.split_once('/').unwrap_or(("role", arn.resource)),
+        Some(arn) => arn
+            .resource
+            .split_once('/')
+            .unwrap_or(("role", arn.resource)),
         None => ("role", who),
     };
     let name = path.rsplit('/').next().unwrap_or_default();
@@ -73,12 +76,13 @@ fn gathered(resources: &[&str]) -> BTreeSet<String> {
     for resource in resources {
         folders.entry(folder(resource)).or_default().push(resource);
     }
-    let named = folders.into_iter().flat_map(|(folder, inside)| {
-        match inside.len() >= FOLDER_FROM {
-            true => vec![folder],
-            false => inside.into_iter().map(str::to_owned).collect(),
-        }
-    });
+    let named =
+        folders
+            .into_iter()
+            .flat_map(|(folder, inside)| match inside.len() >= FOLDER_FROM {
+                true => vec![folder],
+                false => inside.into_iter().map(str::to_owned).collect(),
+            });
     named.collect()
 }
 
@@ -88,9 +92,7 @@ fn statements(needs: &Needs<'_>) -> Vec<Value> {
     for (action, resources) in needs {
         by_resources.entry(resources).or_default().push(action);
     }
-    let statement = |(resources, actions): (&BTreeSet<String>, Vec<&str>)| {
-        json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
-    };
+    let statement = |(resources, actions): (&BTreeSet<String>, Vec<&str>)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
     by_resources.into_iter().map(statement).collect()
 }
 
@@ -99,7 +101,9 @@ fn grants(standing: &Standing, needs: &Needs<'_>) -> Vec<Value> {
     let mut grants = Vec::new();
     for sourced in &standing.identity {
         let statements = sourced.policy.statements.iter().enumerate();
-        for (index, statement) in statements.filter(|(_, statement)| statement.effect == Effect::Allow) {
+        for (index, statement) in
+            statements.filter(|(_, statement)| statement.effect == Effect::Allow)
+        {
             let mut grant = grant(statement, needs);
             grant["policy"] = (*sourced.name).into();
             grant["statement"] = json!(index);
@@ -169,13 +173,16 @@ fn covers(statement: &Statement, resource: &str) -> bool {
     let Some(element) = &statement.resource else {
         return true;
     };
-    let covered = element.patterns.iter().any(|pattern| match pattern.fixed() {
-        Some(tokens) => super::policy::glob::matches_arn(
-            tokens,
-            resource,
-            super::policy::glob::MissingFields::MatchAnything,
-        ),
-        None => true,
-    });
+    let covered = element
+        .patterns
+        .iter()
+        .any(|pattern| match pattern.fixed() {
+            Some(tokens) => super::policy::glob::matches_arn(
+                tokens,
+                resource,
+                super::policy::glob::MissingFields::MatchAnything,
+            ),
+            None => true,
+        });
     covered != element.negated
 }

@@ -313,7 +313,18 @@ fn users_groups_and_keys_live_together() {
     let found = |house: &House| {
         house
             .store
-            .read(|tx| crate::sts::identify(tx, crate::sts::Times { now: house.now.get(), wall: house.now.get() }, &id, None, false))
+            .read(|tx| {
+                crate::sts::identify(
+                    tx,
+                    crate::sts::Times {
+                        now: house.now.get(),
+                        wall: house.now.get(),
+                    },
+                    &id,
+                    None,
+                    false,
+                )
+            })
             .unwrap()
     };
     let ann = found(&house).unwrap();
@@ -455,7 +466,7 @@ fn decisions_are_kept_with_what_matched_and_what_nearly_did() {
         .unwrap()
         .attributes["decisions"];
     expect![[r#"
-        [{"action":"s3:GetObject","matched":[{"effect":"Allow","policy":"p","sid":"Wide","statement":0,"type":"identity-based"}],"nearly_matched":[{"effect":"Deny","lacking":"Bool aws:SecureTransport","policy":"p","sid":"Tls","statement":1,"type":"identity-based"}],"principal":"arn:aws:sts::111122223333:assumed-role/r/session","reason":"allowed","resource":"arn:aws:s3:::b/k","verdict":"allow"},{"action":"s3:GetObject","matched":[{"effect":"Allow","policy":"p","sid":"Wide","statement":0,"type":"identity-based"},{"effect":"Deny","policy":"p","sid":"Tls","statement":1,"type":"identity-based"}],"principal":"arn:aws:sts::111122223333:assumed-role/r/session","reason":"explicit deny in p (identity-based)","resource":"arn:aws:s3:::b/k","verdict":"deny"}]
+        [{"action":"s3:GetObject","at_s":1790000000,"looked_at":["identity-based: p"],"matched":[{"effect":"Allow","policy":"p","sid":"Wide","statement":0,"type":"identity-based"}],"nearly_matched":[{"effect":"Deny","lacking":"Bool aws:SecureTransport","policy":"p","sid":"Tls","statement":1,"type":"identity-based"}],"principal":"arn:aws:sts::111122223333:assumed-role/r/session","reason":"allowed","region":"us-east-1","resource":"arn:aws:s3:::b/k","role":"arn:aws:iam::111122223333:role/r","verdict":"allow"},{"action":"s3:GetObject","at_s":1790000000,"looked_at":["identity-based: p"],"matched":[{"effect":"Allow","policy":"p","sid":"Wide","statement":0,"type":"identity-based"},{"effect":"Deny","policy":"p","sid":"Tls","statement":1,"type":"identity-based"}],"principal":"arn:aws:sts::111122223333:assumed-role/r/session","reason":"explicit deny in p (identity-based)","region":"us-east-1","remedy":{"text":"no Allow can outweigh a Deny: remove or narrow the statement Tls of p (identity-based policy)"},"resource":"arn:aws:s3:::b/k","role":"arn:aws:iam::111122223333:role/r","verdict":"deny"}]
     "#]].assert_eq(&format!("{}\n", sorted(decisions)));
 }
 

@@ -72,7 +72,18 @@ fn the_operator_may_do_everything_and_only_from_loopback() {
     );
     let far = house
         .store
-        .read(|tx| identify(tx, Times { now: house.now.get(), wall: house.now.get() }, "test", None, false))
+        .read(|tx| {
+            identify(
+                tx,
+                Times {
+                    now: house.now.get(),
+                    wall: house.now.get(),
+                },
+                "test",
+                None,
+                false,
+            )
+        })
         .unwrap();
     assert_eq!(far.map(|_| ()), Err(UnknownIdentity::UnknownKey));
     assert_eq!(
@@ -104,7 +115,7 @@ fn a_session_token_belongs_to_its_key_and_ends() {
         outcome(now, token),
         Ok(format!("arn:aws:sts::{ACCOUNT}:assumed-role/r/s"))
     );
-    assert_eq!(outcome(now, None), Err(UnknownIdentity::InvalidToken));
+    assert_eq!(outcome(now, None), Err(UnknownIdentity::UnknownKey));
     assert_eq!(outcome(now, foreign), Err(UnknownIdentity::InvalidToken));
     assert_eq!(
         outcome(now.plus_s(900), token),
@@ -117,6 +128,45 @@ fn a_session_token_belongs_to_its_key_and_ends() {
     let user = &output["AssumedRoleUser"];
     assert!(user["AssumedRoleId"].as_str().unwrap().starts_with("AROA"));
     assert!(user["AssumedRoleId"].as_str().unwrap().ends_with(":s"));
+}
+
+#[test]
+fn what_a_process_of_the_engine_holds_does_not_end_when_the_clock_is_moved() {
+    let house = crate::testing_house();
+    let role = trusting(&house, "f", json!({"Service": "lambda.amazonaws.com"}));
+    let context = house.context(&root(ACCOUNT));
+    let session = house.write(move |tx| {
+        let service = "lambda.amazonaws.com";
+        super::assume_role_as_service(tx, &context, &role, service, "function", 900)
+    });
+    let session = session.unwrap();
+    let wall = house.now.get();
+    let outcome = |now, wall| {
+        let (id, token) = (&session.access_key_id, &session.session_token);
+        let found = house
+            .store
+            .read(|tx| identify(tx, Times { now, wall }, id, Some(token), true));
+        found.unwrap().map(drop)
+    };
+    let moved = wall.plus_s(31 * 86_400);
+    assert_eq!(outcome(moved, wall), Ok(()));
+    assert_eq!(
+        outcome(moved, wall.plus_s(900)),
+        Err(UnknownIdentity::ExpiredToken)
+    );
+    // Nor does the sweep of a session opened long after take it away.
+    house.now.set(moved);
+    let state = cumulet_kernel::clock::ClockState::default().advanced_ms(31 * 86_400_000);
+    house
+        .write(move |tx| Ok(cumulet_kernel::clock::save(tx, state)?))
+        .unwrap();
+    let (operator, other) = (
+        seed(&house, "test"),
+        trusting(&house, "g", json!({"AWS": ACCOUNT})),
+    );
+    let input = json!({"RoleArn": other, "RoleSessionName": "ss"});
+    house.call(&operator, "sts", "AssumeRole", input).unwrap();
+    assert_eq!(outcome(moved, wall), Ok(()));
 }
 
 #[test]

@@ -17,7 +17,10 @@ fn is_valid_field((name, expected): (&String, &Value)) -> bool {
     match expected {
         Value::Array(alternatives) if name == "$or" => {
             let mut alternatives = alternatives.iter();
-            alternatives.all(|each| each.as_object().is_some_and(|fields| fields.iter().all(is_valid_field)))
+            alternatives.all(|each| {
+                each.as_object()
+                    .is_some_and(|fields| fields.iter().all(is_valid_field))
+            })
         }
         Value::Array(accepted) => !accepted.is_empty() && accepted.iter().all(is_valid_leaf),
         Value::Object(fields) => !fields.is_empty() && fields.iter().all(is_valid_field),
@@ -40,7 +43,9 @@ fn is_valid_leaf(accepted: &Value) -> bool {
     match accepted {
         Value::Object(comparison) => {
             comparison.len() == 1
-                && comparison.keys().all(|name| COMPARISONS.contains(&name.as_str()))
+                && comparison
+                    .keys()
+                    .all(|name| COMPARISONS.contains(&name.as_str()))
         }
         Value::Array(_) => false,
         _ => true,
@@ -89,14 +94,20 @@ fn leaf_fits(leaf: &Value, found: Option<&Value>) -> bool {
 }
 
 fn one_fits(leaf: &Value, found: &Value) -> bool {
-    let Some((name, operand)) = leaf.as_object().and_then(|comparison| comparison.iter().next())
+    let Some((name, operand)) = leaf
+        .as_object()
+        .and_then(|comparison| comparison.iter().next())
     else {
         return same(leaf, found);
     };
     match name.as_str() {
         "anything-but" => !excluded(operand, found),
-        "numeric" => found.as_f64().is_some_and(|number| numeric(operand, number)),
-        _ => found.as_str().is_some_and(|text| text_fits(name, operand, text)),
+        "numeric" => found
+            .as_f64()
+            .is_some_and(|number| numeric(operand, number)),
+        _ => found
+            .as_str()
+            .is_some_and(|text| text_fits(name, operand, text)),
     }
 }
 
@@ -130,9 +141,14 @@ fn excluded(operand: &Value, found: &Value) -> bool {
     match operand {
         Value::Array(values) => values.iter().any(|value| excluded(value, found)),
         Value::Object(comparison) => comparison.iter().any(|(name, inner)| {
-            let inners = inner.as_array().cloned().unwrap_or_else(|| vec![inner.clone()]);
+            let inners = inner
+                .as_array()
+                .cloned()
+                .unwrap_or_else(|| vec![inner.clone()]);
             let text = found.as_str();
-            inners.iter().any(|inner| text.is_some_and(|text| text_fits(name, inner, text)))
+            inners
+                .iter()
+                .any(|inner| text.is_some_and(|text| text_fits(name, inner, text)))
         }),
         value => same(value, found),
     }
@@ -242,7 +258,14 @@ mod tests {
             assert!(!check(misses.clone()), "{misses}");
         }
         assert!(accepts(&[], &record));
-        for broken in ["", "[]", "{}", r#"{"a":"b"}"#, r#"{"a":[]}"#, r#"{"a":[{"like":"x"}]}"#] {
+        for broken in [
+            "",
+            "[]",
+            "{}",
+            r#"{"a":"b"}"#,
+            r#"{"a":[]}"#,
+            r#"{"a":[{"like":"x"}]}"#,
+        ] {
             assert!(!is_valid(broken), "{broken}");
         }
     }

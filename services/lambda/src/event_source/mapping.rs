@@ -2,13 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html> and its siblings.
 
+use cumulet_engine::Context;
 use cumulet_engine::access::Access;
 use cumulet_engine::arn::Arn;
 use cumulet_engine::error::{Error, Result};
-use cumulet_engine::Context;
 use cumulet_identity::iam;
-use cumulet_kernel::store::Direction;
 use cumulet_kernel::Tx;
+use cumulet_kernel::store::Direction;
 
 use super::super::api::{
     Destination, DestinationConfig, Filter, FilterCriteria, ListMappingsInput, ListMappingsOutput,
@@ -156,14 +156,24 @@ fn refuse_what_is_not_built(input: &MappingInput) -> Result<()> {
         ("LoggingConfig of mappings", input.logging_config.is_some()),
         (
             "ParallelizationFactor above 1",
-            input.parallelization_factor.is_some_and(|factor| factor > 1),
+            input
+                .parallelization_factor
+                .is_some_and(|factor| factor > 1),
         ),
         (
             "tumbling windows",
-            input.tumbling_window_in_seconds.is_some_and(|window_s| window_s > 0),
+            input
+                .tumbling_window_in_seconds
+                .is_some_and(|window_s| window_s > 0),
         ),
-        ("self-managed sources", input.self_managed_event_source.is_some()),
-        ("ProvisionedPollerConfig", input.provisioned_poller_config.is_some()),
+        (
+            "self-managed sources",
+            input.self_managed_event_source.is_some(),
+        ),
+        (
+            "ProvisionedPollerConfig",
+            input.provisioned_poller_config.is_some(),
+        ),
     ];
     match asked.iter().find(|(_, asked)| *asked) {
         Some((what, _)) => Err(Error::not_implemented(format!("lambda: {what}"))),
@@ -197,9 +207,9 @@ fn refuse_twice(
     source_arn: &str,
     name: &FunctionName,
 ) -> Result<()> {
-    let same = all(tx, context)?.into_iter().find(|record| {
-        record.source_arn == source_arn && record.function_arn == name.asked_arn()
-    });
+    let same = all(tx, context)?
+        .into_iter()
+        .find(|record| record.source_arn == source_arn && record.function_arn == name.asked_arn());
     let Some(same) = same else { return Ok(()) };
     let (function, id) = (&name.name, &same.id);
     Err(errors::conflict(match kind {
@@ -238,7 +248,9 @@ fn changed(mut record: MappingRecord, kind: Source, input: MappingInput) -> Resu
     if let Some(scaling) = input.scaling_config {
         record.concurrency_max = scaling.maximum_concurrency;
     }
-    record.bisects = input.bisect_batch_on_function_error.unwrap_or(record.bisects);
+    record.bisects = input
+        .bisect_batch_on_function_error
+        .unwrap_or(record.bisects);
     let bounded = |value: i64| u32::try_from(value).ok();
     if let Some(attempts) = input.maximum_retry_attempts {
         record.retries_max = bounded(attempts);
@@ -282,14 +294,22 @@ fn check_batches(kind: Source, record: &MappingRecord) -> Result<()> {
             "Batching window is not supported for FIFO queues.",
         ));
     }
-    let most = if fifo { FIFO_BATCH_MAX } else { QUEUE_BATCH_MAX };
+    let most = if fifo {
+        FIFO_BATCH_MAX
+    } else {
+        QUEUE_BATCH_MAX
+    };
     if record.batch_size > most {
         return Err(errors::invalid(format!(
             "The batch size {} is greater than the maximum of {most} for this event source.",
             record.batch_size
         )));
     }
-    if !record.filters.iter().all(|pattern| filter::is_valid(pattern)) {
+    if !record
+        .filters
+        .iter()
+        .all(|pattern| filter::is_valid(pattern))
+    {
         return Err(errors::invalid("Invalid filter pattern definition."));
     }
     Ok(())
@@ -309,7 +329,9 @@ fn check_source(
         Source::Queue => {
             refuse_role(tx, &role, &record.source_arn, &QUEUE_ACTIONS, |action| {
                 let action = action.trim_start_matches("sqs:");
-                format!("The provided execution role does not have permissions to call {action} on SQS")
+                format!(
+                    "The provided execution role does not have permissions to call {action} on SQS"
+                )
             })?;
             let expected = cumulet_sqs::expected(tx, &record.source_arn, context.now, 0)?;
             let expected = expected.ok_or_else(|| errors::invalid(
@@ -325,9 +347,11 @@ fn check_source(
         }
         Source::Stream => {
             let arn = &record.source_arn;
-            refuse_role(tx, &role, arn, &STREAM_ACTIONS, |_| format!(
-                "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM."
-            ))?;
+            refuse_role(tx, &role, arn, &STREAM_ACTIONS, |_| {
+                format!(
+                    "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM."
+                )
+            })?;
             cumulet_dynamodb::last_change(tx, &role, arn)
                 .map(drop)
                 .map_err(|_| errors::invalid(format!("Stream not found: {arn}")))
@@ -495,7 +519,11 @@ fn answer(tx: &Tx<'_>, record: &MappingRecord) -> Result<MappingConfiguration> {
         last_modified: epoch_seconds(record.last_modified),
         last_processing_result: streaming.then_some(place.last_result),
         state: state_name(record.state),
-        state_transition_reason: if streaming { "User action" } else { "USER_INITIATED" },
+        state_transition_reason: if streaming {
+            "User action"
+        } else {
+            "USER_INITIATED"
+        },
         destination_config: streaming.then(|| DestinationConfig {
             on_success: None,
             on_failure: Some(Destination {

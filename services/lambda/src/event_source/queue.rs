@@ -64,7 +64,8 @@ pub(super) async fn poll(
             // Throttled, or it could not be run: the messages come back by themselves.
             Err(error) => {
                 context.trace.note("back_off", error.to_string());
-                poll.again(tx, context.now.plus_s(THROTTLED_WAIT_S)).map(drop)
+                poll.again(tx, context.now.plus_s(THROTTLED_WAIT_S))
+                    .map(drop)
             }
         })
         .await
@@ -183,7 +184,10 @@ fn receive(
         if received.is_empty() {
             break;
         }
-        size_bytes += received.iter().map(|each| each.to_string().len()).sum::<usize>();
+        size_bytes += received
+            .iter()
+            .map(|each| each.to_string().len())
+            .sum::<usize>();
         messages.extend(received);
     }
     Ok(messages)
@@ -250,11 +254,17 @@ fn record(mapping: &MappingRecord, message: &Value) -> Value {
 }
 
 fn attributes(message: &Value) -> Map<String, Value> {
-    let given = message["MessageAttributes"].as_object().into_iter().flatten();
+    let given = message["MessageAttributes"]
+        .as_object()
+        .into_iter()
+        .flatten();
     given
         .map(|(name, attribute)| {
             let mut shown = Map::new();
-            for (from, to) in [("StringValue", "stringValue"), ("BinaryValue", "binaryValue")] {
+            for (from, to) in [
+                ("StringValue", "stringValue"),
+                ("BinaryValue", "binaryValue"),
+            ] {
                 if let Some(value) = attribute.get(from) {
                     shown.insert(to.into(), value.clone());
                 }
@@ -286,7 +296,11 @@ fn settle(
     let done: Vec<Value> = batch.messages.iter().filter(done).cloned().collect();
     remove(tx, &role, mapping, &done)?;
     let mut place = poll.place(tx)?;
-    let result = if *verdict == Verdict::AllFailed { CALL_FAILED } else { OK };
+    let result = if *verdict == Verdict::AllFailed {
+        CALL_FAILED
+    } else {
+        OK
+    };
     place.note(context.now, result);
     poll.save_place(tx, &place)?;
     poll.again(tx, context.now).map(drop)

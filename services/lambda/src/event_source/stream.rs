@@ -81,7 +81,8 @@ pub(super) async fn poll(
             }
             Err(error) => {
                 context.trace.note("back_off", error.to_string());
-                poll.again(tx, context.now.plus_s(THROTTLED_WAIT_S)).map(drop)
+                poll.again(tx, context.now.plus_s(THROTTLED_WAIT_S))
+                    .map(drop)
             }
         })
         .await
@@ -162,7 +163,10 @@ fn read(
     };
     let input = json!({ "ShardIterator": iterator["ShardIterator"], "Limit": mapping.batch_size.min(1000) });
     let answer = role.call_in(tx, SERVICE, "GetRecords", input)?;
-    Ok((shard, answer["Records"].as_array().cloned().unwrap_or_default()))
+    Ok((
+        shard,
+        answer["Records"].as_array().cloned().unwrap_or_default(),
+    ))
 }
 
 fn sequence(record: &Value) -> &str {
@@ -236,7 +240,9 @@ fn move_past(
     let mut place = poll.place(tx)?;
     if let Some(last) = read.last() {
         place.after = Some(sequence(last).to_owned());
-        place.failed.retain(|part| part.last.as_str() > sequence(last));
+        place
+            .failed
+            .retain(|part| part.last.as_str() > sequence(last));
     }
     place.note(context.now, result);
     poll.save_place(tx, &place)?;
@@ -245,14 +251,21 @@ fn move_past(
 
 impl Run<'_> {
     fn settle(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let known = |id: &str| self.batch.records.iter().any(|record| sequence(record) == id);
+        let known = |id: &str| {
+            self.batch
+                .records
+                .iter()
+                .any(|record| sequence(record) == id)
+        };
         match verdict(self.outcome, self.mapping.reports_items, known) {
             Verdict::AllDone => move_past(tx, self.context, self.poll, &self.batch.read, OK),
             Verdict::AllFailed => self.failed(tx, 0),
             // The first failure counts: what comes after it is tried again too, to keep the order.
             Verdict::SomeFailed(failed) => {
                 let first = self.batch.read.iter().position(|record| {
-                    failed.iter().any(|identifier| identifier == sequence(record))
+                    failed
+                        .iter()
+                        .any(|identifier| identifier == sequence(record))
                 });
                 self.failed(tx, first.unwrap_or(0))
             }
@@ -262,7 +275,11 @@ impl Run<'_> {
     /// Everything before `first` is done with; the rest failed.
     fn failed(&self, tx: &mut Tx<'_>, first: usize) -> Result<()> {
         let (done, rest) = self.batch.read.split_at(first.min(self.batch.read.len()));
-        let failures = if first == 0 { self.batch.failures + 1 } else { 1 };
+        let failures = if first == 0 {
+            self.batch.failures + 1
+        } else {
+            1
+        };
         let exhausted = self.mapping.retries_max.is_some_and(|most| failures > most);
         let splits = self.mapping.bisects && rest.len() > 1;
         if exhausted && !splits {
@@ -282,7 +299,9 @@ impl Run<'_> {
         } else {
             (1_i64 << failures.saturating_sub(1).min(6)).min(RETRY_S_MAX)
         };
-        self.poll.again(tx, self.context.now.plus_s(wait_s)).map(drop)
+        self.poll
+            .again(tx, self.context.now.plus_s(wait_s))
+            .map(drop)
     }
 
     /// Splitting is no retry: the halves have failed as often as the whole had before.
@@ -296,7 +315,9 @@ impl Run<'_> {
         if splits {
             let before = self.batch.failures;
             place.failed.push(part(last, before));
-            place.failed.push(part(sequence(&rest[rest.len().div_ceil(2) - 1]), before));
+            place
+                .failed
+                .push(part(sequence(&rest[rest.len().div_ceil(2) - 1]), before));
         } else {
             place.failed.push(part(last, failures));
         }
@@ -310,7 +331,8 @@ impl Run<'_> {
             return Ok(());
         };
         let name = &self.prepared.name;
-        let at = |record: &Value| configuration::iso_utc(Timestamp::from_seconds(created_s(record)));
+        let at =
+            |record: &Value| configuration::iso_utc(Timestamp::from_seconds(created_s(record)));
         let record = json!({
             "requestContext": {
                 "requestId": self.request_id,

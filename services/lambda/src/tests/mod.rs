@@ -6,6 +6,7 @@
 
 mod alarms;
 mod asynchronous;
+mod event_sources;
 mod hostile_zips;
 mod urls_and_layers;
 mod versions;
@@ -28,7 +29,10 @@ pub(super) fn registry() -> Registry {
         cumulet_cloudwatch::service(),
         crate::service(),
     ];
-    let all = cumulet_identity::services().into_iter().chain(others);
+    let all = cumulet_identity::services()
+        .into_iter()
+        .chain(cumulet_dynamodb::services())
+        .chain(others);
     Registry::new(all, cumulet_identity::iam::authorise)
 }
 

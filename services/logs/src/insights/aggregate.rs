@@ -83,18 +83,34 @@ impl Seen {
             Kind::Sum | Kind::Average => self.sum += value.number().unwrap_or_default(),
             Kind::Percentile(_) | Kind::Deviation => self.numbers.extend(value.number()),
             Kind::Minimum | Kind::Maximum | Kind::SortsFirst | Kind::SortsLast => {
-                if self.least.as_ref().is_none_or(|least| value.order(least).is_lt()) {
+                if self
+                    .least
+                    .as_ref()
+                    .is_none_or(|least| value.order(least).is_lt())
+                {
                     self.least = Some(value.clone());
                 }
-                if self.greatest.as_ref().is_none_or(|greatest| value.order(greatest).is_gt()) {
+                if self
+                    .greatest
+                    .as_ref()
+                    .is_none_or(|greatest| value.order(greatest).is_gt())
+                {
                     self.greatest = Some(value);
                 }
             }
             Kind::Earliest | Kind::Latest => {
-                if self.first.as_ref().is_none_or(|(first_ms, _)| at_ms < *first_ms) {
+                if self
+                    .first
+                    .as_ref()
+                    .is_none_or(|(first_ms, _)| at_ms < *first_ms)
+                {
                     self.first = Some((at_ms, value.clone()));
                 }
-                if self.last.as_ref().is_none_or(|(last_ms, _)| at_ms >= *last_ms) {
+                if self
+                    .last
+                    .as_ref()
+                    .is_none_or(|(last_ms, _)| at_ms >= *last_ms)
+                {
                     self.last = Some((at_ms, value));
                 }
             }
@@ -189,7 +205,10 @@ impl Groups {
         let stats = self.stats;
         let results = |seen: Vec<Seen>| {
             let kinds = stats.aggregates.iter().map(|aggregate| aggregate.kind);
-            seen.into_iter().zip(kinds).map(|(seen, kind)| seen.result(kind)).collect()
+            seen.into_iter()
+                .zip(kinds)
+                .map(|(seen, kind)| seen.result(kind))
+                .collect()
         };
         let groups = self.groups.into_iter();
         let groups = groups.map(|(keys, seen)| (keys, results(seen))).collect();

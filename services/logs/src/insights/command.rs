@@ -69,7 +69,9 @@ impl Query {
         if !scanner.is_at_end() {
             return Err(scanner.wrong("unexpected symbol found, expected '|'"));
         }
-        let stats = commands.iter().filter(|command| matches!(command, Command::Stats(_)));
+        let stats = commands
+            .iter()
+            .filter(|command| matches!(command, Command::Stats(_)));
         if stats.count() > STATS_MAX {
             return Err(scanner.wrong("a query has at most two stats commands"));
         }
@@ -82,7 +84,9 @@ fn command(scanner: &mut Scanner<'_>) -> Result<Command, Refusal> {
     if NOT_BUILT.contains(&word.as_str()) {
         return Err(Refusal::NotBuilt(format!("the command {word}")));
     }
-    let known = ["fields", "display", "filter", "parse", "stats", "sort", "limit", "dedup"];
+    let known = [
+        "fields", "display", "filter", "parse", "stats", "sort", "limit", "dedup",
+    ];
     if !known.contains(&word.as_str()) {
         return Err(scanner.wrong("unexpected symbol found, expected a command"));
     }

@@ -51,9 +51,9 @@ impl<'r> Scope<'r> {
             }
             Expression::In(value, listed) => {
                 let found = self.evaluate(value);
-                let is_listed = listed.iter().any(|one| {
-                    found.compares(&self.evaluate(one), &[std::cmp::Ordering::Equal])
-                });
+                let is_listed = listed
+                    .iter()
+                    .any(|one| found.compares(&self.evaluate(one), &[std::cmp::Ordering::Equal]));
                 Value::Flag(is_listed)
             }
         }
@@ -109,7 +109,11 @@ fn aligned(value: &Value, period_ms: Option<i64>, up: bool) -> Value {
         return Value::Missing;
     };
     let floor = time_ms.div_euclid(period_ms) * period_ms;
-    Value::Time(if up && floor < time_ms { floor + period_ms } else { floor })
+    Value::Time(if up && floor < time_ms {
+        floor + period_ms
+    } else {
+        floor
+    })
 }
 
 /// The groups of a `stats` command as rows: by what they are grouped, then what was aggregated.

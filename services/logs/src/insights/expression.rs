@@ -207,7 +207,11 @@ impl<'s, 't> Reader<'s, 't> {
         if let Some(text) = self.scanner.quoted()? {
             return Ok(Expression::Literal(Value::Text(text)));
         }
-        if self.scanner.rest().starts_with(|first: char| first.is_ascii_digit()) {
+        if self
+            .scanner
+            .rest()
+            .starts_with(|first: char| first.is_ascii_digit())
+        {
             return self.number();
         }
         let is_bare = !self.scanner.rest().starts_with('`');
@@ -256,11 +260,12 @@ impl<'s, 't> Reader<'s, 't> {
         let function = Function::named(name, arguments.len());
         let function = function.ok_or_else(|| match function::is_known_elsewhere(name) {
             true => Refusal::NotBuilt(format!("the function {name}")),
-            false => self.scanner.wrong(format!("unknown function or wrong arguments: {name}")),
+            false => self
+                .scanner
+                .wrong(format!("unknown function or wrong arguments: {name}")),
         })?;
         Ok(Expression::Call(function, arguments))
     }
-
 }
 
 fn alone_or(mut list: Vec<Expression>, many: fn(Vec<Expression>) -> Expression) -> Expression {

@@ -132,8 +132,16 @@ fn textual(function: Function, arguments: &[Value]) -> Option<Value> {
     let text = texts.first()?.as_str();
     let second = texts.get(1).map(String::as_str);
     let trimmed = |is_end: &dyn Fn(char) -> bool, left: bool, right: bool| {
-        let text = if left { text.trim_start_matches(is_end) } else { text };
-        let text = if right { text.trim_end_matches(is_end) } else { text };
+        let text = if left {
+            text.trim_start_matches(is_end)
+        } else {
+            text
+        };
+        let text = if right {
+            text.trim_end_matches(is_end)
+        } else {
+            text
+        };
         Value::Text(text.to_owned())
     };
     let is_end = |character: char| match second {
@@ -157,7 +165,12 @@ fn textual(function: Function, arguments: &[Value]) -> Option<Value> {
                 clippy::cast_sign_loss,
                 reason = "negative numbers were made zero; large ones end at the text's end"
             )]
-            let place = |at: usize| arguments.get(at).and_then(place).map(|place| place as usize);
+            let place = |at: usize| {
+                arguments
+                    .get(at)
+                    .and_then(place)
+                    .map(|place| place as usize)
+            };
             let length = place(2).unwrap_or(usize::MAX);
             Value::Text(text.chars().skip(place(1)?).take(length).collect())
         }
@@ -171,7 +184,9 @@ fn network(function: Function, text: &str, second: Option<&Value>) -> Option<Val
     let is_v6 = address.is_some_and(|address| address.is_ipv6());
     let inside = || {
         let subnet = second.map(Value::text);
-        address.zip(subnet).is_some_and(|(address, subnet)| is_inside(address, &subnet))
+        address
+            .zip(subnet)
+            .is_some_and(|(address, subnet)| is_inside(address, &subnet))
     };
     Some(Value::Flag(match function {
         Function::IsValidIp => address.is_some(),

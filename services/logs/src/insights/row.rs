@@ -108,7 +108,10 @@ fn at<'d>(document: &'d serde_json::Value, name: &str) -> Option<&'d serde_json:
 }
 
 static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(Billed Duration|Init Duration|Duration|Memory Size|Max Memory Used): ([0-9.]+) (ms|MB)").ok()
+    Regex::new(
+        r"(Billed Duration|Init Duration|Duration|Memory Size|Max Memory Used): ([0-9.]+) (ms|MB)",
+    )
+    .ok()
 });
 static REQUEST_ID: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
@@ -132,7 +135,11 @@ fn of_function(message: &str, name: &str) -> Value {
             .map(|found| Value::Text(found[1].to_owned())),
         "@type" => ["START", "END", "REPORT"]
             .into_iter()
-            .find(|kind| message.strip_prefix(kind).is_some_and(|rest| rest.starts_with(" RequestId: ")))
+            .find(|kind| {
+                message
+                    .strip_prefix(kind)
+                    .is_some_and(|rest| rest.starts_with(" RequestId: "))
+            })
             .map(|kind| Value::Text(kind.to_owned())),
         "@duration" if is_report => measured("Duration"),
         "@billedDuration" if is_report => measured("Billed Duration"),
@@ -181,7 +188,11 @@ pub(in super::super) fn described(event: Event) -> BTreeMap<String, String> {
 
 fn flatten(prefix: &str, value: &serde_json::Value, found: &mut BTreeMap<String, String>) {
     let mut below = |name: &str, value| {
-        let name = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+        let name = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}.{name}")
+        };
         flatten(&name, value, found);
     };
     match value {

@@ -132,7 +132,8 @@ impl Run {
 
 fn define(columns: &[Column], row: &mut Row, now_ms: i64) {
     for column in columns {
-        let is_itself = matches!(&column.expression, Expression::Field(name) if *name == column.name);
+        let is_itself =
+            matches!(&column.expression, Expression::Field(name) if *name == column.name);
         if !is_itself {
             let value = Scope::of(row, now_ms).evaluate(&column.expression);
             row.set(&column.name, value);
@@ -143,7 +144,11 @@ fn define(columns: &[Column], row: &mut Row, now_ms: i64) {
 impl Sort {
     fn take(&mut self, row: Row, now_ms: i64) {
         let scope = Scope::of(&row, now_ms);
-        let values = self.keys.iter().map(|(key, _)| scope.evaluate(key)).collect();
+        let values = self
+            .keys
+            .iter()
+            .map(|(key, _)| scope.evaluate(key))
+            .collect();
         self.rows.push((values, row));
         // Sorting now and then keeps no more than twice what is wanted.
         if let Some(wanted) = self.wanted
@@ -219,7 +224,10 @@ fn stages(commands: Vec<Command>, limit: usize) -> Vec<Stage> {
         .position(|command| is_ordering(command) || depends(command));
     let implicit = match first {
         None => Some(commands.len()),
-        Some(at) => commands.get(at).filter(|command| depends(command)).map(|_| at),
+        Some(at) => commands
+            .get(at)
+            .filter(|command| depends(command))
+            .map(|_| at),
     };
     let mut stages: Vec<Stage> = commands.into_iter().map(stage).collect();
     if let Some(at) = implicit {

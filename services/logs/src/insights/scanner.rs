@@ -96,7 +96,9 @@ impl<'t> Scanner<'t> {
     /// A field's name: a word, or anything between backticks.
     pub(super) fn name(&mut self) -> Result<String, Refusal> {
         if let Some(inner) = self.rest().strip_prefix('`') {
-            let end = inner.find('`').ok_or_else(|| self.wrong("a backtick is not closed"))?;
+            let end = inner
+                .find('`')
+                .ok_or_else(|| self.wrong("a backtick is not closed"))?;
             let name = inner[..end].to_owned();
             self.advance(end + 2);
             return Ok(name);
@@ -112,7 +114,11 @@ impl<'t> Scanner<'t> {
     /// A text in single or double quotes, if one comes next.
     pub(super) fn quoted(&mut self) -> Result<Option<String>, Refusal> {
         let rest = self.rest();
-        let Some(quote) = rest.chars().next().filter(|first| matches!(first, '"' | '\'')) else {
+        let Some(quote) = rest
+            .chars()
+            .next()
+            .filter(|first| matches!(first, '"' | '\''))
+        else {
             return Ok(None);
         };
         let mut text = String::new();
@@ -156,7 +162,9 @@ impl<'t> Scanner<'t> {
     pub(super) fn number(&mut self) -> Option<(f64, &'t str)> {
         let rest = self.rest();
         let is_digit = |character: char| character.is_ascii_digit() || character == '.';
-        let end = rest.find(|character| !is_digit(character)).unwrap_or(rest.len());
+        let end = rest
+            .find(|character| !is_digit(character))
+            .unwrap_or(rest.len());
         let number = rest[..end].parse().ok()?;
         let after = &rest[end..];
         let letters = after.find(|character: char| !character.is_ascii_alphabetic());

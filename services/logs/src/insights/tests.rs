@@ -70,14 +70,34 @@ fn documents_are_searched_by_their_members() {
         "no document",
     ];
     let asked = [
-        ("filter status >= 400 | sort status | display user.name", vec!["user.name=Cid", "user.name=Ann"]),
-        ("filter user.tags.1 = 'b' | display status", vec!["status=500"]),
-        ("filter status in [200, 404] | sort status | display status", vec!["status=200", "status=404"]),
-        ("filter user.name like /^[AB]/ and not ok = 1 | display user.name", vec!["user.name=Ann"]),
-        ("filter ispresent(ok) | stats count(*) as n by ok | sort ok", vec!["ok=0 n=1", "ok=1 n=1"]),
-        ("filter user.name =~ 'C' or @message not like /user/ | display toupper(user.name) as u",
-         vec!["", "u=CID"]),
-        ("stats count_distinct(user.name) as people", vec!["people=3"]),
+        (
+            "filter status >= 400 | sort status | display user.name",
+            vec!["user.name=Cid", "user.name=Ann"],
+        ),
+        (
+            "filter user.tags.1 = 'b' | display status",
+            vec!["status=500"],
+        ),
+        (
+            "filter status in [200, 404] | sort status | display status",
+            vec!["status=200", "status=404"],
+        ),
+        (
+            "filter user.name like /^[AB]/ and not ok = 1 | display user.name",
+            vec!["user.name=Ann"],
+        ),
+        (
+            "filter ispresent(ok) | stats count(*) as n by ok | sort ok",
+            vec!["ok=0 n=1", "ok=1 n=1"],
+        ),
+        (
+            "filter user.name =~ 'C' or @message not like /user/ | display toupper(user.name) as u",
+            vec!["", "u=CID"],
+        ),
+        (
+            "stats count_distinct(user.name) as people",
+            vec!["people=3"],
+        ),
     ];
     for (query, expected) in asked {
         assert_eq!(run(query, &events), expected, "{query}");
@@ -87,12 +107,20 @@ fn documents_are_searched_by_their_members() {
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Parse.html>
 #[test]
 fn parse_takes_fields_out_by_globs_and_by_expressions() {
-    let line = "25 May 2019 10:24:39,474 [ERROR] {foo=2, bar=data} The error was: DataIntegrityException";
-    let glob = "parse @message \"* [*] {foo=*, bar=*} The error was: *\" as date, level, f, b, error
+    let line =
+        "25 May 2019 10:24:39,474 [ERROR] {foo=2, bar=data} The error was: DataIntegrityException";
+    let glob =
+        "parse @message \"* [*] {foo=*, bar=*} The error was: *\" as date, level, f, b, error
         | display level, f, error";
-    assert_eq!(run(glob, &[line]), ["level=ERROR f=2 error=DataIntegrityException"]);
+    assert_eq!(
+        run(glob, &[line]),
+        ["level=ERROR f=2 error=DataIntegrityException"]
+    );
     let regex = r"parse @message /(?<user>\w+) took (?<ms>\d+) ms/ | filter ms > 5 | display user, ms * 2 as twice";
-    assert_eq!(run(regex, &["ann took 4 ms", "bob took 12 ms"]), ["user=bob twice=24"]);
+    assert_eq!(
+        run(regex, &["ann took 4 ms", "bob took 12 ms"]),
+        ["user=bob twice=24"]
+    );
 }
 
 #[test]
@@ -106,7 +134,10 @@ fn bins_gather_what_lies_in_a_period() {
     ];
     assert_eq!(rows, expected);
     let twice = "stats count(*) as n by bin(1m) as minute | stats max(n) as most, avg(n)";
-    assert_eq!(run(twice, &messages), [format!("most=60 avg(n)={}", 130.0 / 3.0)]);
+    assert_eq!(
+        run(twice, &messages),
+        [format!("most=60 avg(n)={}", 130.0 / 3.0)]
+    );
 }
 
 #[test]
@@ -121,8 +152,14 @@ fn functions_and_arithmetic_follow_the_guide() {
         ("concat('a', 1, 'b')", "a1b"),
         ("greatest(1, 5, 3)", "5"),
         ("coalesce(nothing, 'x')", "x"),
-        ("datefloor(fromMillis(1700000059999), 1m)", "2023-11-14 22:14:00.000"),
-        ("dateceil(fromMillis(1700000059999), 1h)", "2023-11-14 23:00:00.000"),
+        (
+            "datefloor(fromMillis(1700000059999), 1m)",
+            "2023-11-14 22:14:00.000",
+        ),
+        (
+            "dateceil(fromMillis(1700000059999), 1h)",
+            "2023-11-14 23:00:00.000",
+        ),
         ("isIpv4InSubnet('10.1.2.3', '10.0.0.0/8')", "1"),
         ("isIpInSubnet('11.1.2.3', '10.0.0.0/8')", "0"),
         ("isValidIp('::1')", "1"),
@@ -138,7 +175,11 @@ fn functions_and_arithmetic_follow_the_guide() {
 
 #[test]
 fn dedup_keeps_the_newest_of_each() {
-    let events = [r#"{"k": 1, "v": "a"}"#, r#"{"k": 2, "v": "b"}"#, r#"{"k": 1, "v": "c"}"#];
+    let events = [
+        r#"{"k": 1, "v": "a"}"#,
+        r#"{"k": 2, "v": "b"}"#,
+        r#"{"k": 1, "v": "c"}"#,
+    ];
     assert_eq!(run("fields v | dedup k", &events), ["v=c", "v=b"]);
 }
 
@@ -146,12 +187,27 @@ fn dedup_keeps_the_newest_of_each() {
 fn what_is_no_query_is_refused_where_it_goes_wrong() {
     let refused = |text: &str| Query::parse(text).map(drop).expect_err(text);
     for text in [
-        "", "fields", "fields @message |", "filter a =", "stats by x", "limit many", "sort", "parse @message 'x'",
-        "parse '* *' as a", "filter nosuch(a)", "fields @message extra", "filter a like 5", "filter (a", "stats count(*) | stats count(*) | stats count(*)",
+        "",
+        "fields",
+        "fields @message |",
+        "filter a =",
+        "stats by x",
+        "limit many",
+        "sort",
+        "parse @message 'x'",
+        "parse '* *' as a",
+        "filter nosuch(a)",
+        "fields @message extra",
+        "filter a like 5",
+        "filter (a",
+        "stats count(*) | stats count(*) | stats count(*)",
     ] {
         assert!(matches!(refused(text), Refusal::Malformed { .. }), "{text}");
     }
-    assert!(matches!(refused("fields @message | pattern @message"), Refusal::NotBuilt(_)));
+    assert!(matches!(
+        refused("fields @message | pattern @message"),
+        Refusal::NotBuilt(_)
+    ));
     let Refusal::Malformed { at, .. } = refused("fields @message | nonsense") else {
         unreachable!("it is malformed");
     };

@@ -20,7 +20,11 @@ impl Value {
     pub(super) fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            Self::Text(text) => text
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite()),
             Self::Flag(flag) => Some(f64::from(u8::from(*flag))),
             Self::Time(time_ms) => Some(*time_ms as f64),
             Self::Missing => None,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Tag;
+use super::{Grant, Tag};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -358,6 +358,61 @@ pub(crate) struct LoggingStatus {
     pub(crate) logging_enabled: Option<LoggingEnabled>,
 }
 
+/// Which requests are counted; the filter as it was put.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MetricsConfiguration {
+    pub(crate) id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) filter: Option<Value>,
+}
+
+impl MetricsConfiguration {
+    /// The prefix that the filter asks for, alone or among others.
+    pub(crate) fn prefix(&self) -> Option<&str> {
+        let filter = self.filter.as_ref()?;
+        let alone = filter.get("Prefix");
+        alone.or_else(|| filter.pointer("/And/Prefix"))?.as_str()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MetricsInput {
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct PutMetrics {
+    pub(crate) id: String,
+    pub(crate) metrics_configuration: MetricsConfiguration,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GetMetricsOutput {
+    pub(crate) metrics_configuration: MetricsConfiguration,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListMetricsInput {
+    pub(crate) continuation_token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListMetricsOutput {
+    pub(crate) is_truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) continuation_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_continuation_token: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) metrics_configuration_list: Vec<MetricsConfiguration>,
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct LoggingEnabled {
@@ -365,7 +420,7 @@ pub(crate) struct LoggingEnabled {
     #[serde(default)]
     pub(crate) target_prefix: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) target_grants: Vec<Value>,
+    pub(crate) target_grants: Vec<Grant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target_object_key_format: Option<Value>,
 }
@@ -406,10 +461,4 @@ pub(crate) struct RequestPaymentConfiguration {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct PutRequestPayment {
     pub(crate) request_payment_configuration: RequestPaymentConfiguration,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct PutWebsite {
-    pub(crate) website_configuration: Value,
 }

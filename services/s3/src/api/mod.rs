@@ -17,13 +17,15 @@ pub(crate) use bucket::{
 pub(crate) use configuration::{
     AccelerateConfiguration, BlockedEncryptionTypes, CorsConfiguration, CorsRule,
     EncryptionByDefault, EncryptionRule, Filter, GetBucketLoggingOutput, GetBucketPolicyOutput,
-    GetBucketPolicyStatusOutput, GetObjectTaggingOutput, LifecycleAnd, LifecycleConfiguration,
-    LifecycleExpiration, LifecycleFilter, LifecycleRule, NotificationConfiguration,
-    OwnershipControls, OwnershipControlsRule, PolicyStatus, PublicAccessBlockConfiguration,
-    PutAccelerate, PutCors, PutEncryption, PutLifecycle, PutLogging, PutNotification,
-    PutObjectTaggingOutput, PutOwnershipControls, PutPolicy, PutPublicAccessBlock,
-    PutRequestPayment, PutTagging, PutVersioning, PutWebsite, RequestPaymentConfiguration, RuleSet,
-    ServerSideEncryptionConfiguration, TagSet, VersioningConfiguration,
+    GetBucketPolicyStatusOutput, GetMetricsOutput, GetObjectTaggingOutput, LifecycleAnd,
+    LifecycleConfiguration, LifecycleExpiration, LifecycleFilter, LifecycleRule, ListMetricsInput,
+    ListMetricsOutput, LoggingEnabled, MetricsConfiguration, MetricsInput,
+    NotificationConfiguration, OwnershipControls, OwnershipControlsRule, PolicyStatus,
+    PublicAccessBlockConfiguration, PutAccelerate, PutCors, PutEncryption, PutLifecycle,
+    PutLogging, PutMetrics, PutNotification, PutObjectTaggingOutput, PutOwnershipControls,
+    PutPolicy, PutPublicAccessBlock, PutRequestPayment, PutTagging, PutVersioning,
+    RequestPaymentConfiguration, RuleSet, ServerSideEncryptionConfiguration, TagSet,
+    VersioningConfiguration,
 };
 pub(crate) use list::{
     CommonPrefix, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,

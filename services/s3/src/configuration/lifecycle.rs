@@ -3,6 +3,7 @@
 use cumulet_engine::Context;
 use cumulet_engine::error::Result;
 use cumulet_kernel::Tx;
+use serde_json::Value;
 
 use super::super::api::{
     LifecycleConfiguration, LifecycleExpiration, LifecycleFilter, LifecycleRule, Nothing, OnBucket,
@@ -99,6 +100,9 @@ fn check(rule: &LifecycleRule) -> Result<()> {
         ));
     }
     rule.expiration.as_ref().map_or(Ok(()), check_expiration)?;
+    for transition in &rule.transitions {
+        check_date(transition.get("Date").and_then(Value::as_f64))?;
+    }
     check_days(rule)
 }
 
@@ -140,17 +144,17 @@ fn check_expiration(expiration: &LifecycleExpiration) -> Result<()> {
         let message = "'Days' for Expiration action must be a positive integer";
         return Err(invalid_argument(message, "Days", days.to_string()));
     }
-    if let Some(date) = expiration
-        .date
-        .filter(|date| date.rem_euclid(86_400.0) != 0.0)
-    {
-        return Err(invalid_argument(
-            "'Date' must be at midnight GMT",
-            "Date",
-            date.to_string(),
-        ));
+    check_date(expiration.date)
+}
+
+fn check_date(date: Option<f64>) -> Result<()> {
+    match date.filter(|date| date.rem_euclid(86_400.0) != 0.0) {
+        Some(date) => {
+            let message = "'Date' must be at midnight GMT";
+            Err(invalid_argument(message, "Date", date.to_string()))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_days(rule: &LifecycleRule) -> Result<()> {

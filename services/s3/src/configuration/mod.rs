@@ -6,6 +6,8 @@
 pub(crate) mod cors;
 pub(crate) mod encryption;
 pub(crate) mod lifecycle;
+pub(crate) mod logging;
+pub(crate) mod metrics;
 pub(crate) mod notification;
 pub(crate) mod ownership;
 pub(crate) mod policy;
@@ -22,11 +24,20 @@ use serde::de::DeserializeOwned;
 use super::api::{Nothing, OnBucket};
 use super::state::{CONFIGURATIONS, configuration_key};
 
-fn load<T: DeserializeOwned>(tx: &Tx<'_>, bucket: &str, kind: &str) -> Result<Option<T>> {
+pub(crate) fn load<T: DeserializeOwned>(
+    tx: &Tx<'_>,
+    bucket: &str,
+    kind: &str,
+) -> Result<Option<T>> {
     Ok(tx.load(CONFIGURATIONS, configuration_key(bucket, kind))?)
 }
 
-fn save<T: Serialize>(tx: &mut Tx<'_>, bucket: &str, kind: &str, configuration: &T) -> Result<()> {
+pub(crate) fn save<T: Serialize>(
+    tx: &mut Tx<'_>,
+    bucket: &str,
+    kind: &str,
+    configuration: &T,
+) -> Result<()> {
     Ok(tx.save(
         CONFIGURATIONS,
         configuration_key(bucket, kind),

@@ -64,21 +64,43 @@ pub(crate) fn put(
         check(&mut seen, &id, &wish.events, wish.filter.as_mut())?;
         check_arn(&wish.lambda_function_arn, "lambda", "CloudFunction")?;
     }
+    for wish in &mut configuration.queue_configurations {
+        let id = wish.id.get_or_insert_with(|| context.ids.uuid()).clone();
+        check(&mut seen, &id, &wish.events, wish.filter.as_mut())?;
+        check_arn(&wish.queue_arn, "sqs", "Queue")?;
+        if wish.queue_arn.ends_with(".fifo") {
+            return Err(unvalidated(
+                &wish.queue_arn,
+                "FIFO SQS queues are not supported as destinations",
+            ));
+        }
+    }
     if !input.rest.skip_destination_validation {
-        for wish in &configuration.lambda_function_configurations {
-            let arn = &wish.lambda_function_arn;
+        let functions = configuration.lambda_function_configurations.iter();
+        let functions = functions.map(|wish| {
+            (
+                &wish.lambda_function_arn,
+                "Not authorized to invoke function",
+            )
+        });
+        let queues = configuration.queue_configurations.iter();
+        let queues = queues.map(|wish| (&wish.queue_arn, "Permissions on the destination queue do not allow S3 to publish notifications from this bucket"));
+        for (arn, refusal) in functions.chain(queues) {
             if !admits(tx, context, arn, &bucket.arn(), &bucket.account)? {
-                let message = "Unable to validate the following destination configurations";
-                return Err(invalid_argument(
-                    message,
-                    arn,
-                    "Not authorized to invoke function",
-                ));
+                return Err(unvalidated(arn, refusal));
             }
         }
     }
+    for wish in &configuration.queue_configurations {
+        notify::test_event(tx, context, &bucket, &wish.queue_arn)?;
+    }
     super::save(tx, &bucket.name, KIND, &configuration)?;
     Ok(Nothing {})
+}
+
+fn unvalidated(arn: &str, why: &str) -> Error {
+    let message = "Unable to validate the following destination configurations";
+    invalid_argument(message, arn, why)
 }
 
 /// Whether the destination exists and lets S3 in for this bucket of this account; the service of its ARN
@@ -109,9 +131,6 @@ fn admits(
 fn refuse_unbuilt(configuration: &NotificationConfiguration) -> Result<()> {
     if !configuration.topic_configurations.is_empty() {
         return Err(Error::not_implemented("event notifications to SNS topics"));
-    }
-    if !configuration.queue_configurations.is_empty() {
-        return Err(Error::not_implemented("event notifications to SQS queues"));
     }
     if configuration.event_bridge_configuration.is_some() {
         return Err(Error::not_implemented("event notifications to EventBridge"));

@@ -1,15 +1,15 @@
 //! Object ownership: whether a bucket has access control lists at all.
 
 use cumulet_engine::Context;
-use cumulet_engine::error::Result;
+use cumulet_engine::error::{Error, Result};
 use cumulet_kernel::Tx;
 
 use super::super::api::{
     Nothing, OnBucket, OwnershipControls, OwnershipControlsRule, PutOwnershipControls,
 };
 use super::super::authorise::open;
-use super::super::bucket;
 use super::super::errors::{malformed_xml, not_found};
+use super::super::{acl, bucket};
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketOwnershipControls.html>
 pub(crate) fn get(
@@ -42,6 +42,11 @@ pub(crate) fn put(
     };
     if !bucket::OWNERSHIPS.contains(&rule.object_ownership.as_str()) {
         return Err(malformed_xml());
+    }
+    if rule.object_ownership == bucket::OWNERSHIPS[0] && acl::grants_others(&bucket) {
+        let message =
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
+        return Err(Error::new("InvalidBucketAclWithObjectOwnership", message));
     }
     bucket.ownership = Some(rule.object_ownership.clone());
     bucket::save(tx, &bucket)?;

@@ -134,6 +134,9 @@ fn check_statement(bucket: &Bucket, statement: &Value) -> Result<()> {
         Some(other) => return Err(malformed(&format!("Invalid effect: {other}"))),
         None => return Err(malformed("Missing required field Effect")),
     }
+    if has("NotPrincipal") && statement.get("Effect") == Some(&Value::from("Allow")) {
+        return Err(malformed("Allow with NotPrincipal is not allowed."));
+    }
     if !has("Principal") && !has("NotPrincipal") {
         return Err(malformed("Missing required field Principal"));
     }

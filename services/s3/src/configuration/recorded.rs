@@ -1,5 +1,5 @@
-//! Configurations that are kept and given back, and have no effect of their own here: logging, transfer
-//! acceleration, who pays, website. Each says so where it would otherwise pretend.
+//! Configurations that are kept and given back, and have no effect of their own here: transfer
+//! acceleration, who pays. Each says so where it would otherwise pretend.
 
 use cumulet_engine::Context;
 use cumulet_engine::error::{Error, Result};
@@ -7,61 +7,14 @@ use cumulet_kernel::Tx;
 use serde_json::Value;
 
 use super::super::api::{
-    AccelerateConfiguration, GetBucketLoggingOutput, Nothing, OnBucket, PutAccelerate, PutLogging,
-    PutRequestPayment, PutWebsite, RequestPaymentConfiguration,
+    AccelerateConfiguration, Nothing, OnBucket, PutAccelerate, PutRequestPayment,
+    RequestPaymentConfiguration,
 };
-use super::super::authorise::open;
-use super::super::errors::{invalid_argument, invalid_request, malformed_xml, not_found};
-use super::super::state::{BUCKETS, Bucket, bucket_key};
+use super::super::errors::{invalid_request, malformed_xml, not_found};
 
-const LOGGING: &str = "logging";
 const ACCELERATE: &str = "accelerate";
 const PAYMENT: &str = "request-payment";
 pub(crate) const WEBSITE: &str = "website";
-
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html>
-pub(crate) fn get_logging(
-    tx: &mut Tx<'_>,
-    _context: &Context,
-    input: OnBucket<Nothing>,
-) -> Result<GetBucketLoggingOutput> {
-    Ok(GetBucketLoggingOutput {
-        logging_enabled: super::load(tx, &input.target.bucket, LOGGING)?,
-    })
-}
-
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>
-pub(crate) fn put_logging(
-    tx: &mut Tx<'_>,
-    _context: &Context,
-    input: OnBucket<PutLogging>,
-) -> Result<Nothing> {
-    let bucket = open(tx, &input)?;
-    let Some(enabled) = input.rest.bucket_logging_status.logging_enabled else {
-        let off = OnBucket {
-            target: input.target,
-            rest: Nothing {},
-        };
-        return super::delete(tx, &off, LOGGING);
-    };
-    let target: Option<Bucket> = tx.load(BUCKETS, bucket_key(&enabled.target_bucket))?;
-    let Some(target) = target.filter(|target| target.account == bucket.account) else {
-        let message = "The target bucket for logging does not exist";
-        return Err(Error::new("InvalidTargetBucketForLogging", message)
-            .member("TargetBucket", enabled.target_bucket));
-    };
-    if target.region != bucket.region {
-        let message = "Cross S3 location logging not allowed. ";
-        return Err(Error::new("CrossLocationLoggingProhibitted", message)
-            .status(403)
-            .member("SourceBucketLocation", bucket.region)
-            .member("TargetBucketLocation", target.region));
-    }
-    // Nobody delivers these logs yet: who turned them on must not believe that somebody does.
-    Err(Error::not_implemented(
-        "s3:PutBucketLogging, the delivery of access logs",
-    ))
-}
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAccelerateConfiguration.html>
 pub(crate) fn get_accelerate(
@@ -136,42 +89,12 @@ pub(crate) fn get_website(
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketWebsite.html>
 pub(crate) fn put_website(
-    tx: &mut Tx<'_>,
+    _tx: &mut Tx<'_>,
     _context: &Context,
-    input: OnBucket<PutWebsite>,
+    _input: OnBucket<Nothing>,
 ) -> Result<Nothing> {
-    let website = input.rest.website_configuration;
-    let has = |name: &str| website.get(name).is_some();
-    if has("RedirectAllRequestsTo") {
-        if has("IndexDocument") || has("ErrorDocument") || has("RoutingRules") {
-            let message =
-                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.";
-            return Err(invalid_argument(message, "RedirectAllRequestsTo", ""));
-        }
-    } else {
-        check_index(
-            website
-                .pointer("/IndexDocument/Suffix")
-                .and_then(Value::as_str),
-        )?;
-    }
-    super::save(tx, &input.target.bucket, WEBSITE, &website)?;
-    Ok(Nothing {})
-}
-
-fn check_index(suffix: Option<&str>) -> Result<()> {
-    let message = match suffix {
-        None => {
-            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
-        }
-        Some(suffix) if suffix.is_empty() || suffix.contains('/') => {
-            "The IndexDocument Suffix is not well formed"
-        }
-        Some(_) => return Ok(()),
-    };
-    Err(invalid_argument(
-        message,
-        "IndexDocument",
-        suffix.unwrap_or("null"),
+    // Nobody serves it: who turned it on must not believe that somebody does.
+    Err(Error::not_implemented(
+        "s3:PutBucketWebsite, websites of buckets,",
     ))
 }

@@ -2,8 +2,10 @@
 
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
+use cumulet_engine::engine::Engine;
 use cumulet_engine::error::{Error, Result};
-use cumulet_kernel::Tx;
+use cumulet_kernel::outbox::{self, Entry};
+use cumulet_kernel::{Event, Key, Tx};
 use md5::{Digest, Md5};
 
 use super::super::api::{CompleteInput, CompleteOutput, CompletedPart, OnObject};
@@ -24,6 +26,9 @@ use super::{discard_parts, find, forget};
 
 const PART_BYTES_MIN: u64 = 5 << 20;
 const PARTS_MAX: usize = 10_000;
+/// The timer that ends the memory of a completed upload.
+pub(crate) const FORGET: &str = "completed-upload";
+const REMEMBERED_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn complete_upload_rule(
     tx: &Tx<'_>,
@@ -76,7 +81,7 @@ pub(crate) fn complete_upload(
     )?;
     discard_parts(tx, &upload.id)?;
     forget(tx, &bucket.name, &key, &upload.id)?;
-    remember(tx, &bucket, &key, &upload, &version)?;
+    remember(tx, context, &bucket, &key, &upload, &version)?;
     answer(context, &bucket, key, version, expiration)
 }
 
@@ -289,6 +294,7 @@ fn etag_of_parts(parts: &[UploadedPart]) -> Result<String> {
 /// Keeps the answer, for the client that did not hear it and asks again.
 fn remember(
     tx: &mut Tx<'_>,
+    context: &Context,
     bucket: &Bucket,
     key: &str,
     upload: &Upload,
@@ -301,11 +307,27 @@ fn remember(
         version_id: version.id.clone(),
         etag: etag.unwrap_or_default(),
     };
-    Ok(tx.save(
-        COMPLETED,
-        cumulet_kernel::Key::new().text(&upload.id),
-        &completed,
-    )?)
+    tx.save(COMPLETED, Key::new().text(&upload.id), &completed)?;
+    let event = Event::Timer {
+        service: "s3".to_owned(),
+        kind: FORGET.to_owned(),
+        subject: upload.id.clone(),
+        detail: serde_json::Value::Null,
+    };
+    outbox::emit(tx, context.now.plus_ms(REMEMBERED_MS), event)?;
+    Ok(())
+}
+
+/// Forgets a completed upload: whoever asks again by now has given up long ago.
+pub(crate) async fn forget_completed(engine: &Engine, entry: Entry) -> Result<()> {
+    engine
+        .write(move |tx| {
+            if let Event::Timer { subject, .. } = &entry.event {
+                tx.delete(COMPLETED, Key::new().text(subject))?;
+            }
+            Ok(outbox::finish(tx, entry.id)?)
+        })
+        .await
 }
 
 /// Answers a completed upload again, as long as its object is there.
@@ -317,8 +339,7 @@ fn again(
     upload_id: &str,
 ) -> Result<CompleteOutput> {
     let missing = || no_such_upload(upload_id);
-    let completed: Option<Completed> =
-        tx.load(COMPLETED, cumulet_kernel::Key::new().text(upload_id))?;
+    let completed: Option<Completed> = tx.load(COMPLETED, Key::new().text(upload_id))?;
     let completed = completed
         .filter(|completed| completed.bucket == bucket.name && completed.key == key)
         .ok_or_else(missing)?;

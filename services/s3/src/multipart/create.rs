@@ -7,13 +7,13 @@ use cumulet_kernel::{Timestamp, Tx};
 
 use super::super::api::{CreateUploadInput, CreateUploadOutput};
 use super::super::attributes::{self, Said};
-use super::super::authorise::{open_bucket, with};
+use super::super::authorise::open_bucket;
 use super::super::checksum::Algorithm;
 use super::super::errors::invalid_request;
 use super::super::lifecycle_run::abort_due;
 use super::super::put::write_access;
 use super::super::state::{Attributes, UPLOADS, Upload, upload_key};
-use super::super::{encryption, lifecycle, tagging, versions};
+use super::super::{acl, encryption, lifecycle, tagging, versions};
 
 pub(crate) fn create_upload_rule(
     tx: &Tx<'_>,
@@ -27,6 +27,7 @@ pub(crate) fn create_upload_rule(
         storage_class: input.storage_class.clone(),
         lock_mode: input.lock.mode.clone(),
         legal_hold: input.lock.legal_hold.clone(),
+        acl: acl::of_new_object(context, &bucket, &input.acl)?,
         ..Attributes::default()
     };
     let needed = write_access(
@@ -36,11 +37,7 @@ pub(crate) fn create_upload_rule(
         &attributes,
         &input.encryption,
     );
-    let acl = input.acl.canned.as_deref();
-    Ok(needed
-        .into_iter()
-        .map(|access| with(access, "s3:x-amz-acl", acl))
-        .collect())
+    Ok(acl::conditions(needed, &input.acl))
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>

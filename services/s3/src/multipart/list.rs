@@ -19,7 +19,7 @@ use super::super::scan::{Query, after_prefix, delimiter, encodes, page_size, sho
 use super::super::state::{Bucket, UPLOADS, Upload, upload_key};
 use super::super::versions::sequence_of;
 use super::create::type_name;
-use super::{get, parts_of, place_of};
+use super::{find, get, or_by_initiator, parts_after, place_of};
 
 pub(crate) fn list_parts_rule(
     tx: &Tx<'_>,
@@ -28,7 +28,9 @@ pub(crate) fn list_parts_rule(
 ) -> Result<Vec<Access>> {
     let bucket = open_for_object(tx, input)?;
     let action = "s3:ListMultipartUploadParts";
-    Ok(vec![on_object(context, &bucket, &input.target.key, action)])
+    let access = on_object(context, &bucket, &input.target.key, action);
+    let upload = find(tx, &bucket.name, &input.target.key, &input.rest.upload_id)?;
+    Ok(vec![or_by_initiator(context, upload.as_ref(), access)])
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>
@@ -42,11 +44,8 @@ pub(crate) fn list_parts(
     let upload = get(tx, &bucket.name, &key, &rest.upload_id)?;
     let (limit, _) = page_size(rest.max_parts, "max-parts")?;
     let marker = rest.part_number_marker.unwrap_or_default();
-    let mut parts: Vec<_> = parts_of(tx, &upload.id)?
-        .into_iter()
-        .map(|(_, uploaded)| uploaded)
-        .filter(|uploaded| uploaded.part.number > marker)
-        .collect();
+    let parts = parts_after(tx, &upload.id, marker, limit.saturating_add(1))?;
+    let mut parts: Vec<_> = parts.into_iter().map(|(_, uploaded)| uploaded).collect();
     let is_truncated = parts.len() > limit;
     parts.truncate(limit);
     let shows_checksums = upload.checksum_algorithm.is_some();

@@ -8,21 +8,22 @@ mod create;
 mod list;
 mod part;
 
-pub(crate) use complete::{complete_upload, complete_upload_rule};
+pub(crate) use complete::{FORGET, complete_upload, complete_upload_rule, forget_completed};
 pub(crate) use create::{create_upload, create_upload_rule};
 use cumulet_engine::Context;
 use cumulet_engine::access::Access;
 use cumulet_engine::error::{Error, Result};
-use cumulet_kernel::key::KeyReader;
-use cumulet_kernel::store::Direction;
+use cumulet_kernel::key::{KeyReader, end_of_prefix};
+use cumulet_kernel::store::{Direction, decode};
 use cumulet_kernel::{Key, Tx};
 pub(crate) use list::{list_parts, list_parts_rule, list_uploads, list_uploads_rule};
 pub(crate) use part::{upload_part, upload_part_copy};
 
+use super::acl;
 use super::api::{AbortInput, Nothing, OnObject};
 use super::authorise::{on_object, open_for_object};
 use super::errors::no_such_upload;
-use super::state::{PARTS, UPLOADS, Upload, UploadedPart, upload_key};
+use super::state::{PARTS, UPLOADS, Upload, UploadedPart, part_key, upload_key};
 use super::versions::{release, sequence_of};
 
 /// The upload that an id names, if it is one of this key.
@@ -48,15 +49,20 @@ fn forget(tx: &mut Tx<'_>, bucket: &str, key: &str, upload_id: &str) -> Result<(
     Ok(tx.delete(UPLOADS, upload_key(bucket, key, sequence))?)
 }
 
-/// All parts of an upload, in order of their numbers.
-fn parts_of(tx: &Tx<'_>, upload_id: &str) -> Result<Vec<(Vec<u8>, UploadedPart)>> {
-    let scan = tx.prefix(PARTS, Key::new().text(upload_id), Direction::Forward)?;
-    let keys: Vec<_> = scan.map(|pair| Ok(pair?.0)).collect::<Result<_>>()?;
-    keys.into_iter()
-        .map(|key| {
-            let part = tx.load(PARTS, &key)?;
-            let part = part.ok_or_else(|| Error::internal("a listed part is gone"))?;
-            Ok((key, part))
+/// Parts of an upload behind a number, in order: a page of them, or all.
+fn parts_after(
+    tx: &Tx<'_>,
+    upload_id: &str,
+    marker: u32,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, UploadedPart)>> {
+    let from = part_key(upload_id, marker.saturating_add(1));
+    let end = end_of_prefix(Key::new().text(upload_id).as_slice());
+    let scan = tx.range(PARTS, from.as_slice(), end.as_deref(), Direction::Forward)?;
+    scan.take(limit)
+        .map(|pair| {
+            let (key, part) = pair?;
+            Ok((key, decode(&part)?))
         })
         .collect()
 }
@@ -71,7 +77,7 @@ pub(crate) fn discard(tx: &mut Tx<'_>, stored: &[u8]) -> Result<()> {
 }
 
 fn discard_parts(tx: &mut Tx<'_>, upload_id: &str) -> Result<()> {
-    for (key, uploaded) in parts_of(tx, upload_id)? {
+    for (key, uploaded) in parts_after(tx, upload_id, 0, usize::MAX)? {
         release(tx, &uploaded.part.content)?;
         tx.delete(PARTS, key)?;
     }
@@ -94,12 +100,21 @@ pub(crate) fn abort_upload_rule(
     input: &OnObject<AbortInput>,
 ) -> Result<Vec<Access>> {
     let bucket = open_for_object(tx, input)?;
-    Ok(vec![on_object(
-        context,
-        &bucket,
-        &input.target.key,
-        "s3:AbortMultipartUpload",
-    )])
+    let (key, action) = (&input.target.key, "s3:AbortMultipartUpload");
+    let access = on_object(context, &bucket, key, action);
+    let upload = find(tx, &bucket.name, key, &input.rest.upload_id)?;
+    Ok(vec![or_by_initiator(context, upload.as_ref(), access)])
+}
+
+/// Whoever began an upload may look after it, whatever the bucket's policy leaves open.
+fn or_by_initiator(context: &Context, upload: Option<&Upload>, access: Access) -> Access {
+    let caller = context.principal.arn.as_str();
+    let is_own = upload.is_some_and(|upload| upload.initiator_arn == caller);
+    if is_own && !caller.is_empty() {
+        acl::allow(access)
+    } else {
+        access
+    }
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html>

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cumulet_engine::Context;
-use cumulet_engine::body::Body;
+use cumulet_engine::body::{Body, Trailers};
 use cumulet_engine::operation::{Reply, Request};
-use cumulet_s3 as s3;
+use cumulet_engine::{Context, Principal};
+use cumulet_s3::{self as s3, AccessRecord};
 use cumulet_wire::model::{Operation, Service};
 use cumulet_wire::route::Api;
 use cumulet_wire::sigv4::{Payload, SignatureFault};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Caller, Unproven};
-use super::{Inbound, Outbound, Unread, refused};
+use super::{Inbound, Outbound, Unread, access, refused};
 use crate::server::Server;
 use crate::server::bodies::{self, ReplyBody};
 use crate::server::chunked;
@@ -32,31 +32,38 @@ const LAMBDA_BODY_BYTES_MAX: usize = 70_167_211;
 /// Answers a call of an API operation.
 pub(super) async fn answer(server: &Server, inbound: Inbound, api: &Api, body: Unread) -> Outbound {
     let what = format!("{}:{}", api.service.name(), api.operation.name);
-    let mut caller_arn = String::new();
-    let mut outbound = match serve(server, &inbound, api, body, &mut caller_arn).await {
+    let mut caller = Principal::anonymous();
+    let mut outbound = match serve(server, &inbound, api, body, &mut caller).await {
         Ok(response) => Outbound {
             response,
             what,
-            principal: caller_arn,
+            principal: String::new(),
             error: None,
+            access: None,
         },
-        Err(error) => {
-            let outbound = refused(&inbound, &what, Some(api.service), api.protocol, error);
-            Outbound {
-                principal: caller_arn,
-                ..outbound
-            }
-        }
+        Err(error) => refused(&inbound, &what, Some(api.service), api.protocol, error),
     };
-    add_cors(server, &inbound, api, outbound.response.headers_mut());
+    outbound.principal.clone_from(&caller.arn);
+    if let Some(bucket) = bucket_of(api) {
+        add_cors(server, &inbound, bucket, outbound.response.headers_mut());
+        let key = api.labels.get("Key");
+        outbound.access = Some(AccessRecord {
+            principal: caller,
+            ..access::begin(server, &inbound, api.operation.name, bucket, key)
+        });
+    }
     outbound
 }
 
+fn bucket_of(api: &Api) -> Option<&str> {
+    let bucket = api.labels.get("Bucket")?;
+    (api.service.name() == "s3").then_some(bucket)
+}
+
 /// What a browser needs to see of an answer, refusals included, where the bucket's rules allow it.
-fn add_cors(server: &Server, inbound: &Inbound, api: &Api, headers: &mut HeaderMap) {
+pub(super) fn add_cors(server: &Server, inbound: &Inbound, bucket: &str, headers: &mut HeaderMap) {
     let origin = inbound.head.headers.get(http::header::ORIGIN);
-    let origin = origin.and_then(|origin| origin.to_str().ok());
-    let (Some(bucket), Some(origin)) = (api.labels.get("Bucket"), origin) else {
+    let Some(origin) = origin.and_then(|origin| origin.to_str().ok()) else {
         return;
     };
     let method = inbound.head.method.as_str();
@@ -76,10 +83,10 @@ async fn serve(
     inbound: &Inbound,
     api: &Api,
     body: Unread,
-    caller_arn: &mut String,
+    caller: &mut Principal,
 ) -> Result<Response<ReplyBody>, Error> {
     let received = receive(server, inbound, api, body).await?;
-    caller_arn.clone_from(&received.caller.principal.arn);
+    caller.clone_from(&received.caller.principal);
     let head_body = received.collected.as_deref().unwrap_or_default();
     let input = cumulet_wire::decode(
         api.operation,
@@ -88,6 +95,13 @@ async fn serve(
         &api.labels,
         head_body,
     )?;
+    if api.service.name() == "s3"
+        && let Some(document) = received.collected.as_deref()
+    {
+        let headers = &inbound.head.headers;
+        let trailer = |name: &str| received.trailers.get(name);
+        cumulet_wire::check_document(api.operation.name, headers, trailer, document)?;
+    }
     cumulet_wire::validate(api.operation, &input)?;
     let context = context(server, inbound, &received.caller);
     let request = Request {
@@ -111,6 +125,8 @@ struct Received {
     caller: Caller,
     collected: Option<Bytes>,
     stream: Body,
+    /// What came behind a body that was collected.
+    trailers: Trailers,
 }
 
 async fn receive(
@@ -148,9 +164,14 @@ async fn receive(
             None => Caller::anonymous(),
         };
         let stream = proven_stream(inbound, &caller, body)?;
+        if streams && is_of_unknown_length(inbound) {
+            let text = "You must provide the Content-Length HTTP header.";
+            return Err(Error::sender("MissingContentLength", text).with_status(411));
+        }
         return finish_streaming(caller, stream, streams).await;
     }
-    let collected = collect(body, api.service).await?;
+    let collected = collect(server, body, api.service).await?;
+    inbound.arrival.note(collected.len());
     let hash = hex::encode(Sha256::digest(&collected));
     let caller = match claim {
         Some(claim) => claim
@@ -162,7 +183,15 @@ async fn receive(
         caller,
         collected: Some(collected),
         stream: Body::Empty,
+        trailers: Trailers::default(),
     })
+}
+
+/// S3 must know how much is to come, of the body itself or of what travels inside its framing.
+fn is_of_unknown_length(inbound: &Inbound) -> bool {
+    let headers = &inbound.head.headers;
+    !headers.contains_key(http::header::CONTENT_LENGTH)
+        && !headers.contains_key("x-amz-decoded-content-length")
 }
 
 /// S3 leaves it to policies; elsewhere only the operations that hand out identities.
@@ -174,7 +203,7 @@ fn may_be_anonymous(api: &Api) -> bool {
 fn proven_stream(inbound: &Inbound, caller: &Caller, body: Unread) -> Result<Body, Error> {
     let length = declared_length(inbound);
     let chunks = match body {
-        Unread::Stream(body) => bodies::chunks(body),
+        Unread::Stream(body) => bodies::chunks(body, inbound.arrival.clone()),
         Unread::Read(read) => Body::from(read).into_chunks(),
     };
     match &caller.payload {
@@ -212,8 +241,10 @@ async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result
             caller,
             collected: None,
             stream,
+            trailers: Trailers::default(),
         });
     }
+    let trailers = stream.trailers();
     let collected = stream
         .collect(BODY_BYTES_MAX, || too_large(BODY_BYTES_MAX))
         .await?;
@@ -221,10 +252,11 @@ async fn finish_streaming(caller: Caller, stream: Body, streams: bool) -> Result
         caller,
         collected: Some(collected),
         stream: Body::Empty,
+        trailers,
     })
 }
 
-async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
+async fn collect(server: &Server, body: Unread, service: &Service) -> Result<Bytes, Error> {
     let limit = if service.name() == "lambda" {
         LAMBDA_BODY_BYTES_MAX
     } else {
@@ -232,7 +264,7 @@ async fn collect(body: Unread, service: &Service) -> Result<Bytes, Error> {
     };
     match body {
         Unread::Read(read) => Ok(read),
-        Unread::Stream(body) => bodies::collect(body, limit)
+        Unread::Stream(body) => bodies::collect(server, body, limit)
             .await?
             .ok_or_else(|| too_large(limit).into()),
     }
@@ -331,6 +363,7 @@ pub(super) async fn answer_canonical(
         what,
         principal,
         error,
+        access: None,
     }
 }
 

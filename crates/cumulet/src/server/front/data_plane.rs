@@ -2,6 +2,7 @@
 
 use cumulet_apigateway as apigateway;
 use cumulet_cloudformation::custom;
+use cumulet_engine::body::Body;
 use cumulet_engine::http::{HttpReply, HttpRequest};
 use cumulet_lambda as lambda;
 use cumulet_s3 as s3;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
 use super::identity::{self, Caller, Unproven};
-use super::{Inbound, Outbound, Unread, api, header_names, refused};
+use super::{Inbound, Outbound, Unread, access, api, header_names, refused, upload_form};
 use crate::server::Server;
 use crate::server::bodies::{self, ReplyBody};
 
@@ -39,8 +40,16 @@ pub(super) async fn answer(
         Route::FunctionUrl { url_id } => function_url(server, inbound, &url_id, body).await,
         Route::S3Preflight {
             bucket: Some(bucket),
-            ..
-        } => preflight(server, &inbound, &bucket),
+            key,
+        } => {
+            super::drain(body).await;
+            let record = access::begin(server, &inbound, "Preflight", &bucket, key.as_deref());
+            Outbound {
+                access: Some(record),
+                ..preflight(server, &inbound, &bucket)
+            }
+        }
+        Route::S3PostForm { bucket } => upload_form::answer(server, inbound, &bucket, body).await,
         other => {
             super::drain(body).await;
             not_built(&inbound, &other)
@@ -56,7 +65,7 @@ async fn execute_api(
     body: Unread,
 ) -> Outbound {
     let what = format!("{} {path}", inbound.head.method);
-    let read = read(body).await;
+    let read = read(server, body).await;
     let body = read.as_ref().ok().and_then(Option::as_ref);
     let (caller, unproven) = match sender(server, &inbound, body) {
         Ok(caller) => (caller, None),
@@ -79,7 +88,7 @@ async fn execute_api(
             }
         }
         Err(error) => HttpReply::json(
-            400,
+            error.status,
             &serde_json::json!({ "message": error.message }).to_string(),
         ),
     };
@@ -89,6 +98,7 @@ async fn execute_api(
         what,
         principal: caller.principal.arn,
         error,
+        access: None,
     }
 }
 
@@ -98,7 +108,7 @@ const FUNCTION_BODY_BYTES_MAX: usize = 6 << 20;
 async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unread) -> Outbound {
     let path = inbound.head.uri.path().to_owned();
     let what = format!("{} function URL {path}", inbound.head.method);
-    let whole = match read(body).await {
+    let whole = match read(server, body).await {
         Ok(whole) => whole.filter(|whole| whole.len() <= FUNCTION_BODY_BYTES_MAX),
         Err(error) => return refused_call(&inbound, &what, error),
     };
@@ -114,8 +124,16 @@ async fn function_url(server: &Server, inbound: Inbound, url_id: &str, body: Unr
     let context = api::context(server, &inbound, &caller);
     let names = header_names::as_sent(&inbound.head).await;
     let request = http_request(&inbound, path, body, names);
-    let reply = lambda::answer_url(&server.engine, context, url_id, request).await;
-    outbound(reply, &inbound, what, caller.principal.arn)
+    let (reply, streamed) = lambda::answer_url(&server.engine, context, url_id, request).await;
+    let mut answer = outbound(reply, &inbound, what, caller.principal.arn);
+    if matches!(streamed, Body::Stream { .. }) {
+        answer
+            .response
+            .headers_mut()
+            .remove(http::header::CONTENT_LENGTH);
+        *answer.response.body_mut() = bodies::reply(streamed);
+    }
+    answer
 }
 
 fn refused_call(inbound: &Inbound, what: &str, error: cumulet_engine::Error) -> Outbound {
@@ -166,7 +184,7 @@ pub(super) async fn custom_resource(server: &Server, inbound: Inbound, body: Inc
     let path = inbound.head.uri.path();
     let token = path.trim_start_matches(custom::RESPONSE_PATH).to_owned();
     let what = "custom resource response".to_owned();
-    let reply = match read(Unread::Stream(body)).await {
+    let reply = match read(server, Unread::Stream(body)).await {
         Ok(Some(body)) if inbound.head.method == http::Method::PUT => {
             let context = api::context(server, &inbound, &Caller::anonymous());
             custom::response(&server.engine, context, &token, &body).await
@@ -179,13 +197,19 @@ pub(super) async fn custom_resource(server: &Server, inbound: Inbound, body: Inc
     outbound(reply, &inbound, what, String::new())
 }
 
-fn outbound(reply: HttpReply, inbound: &Inbound, what: String, principal: String) -> Outbound {
+pub(super) fn outbound(
+    reply: HttpReply,
+    inbound: &Inbound,
+    what: String,
+    principal: String,
+) -> Outbound {
     let error = (reply.status >= 400).then(|| error_type(&reply));
     Outbound {
         response: respond(reply, &inbound.request_id),
         what,
         principal,
         error,
+        access: None,
     }
 }
 
@@ -220,10 +244,13 @@ fn signer_of(
     proven.map_err(refused)
 }
 
-async fn read(body: Unread) -> Result<Option<bytes::Bytes>, cumulet_engine::Error> {
+async fn read(
+    server: &Server,
+    body: Unread,
+) -> Result<Option<bytes::Bytes>, cumulet_engine::Error> {
     match body {
         Unread::Read(read) => Ok(Some(read)),
-        Unread::Stream(body) => bodies::collect(body, API_BODY_BYTES_MAX).await,
+        Unread::Stream(body) => bodies::collect(server, body, API_BODY_BYTES_MAX).await,
     }
 }
 
@@ -292,10 +319,10 @@ fn not_built(inbound: &Inbound, route: &Route) -> Outbound {
     let what = match route {
         Route::FunctionUrl { .. } => "function URLs",
         Route::CustomResourceResponse { .. } => "custom resource responses",
-        Route::S3PostForm { .. } => "s3:PostObject",
         Route::S3Preflight { .. } => "CORS preflights",
         Route::S3Website { .. } => "S3 websites",
         Route::Api(_)
+        | Route::S3PostForm { .. }
         | Route::Refused { .. }
         | Route::ExecuteApi { .. }
         | Route::Management { .. } => "this address",

@@ -1,7 +1,7 @@
 //! Who sends a request: the claim in its signature, held against IAM's secret.
 
 use cumulet_engine::Principal;
-use cumulet_identity::sts::{self, Times, UnknownIdentity};
+use cumulet_identity::sts::{self, Identity, Times, UnknownIdentity};
 use cumulet_kernel::clock::wall_now;
 use cumulet_wire::sigv4::{self, Payload, Presented, SignatureFault, Verification, Verified};
 
@@ -56,10 +56,22 @@ pub(in crate::server) fn claim(
     let Some(presented) = sigv4::parse(&inbound.head)? else {
         return Ok(None);
     };
-    let (key, token) = (
-        presented.access_key.as_str(),
-        presented.session_token.as_deref(),
-    );
+    let token = presented.session_token.as_deref();
+    let identity = find(server, inbound, &presented.access_key, token)?;
+    Ok(Some(Claim {
+        secret_access_key: identity.secret_access_key,
+        principal: identity.principal,
+        presented,
+    }))
+}
+
+/// Whose an access key is, and the secret that proves it.
+pub(in crate::server) fn find(
+    server: &Server,
+    inbound: &Inbound,
+    access_key: &str,
+    token: Option<&str>,
+) -> Result<Identity, Unproven> {
     let loopback = inbound.origin.is_local();
     let times = Times {
         now: server.engine.clock.now(),
@@ -67,15 +79,10 @@ pub(in crate::server) fn claim(
     };
     let found = server
         .engine
-        .read(|tx| sts::identify(tx, times, key, token, loopback));
-    match found.map_err(Unproven::Internal)? {
-        Ok(identity) => Ok(Some(Claim {
-            secret_access_key: identity.secret_access_key,
-            principal: identity.principal,
-            presented,
-        })),
-        Err(unknown) => Err(fault_of(unknown, &presented.access_key).into()),
-    }
+        .read(|tx| sts::identify(tx, times, access_key, token, loopback));
+    found
+        .map_err(Unproven::Internal)?
+        .map_err(|unknown| fault_of(unknown, access_key).into())
 }
 
 fn fault_of(unknown: UnknownIdentity, access_key: &str) -> SignatureFault {

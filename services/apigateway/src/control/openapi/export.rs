@@ -245,7 +245,8 @@ impl Source<'_> {
         for resource in self.definition().resources.values() {
             for method in resource.resource_methods.values() {
                 let responses = method.method_responses.values();
-                let answered = responses.flat_map(|response| response.response_models.values());
+                let answered =
+                    responses.flat_map(|response| response.models().map(|(_, model)| model));
                 wanted.extend(method.request_models.values().chain(answered).cloned());
             }
         }
@@ -381,7 +382,7 @@ fn parameters(method: &Method) -> Vec<(&'static str, &str, bool)> {
 }
 
 fn response_headers(response: &MethodResponse, shown: &Value) -> Map<String, Value> {
-    let names = response.response_parameters.keys();
+    let names = response.parameters();
     let names = names.filter_map(|name| name.strip_prefix("method.response.header."));
     names.map(|name| (name.to_owned(), shown.clone())).collect()
 }
@@ -405,7 +406,7 @@ fn consumed(method: &Method) -> Vec<String> {
 
 fn produced(method: &Method) -> Vec<String> {
     let models = method.method_responses.values();
-    let models = models.flat_map(|response| response.response_models.keys());
+    let models = models.flat_map(|response| response.models().map(|(media_type, _)| media_type));
     let integration = method.method_integration.iter();
     let templates = integration
         .flat_map(|known| known.integration_responses.values())
@@ -453,7 +454,7 @@ fn swagger_operation(method: &Method) -> Value {
 
 fn swagger_response(status: &str, response: &MethodResponse) -> Value {
     let mut shown = json!({ "description": format!("{status} response") });
-    if let Some(model) = response.response_models.values().next() {
+    if let Some((_, model)) = response.models().next() {
         shown["schema"] = json!({ "$ref": format!("#/definitions/{model}") });
     }
     let headers = response_headers(response, &json!({ "type": "string" }));
@@ -483,7 +484,7 @@ fn openapi_operation(method: &Method) -> Value {
         operation.insert("parameters".to_owned(), shown.into());
     }
     if !method.request_models.is_empty() {
-        let body = json!({ "content": content(&method.request_models), "required": true });
+        let body = json!({ "content": content(method.request_models.iter()), "required": true });
         operation.insert("requestBody".to_owned(), body);
     }
     let responses: Map<String, Value> = method
@@ -501,12 +502,12 @@ fn openapi_response(status: &str, response: &MethodResponse) -> Value {
     if !headers.is_empty() {
         shown["headers"] = headers.into();
     }
-    shown["content"] = content(&response.response_models);
+    shown["content"] = content(response.models());
     shown
 }
 
-fn content(models: &Texts) -> Value {
-    let shown = models.iter().map(|(media_type, model)| {
+fn content<'a>(models: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
+    let shown = models.map(|(media_type, model)| {
         let reference = format!("#/components/schemas/{model}");
         (
             media_type.clone(),

@@ -217,7 +217,12 @@ impl Importer<'_> {
         let Some(described) = scheme.get("x-amazon-apigateway-authorizer") else {
             return Ok(());
         };
-        let text = |member: &str| described.get(member).map(text_of);
+        let text = |member: &str| {
+            described
+                .get(member)
+                .map(text_of)
+                .filter(|text| !text.is_empty())
+        };
         let kind = text("type").unwrap_or_default().to_ascii_uppercase();
         if kind != "TOKEN" && kind != "REQUEST" {
             let what = format!("apigateway:PutRestApi with an authorizer of type {kind}");
@@ -251,10 +256,7 @@ impl Importer<'_> {
         let made = GatewayResponse {
             response_type: kind.to_owned(),
             status_code: described.get("statusCode").map(text_of),
-            response_parameters: parameters
-                .into_iter()
-                .map(|(name, value)| (name, value))
-                .collect(),
+            response_parameters: parameters,
             response_templates: text_map(described.get("responseTemplates")),
             default_response: false,
         };
@@ -278,7 +280,7 @@ impl Importer<'_> {
                 "x-amazon-apigateway-any-method" => "ANY".to_owned(),
                 name => name.to_ascii_uppercase(),
             };
-            let mut method = self.method(&verb, operation, &common)?;
+            let mut method = self.method((&verb, path), operation, &common)?;
             if let Some(integration) = &mut method.method_integration
                 && integration.cache_namespace.is_empty()
             {

@@ -16,7 +16,7 @@ impl Importer<'_> {
     /// The method that `operation` describes, under a path item's common parameters.
     pub(super) fn method(
         &mut self,
-        http_method: &str,
+        (http_method, path): (&str, &str),
         operation: &Value,
         common: &[Value],
     ) -> Result<Method> {
@@ -33,12 +33,36 @@ impl Importer<'_> {
         if let Some(name) = validator.map(text_of) {
             method.request_validator_id = Some(self.validator_id(&name)?);
         }
+        // A variable of the path is a parameter, whether the document says so or not.
+        for variable in path.split('/').filter_map(|part| part.strip_prefix('{')) {
+            let name = variable.trim_end_matches('}').trim_end_matches('+');
+            let target = format!("method.request.path.{name}");
+            method.request_parameters.insert(target, true);
+        }
         self.parameters(&mut method, operation, common);
         self.responses(&mut method, operation);
         if let Some(described) = operation.get("x-amazon-apigateway-integration") {
-            method.method_integration = Some(integration(described)?);
+            let mut described = described.clone();
+            self.drop_non_texts(&mut described, (http_method, path));
+            method.method_integration = Some(integration(&described)?);
         }
         Ok(method)
+    }
+
+    /// Mappings are texts; AWS leaves out others, with a warning.
+    fn drop_non_texts(&mut self, described: &mut Value, (http_method, path): (&str, &str)) {
+        let Some(mappings) = described.get_mut("requestParameters") else {
+            return;
+        };
+        let Some(mappings) = mappings.as_object_mut() else {
+            return;
+        };
+        mappings.retain(|name, value| {
+            if !value.is_string() {
+                self.warnings.push(format!("Invalid format for 'requestParameters'. Expected type string for property '{name}' of resource '{path}' and method '{http_method}' but got '{value}'"));
+            }
+            value.is_string()
+        });
     }
 
     /// Who may call: the operation's own security, or the document's.
@@ -152,8 +176,10 @@ impl Importer<'_> {
             let response = document.resolved(response);
             let made = MethodResponse {
                 status_code: status.clone(),
-                response_parameters: response_headers(response),
-                response_models: self.response_models(operation, response),
+                response_parameters: Some(response_headers(response))
+                    .filter(|headers| !headers.is_empty()),
+                response_models: Some(self.response_models(operation, response))
+                    .filter(|models| !models.is_empty()),
             };
             method.method_responses.insert(status.clone(), made);
         }
@@ -229,7 +255,7 @@ fn integration(described: &Value) -> Result<Integration> {
         uri: text("uri").filter(|_| kind != "MOCK"),
         connection_type,
         connection_id: text("connectionId"),
-        credentials: text("credentials"),
+        credentials: text("credentials").filter(|role| !role.is_empty()),
         request_parameters: text_map(described.get("requestParameters")),
         request_templates: text_map(described.get("requestTemplates")),
         passthrough_behavior: text("passthroughBehavior").map_or_else(

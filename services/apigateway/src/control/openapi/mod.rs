@@ -19,8 +19,8 @@ use serde_json::Value;
 use super::super::api::{Export, ExportInput, ImportRestApiInput};
 use super::super::errors::{bad_request, no_deployment, no_stage};
 use super::super::state::{self, Api, EndpointConfiguration, Place, RestApi};
-use super::rest_apis::{check_endpoints, shown, with_tags};
-use super::{api_id, manage};
+use super::rest_apis::{check_endpoints, shown};
+use super::{api_id, manage, with_tags};
 use document::Document;
 use import::{BasePath, Importer, blank};
 
@@ -87,13 +87,17 @@ fn import_rest_api(tx: &mut Tx<'_>, context: &Context, input: ImportRestApiInput
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_PutRestApi.html>
 fn put_rest_api(tx: &mut Tx<'_>, context: &Context, input: ImportRestApiInput) -> Result<Value> {
     let place = Place::of(context);
+    document_of(&input)?;
     let mut api = state::api(tx, place, &input.rest_api_id)?;
     if input.mode.as_deref() == Some("overwrite") {
         overwrite(&mut api, context, &input)?;
     }
     let warnings = read_into(&mut api, context, &input)?;
     state::save_api(tx, place, &api)?;
-    Ok(with_warnings(with_tags(api.settings), warnings))
+    Ok(with_warnings(
+        with_tags(serde_json::json!(shown(api.settings))),
+        warnings,
+    ))
 }
 
 /// Leaves of an API what a document cannot say. A path that stays keeps its resource's id.
@@ -125,12 +129,16 @@ fn overwrite(api: &mut Api, context: &Context, input: &ImportRestApiInput) -> Re
     Ok(())
 }
 
-/// Reads the input's document into an API; answers what is worth a warning.
-fn read_into(api: &mut Api, context: &Context, input: &ImportRestApiInput) -> Result<Vec<String>> {
+fn document_of(input: &ImportRestApiInput) -> Result<Document> {
     let invalid = || bad_request("Invalid OpenAPI input.");
     let body = STANDARD.decode(&input.body).map_err(|_| invalid())?;
     let text = String::from_utf8(body).map_err(|_| invalid())?;
-    let document = Document::parse(&text).ok_or_else(invalid)?;
+    Document::parse(&text).ok_or_else(invalid)
+}
+
+/// Reads the input's document into an API; answers what is worth a warning.
+fn read_into(api: &mut Api, context: &Context, input: &ImportRestApiInput) -> Result<Vec<String>> {
+    let document = document_of(input)?;
     let base_path = BasePath::named(input.parameters.get("basepath").map(String::as_str))?;
     let mut importer = Importer {
         document: &document,

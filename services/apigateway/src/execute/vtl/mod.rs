@@ -46,7 +46,7 @@ pub(super) fn render(
     rendered
 }
 
-/// A value as it is written into the output: maps and lists as Java shows them.
+/// A value as it is written into the output: maps as Java shows them, lists as JSON.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -57,10 +57,6 @@ fn shown(value: &Value) -> String {
 fn inner(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(inner).collect();
-            format!("[{}]", items.join(", "))
-        }
         Value::Object(map) => {
             let pairs: Vec<String> = map
                 .iter()

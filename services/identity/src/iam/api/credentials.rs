@@ -254,4 +254,3 @@ pub(in crate::iam) struct CredentialReportOutput {
     pub(in crate::iam) report_format: &'static str,
     pub(in crate::iam) generated_time: i64,
 }
-

@@ -141,7 +141,7 @@ impl Answers {
     fn weigh(&self, question: &Question<'_>) -> Reason {
         let caller = question.caller;
         let not_allowed = |by| Reason::NotAllowed { by };
-        // Services, the anonymous, and whom a provider vouches for have no account behind them.
+        // Services and the anonymous have no account behind them.
         if caller.is_service() || caller.account().is_empty() {
             return match self.resource {
                 Some(Grant::Direct) => Reason::Allowed,

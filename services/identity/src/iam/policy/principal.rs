@@ -107,7 +107,8 @@ impl PrincipalName {
                 named(!id.is_empty() && caller.entity_id() == id, grant)
             }
             Self::Service(name) => named(caller.is_called(name), Grant::Direct),
-            Self::Federated(provider) => named(caller.is_vouched_for_by(provider), Grant::Direct),
+            // Nobody comes in through an identity provider: AssumeRoleWithWebIdentity and -WithSAML are not built.
+            Self::Federated(_) => None,
             Self::CanonicalUser(id) => {
                 let account = caller.account();
                 named(
@@ -185,10 +186,6 @@ impl<'a> Caller<'a> {
     fn entity_id(&self) -> &'a str {
         let user_id = self.principal.user_id.as_str();
         user_id.split_once(':').map_or(user_id, |(id, _)| id)
-    }
-
-    fn is_vouched_for_by(&self, provider: &str) -> bool {
-        matches!(&self.principal.kind, PrincipalKind::WebIdentity { provider: own } if own == provider)
     }
 
     /// Whether the caller is the service of this name, plain or with the region in it.
