@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use cumulet_kernel::Ids;
+use cumulet_kernel::root_key::RESEALED;
 use cumulet_kernel::seal::{RootKey, SealKey};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -20,6 +21,8 @@ use crate::installation::{OpenError, write_private};
 
 const CERTIFICATE_FILE: &str = "authority.pem";
 const KEY_FILE: &str = "authority.key";
+/// What its key is derived for.
+const LABEL: &str = "certificate authority";
 const PURPOSE: &[u8] = b"certificate authority";
 const NAME: &str = "Cumulet local authority";
 const YEARS: i32 = 10;
@@ -53,6 +56,19 @@ impl std::fmt::Debug for Authority {
     }
 }
 
+/// Seals the authority's key under another root key, for when that one takes the old one's place.
+pub(crate) fn reseal(directory: &Path, old: &RootKey, new: &RootKey) -> std::io::Result<()> {
+    let Ok(sealed) = std::fs::read(directory.join(KEY_FILE)) else {
+        return Ok(());
+    };
+    let seal_key = |root_key: &RootKey| SealKey::new(root_key.derive(LABEL));
+    let opened = seal_key(old).open(PURPOSE, &sealed);
+    let opened = opened.map_err(|error| std::io::Error::other(error.to_string()))?;
+    let sealed = seal_key(new).seal(&Ids::random(), PURPOSE, &opened);
+    let path = directory.join(format!("{KEY_FILE}{RESEALED}"));
+    write_private(&path, &sealed)
+}
+
 impl Authority {
     /// The authority of the installation in `directory`, made where there is none.
     pub(crate) fn load_or_make(
@@ -60,7 +76,7 @@ impl Authority {
         root_key: &RootKey,
         names: Vec<String>,
     ) -> Result<Self, OpenError> {
-        let seal_key = SealKey::new(root_key.derive("certificate authority"));
+        let seal_key = SealKey::new(root_key.derive(LABEL));
         match Self::load(directory, &seal_key) {
             Some((certificate, key)) => Ok(Self {
                 issuer: Issuer::new(parameters(), key),

@@ -29,6 +29,8 @@ use crate::store::{PageKey, REKEYED_NAME, StoreError, TREE_FILE, flush_directory
 
 const FILE_NAME: &str = "root.key";
 const NEXT_NAME: &str = "root.key.next";
+/// What others sealed under the root key lies under its name and this, until the change is decided.
+pub const RESEALED: &str = ".resealed";
 const KEY_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
 const SEALED: &str = "sealed pbkdf2-hmac-sha256";
@@ -88,12 +90,14 @@ pub fn load_or_create(
     }
 }
 
-/// Replaces the root key of an installation that nobody has open; how many rows were written anew.
+/// Replaces the root key of an installation that nobody has open; how many rows were written anew. Whoever
+/// keeps files of its own under the old key seals them in `reseal` under the new one, by names that end in
+/// [`RESEALED`].
 pub fn rotate(
     directory: &Path,
-    secret: Option<&Secret>,
-    new_secret: Option<&Secret>,
+    (secret, new_secret): (Option<&Secret>, Option<&Secret>),
     ids: &Ids,
+    reseal: impl FnOnce(&RootKey, &RootKey) -> io::Result<()>,
 ) -> Result<u64, RootKeyError> {
     let path = directory.join(FILE_NAME);
     let place = path.display().to_string();
@@ -104,6 +108,7 @@ pub fn rotate(
     let pages = |root: &RootKey| PageKey::new(root.derive("pages"));
     let new = RootKey::new(*key);
     Store::rekey(directory, &pages(&old), &pages(&new), || {
+        reseal(&old, &new).map_err(unreadable)?;
         write(&directory.join(NEXT_NAME), &spelled(&key, new_secret, ids)).map_err(unreadable)?;
         finish_rotation(directory).map_err(unreadable)
     })
@@ -116,18 +121,25 @@ pub fn rotate(
 )]
 fn finish_rotation(directory: &Path) -> io::Result<()> {
     let (next, rekeyed) = (directory.join(NEXT_NAME), directory.join(REKEYED_NAME));
-    if !next.exists() {
-        return match rekeyed.exists() {
-            true => std::fs::remove_file(rekeyed),
-            false => Ok(()),
-        };
+    let mut changes = vec![(rekeyed, directory.join(TREE_FILE))];
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let own = path.to_str().and_then(|name| name.strip_suffix(RESEALED));
+        changes.extend(own.map(|own| (path.clone(), own.into())));
     }
-    if rekeyed.exists() {
-        std::fs::rename(rekeyed, directory.join(TREE_FILE))?;
+    let is_decided = next.exists();
+    for (new, old) in changes.into_iter().filter(|(new, _)| new.exists()) {
+        match is_decided {
+            true => std::fs::rename(new, old)?,
+            false => std::fs::remove_file(new)?,
+        }
+    }
+    if is_decided {
+        flush_directory(directory)?;
+        std::fs::rename(next, directory.join(FILE_NAME))?;
         flush_directory(directory)?;
     }
-    std::fs::rename(next, directory.join(FILE_NAME))?;
-    flush_directory(directory)
+    Ok(())
 }
 
 #[expect(
@@ -300,7 +312,13 @@ mod tests {
         // What a crash left before the change was decided does not count.
         std::fs::write(directory.path().join(REKEYED_NAME), "half").expect("written");
         let new_secret = secret("new");
-        let rows = rotate(directory.path(), None, Some(&new_secret), &ids).expect("rotated");
+        let sealed = directory.path().join(format!("other{RESEALED}"));
+        let rows = rotate(directory.path(), (None, Some(&new_secret)), &ids, |_, _| {
+            std::fs::write(&sealed, "anew")
+        });
+        let rows = rows.expect("rotated");
+        let other = std::fs::read_to_string(directory.path().join("other")).expect("a file");
+        assert_eq!((other.as_str(), sealed.exists()), ("anew", false));
         assert!(rows >= 25_000);
         assert!(Store::open(directory.path(), &pages(&old)).is_err());
         let new = load(Some(&new_secret));

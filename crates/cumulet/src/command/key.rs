@@ -4,6 +4,7 @@ use cumulet_kernel::Ids;
 use cumulet_kernel::root_key;
 
 use super::Failure;
+use crate::authority;
 use crate::cli::{Key, KeyAction};
 use crate::console::say;
 use crate::installation::{OpenError, RootSecret};
@@ -19,7 +20,10 @@ pub(crate) fn run(arguments: &Key) -> Result<(), Failure> {
     }
     let old = RootSecret::read(&rotate.root_key)?;
     let new = RootSecret::read(&rotate.new())?;
-    let rotated = root_key::rotate(directory, old.as_ref(), new.as_ref(), &Ids::random());
+    let secrets = (old.as_ref(), new.as_ref());
+    let rotated = root_key::rotate(directory, secrets, &Ids::random(), |old, new| {
+        authority::reseal(directory, old, new)
+    });
     let rows = rotated.map_err(OpenError::from)?;
     say(&format!(
         "{rows} records are written anew; the old root key opens nothing of what lies in {} now",
