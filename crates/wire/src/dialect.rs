@@ -53,6 +53,14 @@ pub(crate) enum Instead {
     Required,
     /// Not at all: the service refuses it in words of its own.
     Later,
+    /// The same, but only of what is there and empty.
+    LaterIfEmpty,
+}
+
+impl Instead {
+    pub(crate) fn is_later(self) -> bool {
+        matches!(self, Self::Later | Self::LaterIfEmpty)
+    }
 }
 
 /// How a wrong JSON type is worded.
@@ -94,6 +102,7 @@ const fn except(operation: &'static str, path: &'static str, instead: Instead) -
 const DYNAMODB_EXCEPTIONS: &[Exception] = &[
     except("CreateTable", "tableName", Instead::Required),
     except("", "tableName", Instead::Alone),
+    except("CreateTable", "keySchema", Instead::LaterIfEmpty),
     except("Query", "limit", Instead::Newer),
     except("BatchGetItem", "requestItems.*.member.keys", Instead::Newer),
     except("BatchGetItem", "requestItems", Instead::Later),

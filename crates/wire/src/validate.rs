@@ -220,7 +220,7 @@ impl Checker {
                 .filter(|known| known.operation.is_empty() || known.operation == self.operation)
                 .find(|known| violation.is_at(known.path) && violation.may(known.instead));
             match exception {
-                Some(exception) if exception.instead == Instead::Later => return false,
+                Some(exception) if exception.instead.is_later() => return false,
                 Some(exception) => {
                     exceptional.get_or_insert_with(|| violation.exceptional(exception));
                 }
@@ -257,6 +257,10 @@ impl Violation {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        matches!(self.value.as_deref(), Some("'{}'" | "'[]'"))
+    }
+
     fn is_missing(&self) -> bool {
         self.value.as_deref() == Some("null")
     }
@@ -274,7 +278,8 @@ impl Violation {
         match instead {
             Instead::Required => self.is_missing(),
             Instead::Alone => self.value.as_deref() == Some("''"),
-            Instead::Later => self.is_missing() || self.value.as_deref() == Some("'{}'"),
+            Instead::Later => self.is_missing() || self.is_empty(),
+            Instead::LaterIfEmpty => self.is_empty(),
             Instead::Newer => true,
         }
     }
@@ -292,7 +297,7 @@ impl Violation {
                     "1 validation error detected: Value at '{path}' failed to satisfy constraint: {constraint}"
                 )
             }
-            Instead::Alone | Instead::Later => {
+            Instead::Alone | Instead::Later | Instead::LaterIfEmpty => {
                 format!("1 validation error detected: {}", self.text())
             }
         }

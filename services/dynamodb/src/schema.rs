@@ -44,7 +44,10 @@ pub(super) fn attributes(definitions: &[AttributeDefinition]) -> Result<Attribut
 pub(super) fn simple_keys(elements: &[KeySchemaElement]) -> Result<KeySchema> {
     match elements {
         [_, _, _, ..] => Err(too_many_keys(elements)),
-        [] => Err(invalid_parameter("No key schema given")),
+        // In the framework's words, but only after the table's name was looked at.
+        [] => Err(validation(
+            "1 validation error detected: Value '[]' at 'keySchema' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        )),
         [first, ..] if first.key_type != "HASH" => Err(validation(
             "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
         )),

@@ -20,7 +20,7 @@ mod writer;
 mod xts;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Notify, oneshot};
@@ -133,12 +133,12 @@ impl Store {
             return Err(row::corrupt("a page's sum is wrong"));
         }
         let tree = engine.snapshot()?;
-        if let Some(held) = writer::held_position(&tree)? {
+        if let Some(held) = writer::held_position(&*tree)? {
             let log = file::LockedFile::open(&directory.join(LOG_FILE))?;
             let log = Log::begin(Box::new(log), key, Ids::random().bytes())?;
             log.replay(held, |_| Ok(()))?;
         }
-        let mut rows = tx::Snapshot::range(&tree, &[], None, Direction::Forward)?;
+        let mut rows = tx::Snapshot::range(&*tree, &[], None, Direction::Forward)?;
         rows.try_fold(0, |count, pair| pair.map(|_| count + 1))
     }
 
@@ -165,7 +165,7 @@ impl Store {
         F: FnOnce(&mut Tx<'_>) -> Result<T, E>,
     {
         let tree = self.engine.snapshot()?;
-        operation(&mut Tx::reading(&tree))
+        operation(&mut Tx::reading(&*tree))
     }
 
     /// Runs `operation` alone, and answers when what it wrote is durable. An `Err` writes nothing.
@@ -193,24 +193,47 @@ impl Store {
     }
 }
 
+/// The tree as of one commit.
+type View = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// The engine, whose panics on damaged pages are errors to us, in closing too.
-#[derive(Debug)]
-struct Engine(Option<Database>);
+struct Engine {
+    database: Option<Database>,
+    /// The last commit, for all who read until the next: opening it anew costs more than a read.
+    latest: RwLock<Option<Arc<View>>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
 
 impl Engine {
     fn open(backend: impl redb::StorageBackend) -> Result<Self, StoreError> {
         let mut builder = redb::Builder::new();
         builder.set_cache_size(CACHE_BYTES);
         let database = row::guarded(|| builder.create_with_backend(backend).map_err(disk))?;
-        Ok(Self(Some(database)))
+        Ok(Self {
+            database: Some(database),
+            latest: RwLock::default(),
+        })
     }
 
     /// The engine is there until the handle is dropped.
     fn database(&self) -> Result<&Database, StoreError> {
-        self.0.as_ref().ok_or(StoreError::Poisoned)
+        self.database.as_ref().ok_or(StoreError::Poisoned)
     }
 
-    fn snapshot(&self) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+    fn snapshot(&self) -> Result<Arc<View>, StoreError> {
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some(view) => Ok(view.clone()),
+            None => self.view().map(Arc::new),
+        }
+    }
+
+    fn view(&self) -> Result<View, StoreError> {
         let database = self.database()?;
         row::guarded(|| {
             let transaction = database.begin_read().map_err(disk)?;
@@ -218,15 +241,27 @@ impl Engine {
         })
     }
 
+    /// Shows readers what was committed; the writer calls it after each commit.
+    fn show(&self) {
+        let view = self.view().ok().map(Arc::new);
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        *latest = view;
+    }
+
     fn is_whole(&mut self) -> Result<bool, StoreError> {
-        let database = self.0.as_mut().ok_or(StoreError::Poisoned)?;
+        let database = self.database.as_mut().ok_or(StoreError::Poisoned)?;
         row::guarded(|| database.check_integrity().map_err(disk))
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let database = self.0.take();
+        let latest = self
+            .latest
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        latest.take();
+        let database = self.database.take();
         let closed = row::guarded(|| {
             drop(database);
             Ok(())

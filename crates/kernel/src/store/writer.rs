@@ -63,6 +63,7 @@ impl Writer {
         room: Option<File>,
     ) -> Result<Self, StoreError> {
         let sequence = row::guarded(|| prepare(engine.database()?, log.as_mut()))?;
+        engine.show();
         let (queue, mut jobs) = channel(QUEUE_JOBS_MAX);
         let mut work = Work {
             engine,
@@ -281,6 +282,7 @@ impl Work {
             flush_on_commit(&mut transaction)?;
         }
         transaction.commit().map_err(disk)?;
+        engine.show();
         if !logged && let Some(log) = &mut self.log {
             log.restart();
         }

@@ -123,14 +123,14 @@ fn try_all(text: &str) -> usize {
 fn no_soup_of_tokens_does_harm() {
     for start in STARTS {
         let (mut draw, mut understood) = (Draw(start), 0);
-        for _ in 0..6000 {
+        for _ in 0..1500 {
             let length = 1 + draw.below(24);
             let glue = draw.of(&[" ", "", "  "]);
             let tokens: Vec<&str> = (0..length).map(|_| draw.of(TOKENS)).collect();
             understood += try_all(&tokens.join(glue));
         }
         assert!(
-            understood > 10,
+            understood > 3,
             "start {start}: only {understood} made sense"
         );
     }
@@ -146,7 +146,7 @@ fn no_change_of_a_character_in_a_sound_expression_does_harm() {
     ];
     for start in STARTS {
         let mut draw = Draw(start);
-        for _ in 0..4000 {
+        for _ in 0..1000 {
             let mut characters: Vec<char> = sound[draw.below(sound.len())].chars().collect();
             for _ in 0..1 + draw.below(3) {
                 let at = draw.below(characters.len());
@@ -282,7 +282,7 @@ fn random_conditions_hold_as_a_second_evaluator_says() {
         .collect();
     for start in STARTS {
         let mut draw = Draw(start);
-        for _ in 0..1500 {
+        for _ in 0..400 {
             let tree = Tree::random(&mut draw, 3);
             let text = tree.text();
             let mut placeholders = Placeholders::new(None, Some(values.clone()))
