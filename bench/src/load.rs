@@ -84,6 +84,40 @@ pub(crate) async fn drive(
     Ok(Measured::of(times_ms, load.duration))
 }
 
+/// Sends so many requests a second, whether the earlier ones are answered or not; a late answer counts from when it was
+/// due, so that a stall is seen by all whom it would have hit.
+pub(crate) async fn pace(
+    address: SocketAddr,
+    request: &Prepared,
+    connections: u32,
+    rate_per_s: u32,
+    duration: Duration,
+) -> Outcome<Measured> {
+    let start = Instant::now();
+    let every = Duration::from_secs(1) * connections / rate_per_s;
+    let mut tasks = Vec::new();
+    for at in 0..connections {
+        let request = request.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut connection = Connection::open(address).await?;
+            let mut due = start + every * at / connections;
+            let mut times_ms = Vec::new();
+            while due < start + duration {
+                tokio::time::sleep_until(due.into()).await;
+                connection.send(&request).await?.ok()?;
+                times_ms.push(due.elapsed().as_secs_f64() * 1e3);
+                due += every;
+            }
+            Outcome::Ok(times_ms)
+        }));
+    }
+    let mut times_ms = Vec::new();
+    for task in tasks {
+        times_ms.extend(task.await??);
+    }
+    Ok(Measured::of(times_ms, start.elapsed()))
+}
+
 /// Times of what was answered between start and end.
 async fn one_connection(
     address: SocketAddr,

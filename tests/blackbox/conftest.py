@@ -26,7 +26,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def eventually(look, what, patience_s=60):
+def eventually(look, what, patience_s=180):
     """What `look` answers, as soon as it is true."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
@@ -113,7 +113,7 @@ class Engine:
     def cumulet(self, *arguments, **options):
         environment = {**os.environ, "AWS_ENDPOINT_URL": self.url}
         return subprocess.run(
-            [self.binary, *arguments], capture_output=True, text=True, timeout=120, env=environment, **options
+            [self.binary, *arguments], capture_output=True, text=True, timeout=600, env=environment, **options
         )
 
     def aws(self, *arguments):
@@ -122,7 +122,7 @@ class Engine:
         script = f'{exports}\nexec "$@"'
         aws = shutil.which("aws") or str(pathlib.Path(os.sys.executable).parent / "aws")
         return subprocess.run(
-            ["sh", "-c", script, "sh", aws, *arguments], capture_output=True, text=True, timeout=120
+            ["sh", "-c", script, "sh", aws, *arguments], capture_output=True, text=True, timeout=600
         )
 
 

@@ -262,6 +262,24 @@ def test_keys_throttles_and_quotas(shared_engine):
     assert [answer(api.get("/open")) for _ in range(3)][1:] == [(200, '{"ok":true}', None), throttled]
 
 
+def test_a_method_is_found_behind_a_closer_path_that_lacks_it(shared_engine):
+    api = Api(shared_engine).mock("/test", "POST").mock("/{proxy+}", "OPTIONS", responses={"200": ("", {}, "greedy")}).mock("/test/any", "ANY", responses={"200": ("", {}, "any")})
+    api.deploy()
+    asked = [api.get(path, verb).text for path, verb in [("/test", "POST"), ("/test", "OPTIONS"), ("/test/any", "OPTIONS"), ("/other", "OPTIONS")]]
+    assert asked == ['{"ok":true}', "greedy", "any", "greedy"] and api.get("/test", "PUT").status_code == 403
+
+
+def test_an_answer_mapped_to_a_status_that_the_method_lacks_is_an_error(shared_engine):
+    api = Api(shared_engine)
+    api.method("/")
+    api.gateway.put_integration(**api.at, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    api.gateway.put_integration_response(**api.at, statusCode="200", responseTemplates={"application/json": "never"})
+    api.deploy()
+    assert answer(api.get("/")) == (500, '{"message": "Internal server error"}', "InternalServerErrorException")
+    tested = api.gateway.test_invoke_method(**api.at)
+    assert "Output mapping refers to an invalid method response: 200" in tested["log"] and tested["headers"] == {"x-amzn-ErrorType": "InternalServerErrorException"}
+
+
 def test_gateway_responses_as_deployed(shared_engine):
     api = Api(shared_engine).mock("/")
     template = '{"m":$context.error.messageString,"t":"$context.error.responseType","s":"$context.stage"}'
@@ -338,7 +356,13 @@ def test_what_the_control_plane_shows(shared_engine):
     api = Api(shared_engine).mock("/a")
     gateway = api.gateway
     assert set(api.made) - {"ResponseMetadata"} == {"id", "name", "createdDate", "apiKeySource", "endpointConfiguration", "disableExecuteApiEndpoint", "rootResourceId"}
+    shown = gateway.get_rest_api(restApiId=api.id)
+    assert shown["tags"] == {} and "tags" not in gateway.get_rest_apis(limit=500)["items"][0], "tags are shown where one thing is asked for"
+    empty = gateway.put_method_response(**api.at, statusCode="201", responseModels={}, responseParameters={})
+    bare = gateway.put_method_response(**api.at, statusCode="202")
+    assert (empty["responseModels"], empty["responseParameters"]) == ({}, {}) and "responseModels" not in bare, "what was given empty is shown empty"
     integration = gateway.get_integration(**api.at)
+    assert not {"uri", "httpMethod", "connectionType"} & set(integration)
     assert integration["timeoutInMillis"] == 29000 and integration["cacheNamespace"] == api.resources["/a"] and integration["cacheKeyParameters"] == []
     plain = {one["path"]: one for one in gateway.get_resources(restApiId=api.id)["items"]}
     assert plain["/a"]["resourceMethods"] == {"GET": {}} and "resourceMethods" not in plain["/"]
@@ -362,7 +386,12 @@ def test_refusals_in_awss_words(shared_engine):
     refused(lambda: gateway.update_resource(restApiId=api.id, resourceId=api.resources["/a"], patchOperations=patch("add", "/pathPart", "x")), bad, "Invalid patch path  '/pathPart' specified for op 'add'. Please choose supported operations")
     refused(lambda: gateway.create_api_key(value="short"), bad, "API Key value should be at least 20 characters")
     refused(lambda: gateway.update_integration_response(**api.at, statusCode="200", patchOperations=patch("replace", "/statusCode", "1")), bad, "Invalid patch path /statusCode")
-    refused(lambda: gateway.put_integration_response(**api.at, statusCode="500"), "NotFoundException", "Invalid Response status code specified", 404)
+    undeclared = "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: method.response.header.x]"
+    refused(lambda: gateway.put_integration_response(**api.at, statusCode="500", responseParameters={"method.response.header.x": "'1'"}), bad, undeclared)
+    refused(lambda: gateway.get_method(restApiId="id", resourceId="r", httpMethod="GET"), "NotFoundException", "Invalid Resource identifier specified", 404)
+    refused(lambda: gateway.get_model(restApiId="id", modelName="Mine"), "NotFoundException", "Invalid model name specified: Mine", 404)
+    refused(lambda: gateway.create_rest_api(name="x", description=""), bad, "Description cannot be an empty string")
+    refused(lambda: gateway.update_rest_api(restApiId=api.id, patchOperations=patch("add", "/minimumCompressionSize", "1")), bad, "Invalid patch operation specified. Must be one of: [replace]")
     api.deploy()
     needs_role = "CloudWatch Logs role ARN must be set in account settings to enable logging"
     refused(lambda: api.stage(("/*/*/logging/loglevel", "INFO")), bad, needs_role)
@@ -482,7 +511,7 @@ def test_test_invoke_runs_what_is_not_deployed(shared_engine):
     tested = api.gateway.test_invoke_method(**api.at, pathWithQueryString="/t/5?q=1", stageVariables={"v": "w"})
     assert (tested["status"], json.loads(tested["body"])) == (200, {"id": "5", "v": "w"})
     assert tested["headers"]["x-a"] == "b" and tested["multiValueHeaders"]["x-a"] == ["b"]
-    for line in ["Execution log for request ", "HTTP Method: GET, Resource Path: /t/{id}", "Method request path: {id=5}", "Method request query string: {q=1}", "Successfully completed execution", "Method completed with status: 200"]:
+    for line in ["Execution log for request ", "HTTP Method: GET, Resource Path: /t/5", "Method request path: {id=5}", "Method request query string: {q=1}", "Successfully completed execution", "Method completed with status: 200"]:
         assert line in tested["log"], line
 
 

@@ -359,8 +359,13 @@ def test_requests_leave_execution_logs_metrics_and_a_trace(upload_api):
         return [event for event in found["events"] if "PROD-001" in event["message"]]
 
     eventually(logged, "the data trace")
-    metrics = upload_api.client("cloudwatch").list_metrics(Namespace="AWS/ApiGateway")["Metrics"]
-    assert {"Count", "Latency", "4XXError", "5XXError"} <= {metric["MetricName"] for metric in metrics}
+    cloudwatch = upload_api.client("cloudwatch")
+
+    def measured():
+        listed = cloudwatch.list_metrics(Namespace="AWS/ApiGateway")["Metrics"]
+        return {"Count", "Latency", "4XXError", "5XXError"} <= {metric["MetricName"] for metric in listed}
+
+    eventually(measured, "the API's metrics")
     now = datetime.datetime.now(datetime.timezone.utc)
     traces = upload_api.client("xray").get_trace_summaries(
         StartTime=now - datetime.timedelta(minutes=10), EndTime=now + datetime.timedelta(minutes=1)

@@ -199,6 +199,14 @@ def test_provided_runtimes_run_their_bootstrap(house):
     assert house.invoke(name, {"echo": [1, 2]})[1] == {"echo": [1, 2]}
 
 
+def test_cumulet_invoke_prints_answer_and_log(house):
+    name = house.function("provided.al2023", "x", {"bootstrap": RAW})
+    ran = house.engine.cumulet("invoke", name, "-e", "sample:sqs", "--tail")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["Records"][0]["eventSource"] == "aws:sqs" and "REPORT RequestId" in ran.stderr
+    assert house.engine.cumulet("invoke", "nobody").returncode == 1
+
+
 def test_aws_s_own_python_client_runs_unmodified(house, tmp_path):
     python = shutil.which("python3.11", path="/usr/bin") or shutil.which("python3", path="/usr/bin")
     if not python:
@@ -388,12 +396,16 @@ def test_dead_letters_and_destinations_of_events_carry_aws_s_records(house, runt
     assert (record["requestPayload"], record["responsePayload"]["errorType"]) == ({"n": 7}, "ValueError")
 
 
-def test_queued_invocations_survive_kill_9(tmp_path, runtimes):
+def test_queued_invocations_survive_kill_9(tmp_path):
+    """Each accepted event is told to its destination, however often the engine dies meanwhile."""
     engine = Engine(tmp_path)
     engine.start()
     house = House(engine)
-    url, _ = house.queue()
-    name = house.function(runtimes[0], "app.to_queue", {"app.py": PYTHON}, Environment={"Variables": {"QUEUE": url}})
+    url, arn = house.queue()
+    name = house.function("provided.al2023", "x", {"bootstrap": RAW})
+    house.functions.put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
     count = 100
     for n in range(count):
         house.invoke(name, {"n": n}, InvocationType="Event")
@@ -405,7 +417,8 @@ def test_queued_invocations_survive_kill_9(tmp_path, runtimes):
     seen = set()
 
     def all_seen():
-        seen.update(message["Body"] for message in house.received(url, 10, 1))
+        records = [json.loads(message["Body"]) for message in house.received(url, 10, 1)]
+        seen.update(record["requestPayload"]["n"] for record in records)
         return len(seen) == count
 
     assert eventually(all_seen, 90), f"{count - len(seen)} were forgotten"

@@ -6,6 +6,7 @@ import zlib
 
 import botocore.exceptions
 import pytest
+import requests
 
 import raw_signature
 from raw_signature import Request, chunk, chunk_signature, trailer_signature
@@ -494,3 +495,48 @@ def test_a_signed_trailer(host, bucket):
     assert made().send(host).status == 200
     refused(made("signature").send(host), (403, "SignatureDoesNotMatch"))
     refused(made("absent").send(host), (403, "SignatureDoesNotMatch"))
+
+
+def form_upload(engine, bucket, spoil=None, conditions=(), fields=None, expires=60, key="form/${filename}"):
+    made = engine.client("s3", signature_version="s3v4").generate_presigned_post(
+        bucket, key, Fields=fields or {}, Conditions=list(conditions), ExpiresIn=expires
+    )
+    sent = dict(made["fields"])
+    if spoil:
+        spoil(sent)
+    return requests.post(made["url"], data=sent, files={"file": ("a.txt", b"ten bytes!")}, timeout=10)
+
+
+def test_browser_forms_are_held_to_their_policy(shared_engine, bucket):
+    def answer(*arguments, **keywords):
+        response = form_upload(shared_engine, bucket, *arguments, **keywords)
+        found = raw_signature.Answer(response.status_code, dict(response.headers), response.content)
+        return response.status_code, found.code, found.message
+
+    assert answer()[0] == 204
+    status, code, text = answer(lambda sent: sent.update({"x-amz-signature": "0" * 64}))
+    assert (status, code) == (403, "SignatureDoesNotMatch"), text
+    status, code, text = answer(lambda sent: sent.update({"policy": sent["policy"][:-4] + "AAA="}))
+    assert (status, code) in [(403, "SignatureDoesNotMatch"), (400, "InvalidPolicyDocument")], text
+    status, code, text = answer(lambda sent: sent.update({"key": "elsewhere"}))
+    assert (status, code) == (403, "AccessDenied") and "Policy Condition failed" in text, text
+    status, code, text = answer(lambda sent: sent.update({"acl": "public-read"}))
+    assert (status, code) == (403, "AccessDenied") and "Extra input fields: acl" in text, text
+    status, code, text = answer(conditions=[["content-length-range", 1, 5]])
+    assert (status, code) == (400, "EntityTooLarge"), text
+    status, code, text = answer(expires=-5)
+    assert (status, code) == (403, "AccessDenied") and "Policy expired" in text, text
+    status, code, text = answer(lambda sent: sent.pop("x-amz-signature"))
+    assert status in (400, 403), text
+    status, code, text = answer(lambda sent: sent.update({"x-amz-credential": sent["x-amz-credential"].replace("test", "AKIAX")}))
+    assert status in (403, 400), text
+
+
+def test_form_uploads_are_authorised_like_any_other(shared_engine, bucket):
+    iam = shared_engine.client("iam")
+    iam.create_user(UserName="form-poster")
+    key = iam.create_access_key(UserName="form-poster")["AccessKey"]
+    own = shared_engine.client("s3", key["AccessKeyId"], key["SecretAccessKey"], signature_version="s3v4")
+    made = own.generate_presigned_post(bucket, "denied")
+    response = requests.post(made["url"], data=made["fields"], files={"file": ("a", b"x")}, timeout=10)
+    assert response.status_code == 403 and b"<Code>AccessDenied</Code>" in response.content, response.content

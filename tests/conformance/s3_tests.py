@@ -99,12 +99,15 @@ def collect(python, suite, environment, select):
 
 def run(python, suite, environment, ids, workers, scratch):
     report = pathlib.Path(scratch) / "report.json"
+    report.unlink(missing_ok=True)
     names = pathlib.Path(scratch) / "ids.txt"
     names.write_text("\n".join(ids))
+    # Kept beside the report, which comes only at the end: a run that is cut off has said something.
+    log = open(pathlib.Path(scratch) / "pytest.log", "ab")
     subprocess.run(
-        [python, "-m", "pytest", "-q", "-n", str(workers), "--timeout", "120", "-p", "no:cacheprovider",
+        [python, "-m", "pytest", "-v", "-n", str(workers), "--timeout", "120", "-p", "no:cacheprovider",
          "-p", "s3_tests_plugin", "--json-report", f"--json-report-file={report}", "--tb=short", f"@{names}"],
-        cwd=suite, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=suite, env=environment, stdout=log, stderr=log,
     )  # fmt: skip
     return json.loads(report.read_text())["tests"]
 
@@ -126,6 +129,7 @@ def main():
     parser.add_argument("--crt", default=None)
     parser.add_argument("-n", type=int, default=2)
     parser.add_argument("-k", default=None, help="a regular expression on test names")
+    parser.add_argument("--only", type=pathlib.Path, help="a file of test names, one a line")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--keep", type=pathlib.Path, help="a folder for the engine's data and log")
     parser.add_argument("--defaults", choices=["2022", "today"], default="2022", help="the settings of new buckets")
@@ -167,6 +171,9 @@ def conformance(engine, arguments, scratch):
     ids = collect(sys.executable, arguments.suite, environment, SELECT)
     if arguments.k:
         ids = [test for test in ids if re.search(arguments.k, test)]
+    if arguments.only:
+        only = set(arguments.only.read_text().split())
+        ids = [test for test in ids if test.split("::")[-1] in only]
     timed = collect(sys.executable, arguments.suite, environment, f"lifecycle_expiration and {SELECT}")
     timed = [test for test in ids if test in timed or ALONE.search(test)]
     with_crt = [test for test in ids if CHECKSUM.search(test)] if arguments.crt else []

@@ -33,7 +33,7 @@ enum Command {
         #[arg(long)]
         from: Option<PathBuf>,
     },
-    /// Runs foreign test suites against crates/wire
+    /// Runs foreign test suites against crates/wire or the engine
     Conformance {
         #[command(subcommand)]
         suite: Suite,
@@ -46,6 +46,14 @@ enum Suite {
     Protocols {
         #[arg(long)]
         from: PathBuf,
+    },
+    /// ceph/s3-tests, against the release binary: a checked-out copy
+    S3 {
+        #[arg(long)]
+        from: PathBuf,
+        /// Handed on to tests/conformance/s3_tests.py: `-n 2`, `-k acl`, `--defaults today`, `--json FILE`
+        #[arg(last = true)]
+        further: Vec<String>,
     },
     /// aws-c-auth's signing cases: a folder with one folder a case
     Sigv4 {
@@ -81,5 +89,8 @@ fn run(command: Command) -> Outcome {
         Command::Conformance {
             suite: Suite::Sigv4 { from },
         } => conformance::sigv4::run(&from),
+        Command::Conformance {
+            suite: Suite::S3 { from, further },
+        } => conformance::s3::run(&from, &further),
     }
 }

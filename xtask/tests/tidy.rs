@@ -48,7 +48,10 @@ const ARROWS: [(&str, &[&str]); 29] = [
     ("apigateway", &["cloudwatch", "identity", "lambda", "logs"]),
     ("cloudformation", &["identity", "lambda", "s3", "schemas"]),
     ("xtask", &["wire"]),
-    ("bench", &["kernel", "wire"]),
+    (
+        "bench",
+        &["dynamodb", "engine", "fixture", "identity", "kernel", "kms", "wire"],
+    ),
     ("fuzz", &["engine", "fixture", "identity", "wire"]),
     ("upload-api", &["stack"]),
     ("upload-api-basic", &["stack"]),

@@ -117,7 +117,6 @@ pub(crate) async fn process(
     if failures.is_empty() {
         return Ok(());
     }
-    log(&json!({ "level": "ERROR", "event": "failed", "failures": failures }));
     Err(Failure::new("ProcessingError", failures.join("; ")))
 }
 

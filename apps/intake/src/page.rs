@@ -91,7 +91,7 @@ mod tests {
             () if call.is("HEAD ") => Reply::refusal(404, "NotFound"),
             () if call.is("FilterLogEvents") => Reply::ok(r#"{"events":[]}"#),
             () if call.is("GetItem") => Reply::ok("{}"),
-            () => Reply::ok("\u{a0}"),
+            () => Reply::empty_cbor(),
         }
     }
 

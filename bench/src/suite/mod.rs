@@ -2,6 +2,8 @@
 
 mod deployed;
 mod dynamodb;
+mod identity;
+mod gateway;
 mod pipeline;
 mod s3;
 mod start;
@@ -22,16 +24,20 @@ use crate::process::{Server, free_address};
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Suite {
     Dynamodb,
+    Identity,
     S3,
+    Gateway,
     Upload,
     Pipeline,
     Start,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Dynamodb,
+        Self::Identity,
         Self::S3,
+        Self::Gateway,
         Self::Upload,
         Self::Pipeline,
         Self::Start,
@@ -40,7 +46,9 @@ impl Suite {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dynamodb => "dynamodb",
+            Self::Identity => "identity",
             Self::S3 => "s3",
+            Self::Gateway => "gateway",
             Self::Upload => "upload",
             Self::Pipeline => "pipeline",
             Self::Start => "start",
@@ -50,7 +58,9 @@ impl Suite {
     pub(crate) async fn measure(self, bench: &Bench) -> Outcome<Vec<Figure>> {
         match self {
             Self::Dynamodb => dynamodb::measure(bench).await,
+            Self::Identity => identity::measure(bench).await,
             Self::S3 => s3::measure(bench).await,
+            Self::Gateway => gateway::measure(bench).await,
             Self::Upload => upload::measure(bench).await,
             Self::Pipeline => pipeline::measure(bench).await,
             Self::Start => start::measure(bench).await,

@@ -45,6 +45,10 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         app.sustained(bench).await?,
         app.largest().await?,
     ];
+    app.unthrottle().await?;
+    for connections in [16, 64] {
+        figures.push(app.crowded(bench, connections).await?);
+    }
     figures.extend(app.cold(bench).await?);
     Ok(figures)
 }
@@ -121,6 +125,59 @@ impl App {
             median(times_ms),
         );
         Ok(figure.beside("the API's limit", API_LIMIT_MS))
+    }
+
+    /// Takes away the limits that the application sets for itself: what is measured is the engine.
+    async fn unthrottle(&self) -> Outcome<()> {
+        let address = self.deployed.address();
+        let path = FUNCTION.replace("2015-03-31", "2017-10-31") + "/concurrency";
+        let free = Call {
+            service: "lambda",
+            method: Method::DELETE,
+            path: &path,
+            headers: &[],
+        };
+        let freed = once(address, &signed(address, &free, Bytes::new())?).await?;
+        freed.ok()?;
+        let mut parts = self.upload_path.split('/').skip(3);
+        let (api, stage) = (parts.next(), parts.next());
+        let plenty = |limit: &str| json!({ "op": "replace", "path": format!("/*/*/throttling/{limit}"), "value": "1000000" });
+        let input = json!({ "restApiId": api, "stageName": stage, "patchOperations": [plenty("burstLimit"), plenty("rateLimit")] });
+        let change = Call {
+            service: "apigateway",
+            method: Method::POST,
+            path: "/_cumulet/api/apigateway/UpdateStage",
+            headers: &[],
+        };
+        let request = signed(address, &change, input.to_string().into())?;
+        once(address, &request).await?.ok()?;
+        Ok(())
+    }
+
+    /// Many at once. The parts, each driven alone by as many connections, set the limit: their times add up.
+    async fn crowded(&self, bench: &Bench, connections: usize) -> Outcome<Figure> {
+        let address = self.deployed.address();
+        let requests = [
+            self.post(FILE_BYTES)?,
+            self.put_object()?,
+            self.put_item()?,
+            invoke(address)?,
+        ];
+        let mut measured = Vec::new();
+        for request in requests {
+            measured.push(drive(address, &[request], bench.load(connections)).await?);
+        }
+        let rates: Vec<f64> = measured.iter().map(|one| one.operations_per_s).collect();
+        let parts = &rates[1..];
+        let limit = 1.0 / parts.iter().map(|rate| 1.0 / rate).sum::<f64>();
+        let detail = format!(
+            "PutObject {:.0}/s, PutItem {:.0}/s, Invoke {:.0}/s",
+            parts[0], parts[1], parts[2]
+        );
+        let name = format!("POST /upload of 1 KB without its own limits, {connections} connections");
+        let whole = Figure::new(SUITE, &name, "uploads/s", rates[0]);
+        let whole = whole.detail(&measured[0].latencies());
+        Ok(whole.beside_with("its parts one after another", limit, &detail))
     }
 
     fn post(&self, file_bytes: usize) -> Outcome<Prepared> {

@@ -1,9 +1,9 @@
 //! The words a person types.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::server::SecureTransport;
 
@@ -25,6 +25,21 @@ pub(crate) enum Command {
     /// Start the engine, and build and deploy an app on it if one is named
     #[command(after_help = UP_EXAMPLES)]
     Up(Up),
+    /// Deploy an app, a cloud assembly or a template to the running engine
+    #[command(after_help = DEPLOY_EXAMPLES)]
+    Deploy(Deploy),
+    /// Print what a deployment would change
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
+    /// Say what would bite later, before deploying
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Delete stacks
+    #[command(after_help = DESTROY_EXAMPLES)]
+    Destroy(Destroy),
+    /// Print what happened to a stack
+    #[command(after_help = EVENTS_EXAMPLES)]
+    Events(Events),
     /// Print the outputs of a deployed stack
     #[command(after_help = OUTPUTS_EXAMPLES)]
     Outputs(Outputs),
@@ -57,6 +72,9 @@ pub(crate) enum Command {
     /// Show the engine's clock, or move it and see what falls due
     #[command(after_help = CLOCK_EXAMPLES)]
     Clock(Clock),
+    /// Run a function once
+    #[command(after_help = INVOKE_EXAMPLES)]
+    Invoke(Invoke),
     /// Copy the running installation into a folder, as of one moment
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackUp),
@@ -82,6 +100,23 @@ const UP_EXAMPLES: &str = "Examples:
   cumulet up apps/upload-api -- --api-key on
   cumulet up                             start the engine alone
   cumulet up --listen 127.0.0.1:4600 --data-dir /srv/cumulet";
+const DEPLOY_EXAMPLES: &str = "Examples:
+  cumulet deploy apps/upload-api         a folder with a Cargo.toml or a cdk.json
+  cumulet deploy cdk.out                 what cdk synth made
+  cumulet deploy orders.yaml             a template: the stack orders";
+const DIFF_EXAMPLES: &str = "Examples:
+  cumulet diff cdk.out                   what deploying it would change
+  cumulet diff orders.yaml --json        the same for programs";
+const CHECK_EXAMPLES: &str = "Examples:
+  cumulet check cdk.out                  exit code 4 where there are findings
+  cumulet check cdk.out --json           the same for programs";
+const DESTROY_EXAMPLES: &str = "Examples:
+  cumulet destroy orders                 one stack, by its name
+  cumulet destroy cdk.out                all stacks of an app";
+const EVENTS_EXAMPLES: &str = "Examples:
+  cumulet events orders                  everything that happened to a stack
+  cumulet events orders --failed         what failed, and why
+  cumulet events orders --json           the same for programs";
 const OUTPUTS_EXAMPLES: &str = "Examples:
   cumulet outputs                        every stack, for people
   cumulet outputs UploadApi-dev --json  one stack, for programs
@@ -136,6 +171,11 @@ const COVERAGE_EXAMPLES: &str = "Examples:
   cumulet coverage                       what is built, by service
   cumulet coverage s3                    every operation of one service
   cumulet coverage --json                the same for programs";
+const INVOKE_EXAMPLES: &str = "Examples:
+  cumulet invoke my-function             with an empty event
+  cumulet invoke my-function -e event.json --tail
+  cumulet invoke my-function -e '{\"n\": 1}'
+  cumulet invoke my-function -e sample:s3-put   or sample:apigw, sample:sqs, sample:dynamodb";
 const RUNTIME_EXAMPLES: &str = "Examples:
   cumulet runtime list                   what is here for each of AWS's runtimes
   cumulet runtime install                the SDKs for all interpreters of this machine
@@ -217,6 +257,18 @@ pub(crate) struct FunctionSettings {
     /// Let functions run without the SDK that AWS's image carries
     #[arg(long)]
     pub(crate) allow_bare_runtimes: bool,
+    /// Whether functions may reach public addresses; loopback and private networks stay closed to them
+    #[arg(long, value_enum, default_value_t = Egress::Deny)]
+    pub(crate) egress: Egress,
+    /// Let functions reach this one address too, private or not; can be given several times
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) egress_to: Vec<SocketAddrV4>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Egress {
+    Deny,
+    Allow,
 }
 
 /// What opens a sealed root key; without either it lies in the data folder as it is.
@@ -296,10 +348,66 @@ pub(crate) struct Endpoint {
     pub(crate) endpoint: String,
 }
 
+/// Where in the engine.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+}
+
+/// An app, by its path.
+macro_rules! on_an_app {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Args)]
+        pub(crate) struct $name {
+            /// A template, or a folder with a Cargo.toml, a cdk.json or a manifest.json
+            pub(crate) app: PathBuf,
+            #[command(flatten)]
+            pub(crate) target: Target,
+            /// Ends the names of the app's resources
+            #[arg(long, default_value = "dev")]
+            pub(crate) suffix: String,
+            #[arg(long)]
+            pub(crate) json: bool,
+        }
+    };
+}
+
+on_an_app!(Deploy);
+on_an_app!(Diff);
+on_an_app!(Check);
+
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// A stack's name, or the path of an app
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// The stack's name; of a deleted stack the ARN
+    pub(crate) stack: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only what failed
+    #[arg(long)]
+    pub(crate) failed: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Outputs {
     /// The stack; all stacks without it
     pub(crate) stack: Option<String>,
+    /// Write all values of all stacks into one JSON file, keyed by output name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) flat: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
@@ -539,6 +647,25 @@ fn time(text: &str) -> Result<PointInTime, String> {
     parsed
         .map(|at| PointInTime(at.as_millisecond()))
         .map_err(|_| format!("{text} is no time: write 2027-01-01T00:00:00Z"))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    /// Its name or ARN, with or without a qualifier
+    pub(crate) function: String,
+    /// The event: a file, `-` for standard input, JSON, or sample:NAME
+    #[arg(short, long, value_name = "EVENT")]
+    pub(crate) event: Option<String>,
+    /// Print the last 4 KB of its log
+    #[arg(long, conflicts_with = "async")]
+    pub(crate) tail: bool,
+    /// Only queue it
+    #[arg(long)]
+    pub(crate) r#async: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cumulet_engine::Context;
 use cumulet_engine::{Engine, Error};
-use cumulet_functions::{AwsConnection, Functions, Runtimes};
+use cumulet_functions::{AwsConnection, Egress, Functions, Runtimes};
 use cumulet_identity::iam::{self, Operator};
 use cumulet_kernel::blob::Blobs;
 use cumulet_kernel::root_key::{RootKeyError, Secret};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use crate::cli::{FunctionSettings, OperatorKey, RootKeySource, Up};
+use crate::cli::{self, FunctionSettings, OperatorKey, RootKeySource, Up};
 use crate::command::runtime::library_roots;
 use crate::server::{ProcessRunner, ThisMachineOnly};
 use crate::services::registry;
@@ -156,6 +156,11 @@ async fn start_functions(
     // Addresses that the engine hands out, such as a custom resource's ResponseURL, hold inside too.
     config.aws_port = port;
     config.runtimes = runtimes(directory, settings);
+    config.egress = match settings.egress {
+        cli::Egress::Deny => Egress::Deny,
+        cli::Egress::Allow => Egress::Allow,
+    };
+    config.egress_exceptions.clone_from(&settings.egress_to);
     let functions = Functions::start(config)
         .await
         .map_err(|error| OpenError::Functions(error.to_string()))?;

@@ -101,6 +101,10 @@ const ACCESS_DENIED: &str = "AccessDenied";
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
+        if let StoreError::DiskFull(room) = &error {
+            let message = format!("The disk of this installation is full: {room}.");
+            return Self::new("InsufficientStorage", message).status(507);
+        }
         Self::internal("An internal error occurred.")
     }
 }

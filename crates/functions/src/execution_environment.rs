@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use crate::egress;
 use crate::environment::{self, SandboxFacts};
 use crate::log_pipe::LogPipe;
 use crate::memory::{MemoryGauge, WATCH_INTERVAL};
@@ -119,7 +120,7 @@ impl ExecutionEnvironment {
         )?);
         let (exchange, events) = Exchange::new();
         let exchange = Arc::new(exchange);
-        let tasks = Tasks(vec![
+        let mut tasks = Tasks(vec![
             tokio::spawn(runtime_api::serve(
                 vacant.runtime_listener,
                 exchange.clone(),
@@ -132,6 +133,16 @@ impl ExecutionEnvironment {
             )),
             tokio::spawn(logs.clone().keep_reading()),
         ]);
+        if let Some((device, listener)) = vacant.tunnel {
+            let way_out = egress::serve(
+                device,
+                listener,
+                config.egress,
+                config.egress_exceptions.clone(),
+                logs.clone(),
+            );
+            tasks.0.push(tokio::spawn(way_out));
+        }
         Ok(ExecutionEnvironment {
             function: function.clone(),
             log_stream_name,

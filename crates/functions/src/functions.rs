@@ -1,6 +1,7 @@
 //! The handle: what a caller starts, invokes, retires and shuts down.
 
 use std::ffi::OsString;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub struct AwsConnection {
 pub enum Egress {
     #[default]
     Deny,
-    /// Not built yet: [`Functions::start`] refuses it.
+    /// Public addresses of others; never loopback, private networks or this machine's own addresses.
     Allow,
 }
 
@@ -62,6 +63,8 @@ pub struct Config {
     /// A sandbox of this age takes no further invocation, so that its keys never expire while it is in use.
     pub lifetime_max: Duration,
     pub egress: Egress,
+    /// Single addresses that functions may reach whatever `egress` says, private ones too.
+    pub egress_exceptions: Vec<SocketAddrV4>,
     pub require: RequiredIsolation,
     /// False to run functions as on a host that forbids namespaces.
     pub use_namespaces: bool,
@@ -88,6 +91,7 @@ impl Config {
             idle_timeout: Duration::from_secs(300),
             lifetime_max: Duration::from_secs(2 * 60 * 60),
             egress: Egress::Deny,
+            egress_exceptions: Vec::new(),
             require: RequiredIsolation::BestAvailable,
             use_namespaces: true,
             init_command: vec!["/proc/self/exe".into(), "sandbox-init".into()],
@@ -100,8 +104,6 @@ impl Config {
 pub enum StartError {
     #[error("isolation is weaker than required: {0}")]
     IsolationTooWeak(String),
-    #[error("not built yet: {0}")]
-    NotImplemented(String),
     #[error("no sandbox can be built: {0}")]
     Sandbox(String),
 }

@@ -10,6 +10,7 @@
 //! Concurrency limits, retries, destinations, permissions and log groups are its caller's business.
 
 mod clock;
+mod egress;
 mod environment;
 mod execution_environment;
 mod fault;

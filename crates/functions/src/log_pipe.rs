@@ -114,6 +114,22 @@ impl LogPipe {
         });
     }
 
+    /// Adds a line that belongs to no invocation in particular; it comes with the one that runs, or late.
+    pub(crate) fn aside(&self, text: String) {
+        let mut state = self.lock();
+        state.read_now(self.pipe.get_ref());
+        let line = LogLine {
+            timestamp_ms: now_ms(),
+            text,
+            kind: LogLineKind::Platform,
+        };
+        if state.collecting {
+            state.lines.push(line);
+        } else {
+            state.late.send(line);
+        }
+    }
+
     /// The invocation is over: all its lines.
     pub(crate) fn end(&self) -> Vec<LogLine> {
         let mut state = self.lock();

@@ -22,11 +22,6 @@ use crate::{
 const KERNEL_MEMORY_LIMIT: &str = "memory limit by the kernel";
 
 pub(crate) async fn examine(config: &Config) -> Result<(Builder, IsolationReport), StartError> {
-    if config.egress == Egress::Allow {
-        return Err(StartError::NotImplemented(
-            "egress from sandboxes".to_owned(),
-        ));
-    }
     let mut builder = builder(config)
         .await
         .map_err(|error| StartError::Sandbox(error.to_string()))?;
@@ -35,7 +30,7 @@ pub(crate) async fn examine(config: &Config) -> Result<(Builder, IsolationReport
         builder.set_mode(*mode);
         match try_mode(&builder, config).await {
             Ok(layers) => {
-                let report = report(*mode, layers, &refused);
+                let report = report(*mode, egress_layer(config, layers), &refused);
                 check(config, &report)?;
                 return Ok((builder, report));
             }
@@ -100,9 +95,30 @@ async fn builder(config: &Config) -> io::Result<Builder> {
     })
 }
 
+/// Says what is let out, where the sandbox itself has not said why nothing can be.
+fn egress_layer(config: &Config, mut layers: Vec<Layer>) -> Vec<Layer> {
+    if !layers.iter().any(|layer| layer.name == "egress") {
+        layers.push(Layer::enforced(
+            "egress",
+            match config.egress {
+                Egress::Deny => "closed; what is refused is named in the function's log",
+                Egress::Allow => {
+                    "open to public addresses alone; what is refused is named in the function's log"
+                }
+            },
+        ));
+    }
+    layers
+}
+
 /// Builds a sandbox and runs a program in it, so that every layer is tried, not assumed.
 async fn try_mode(builder: &Builder, config: &Config) -> Result<Vec<Layer>, String> {
     let vacant = builder.build().await.map_err(|error| error.to_string())?;
+    let wants_out = config.egress == Egress::Allow || !config.egress_exceptions.is_empty();
+    if wants_out && vacant.tunnel.is_none() {
+        vacant.close().await;
+        return Err("--egress allow needs network namespaces and /dev/net/tun".to_owned());
+    }
     let mut layers = vacant.layers.clone();
     let function = Arc::new(probe_function(config));
     // No package is needed: any program that lies outside one will do.

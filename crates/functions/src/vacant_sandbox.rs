@@ -67,6 +67,8 @@ pub(crate) struct VacantSandbox {
     pub(crate) runtime_listener: TcpListener,
     pub(crate) aws_listener: TcpListener,
     pub(crate) log_pipe: OwnedFd,
+    /// The way out, where there is one: its device, and the listener beside it.
+    pub(crate) tunnel: Option<(OwnedFd, TcpListener)>,
     /// Where the two listeners are found from inside.
     pub(crate) runtime_port: u16,
     pub(crate) aws_port: u16,
@@ -111,8 +113,14 @@ impl Builder {
         };
         process.channel.send(&Order::Build(Box::new(plan))).await?;
         let (layers, fds) = process.built().await?;
-        let Ok([runtime, aws, log_pipe]) = <[OwnedFd; 3]>::try_from(fds) else {
+        let mut fds = fds.into_iter();
+        let (Some(runtime), Some(aws), Some(log_pipe)) = (fds.next(), fds.next(), fds.next())
+        else {
             return Err(io::Error::other("the sandbox sent no listeners"));
+        };
+        let tunnel = match (fds.next(), fds.next()) {
+            (Some(device), Some(joined)) => Some((device, listener(joined)?)),
+            _ => None,
         };
         let runtime_listener = listener(runtime)?;
         let aws_listener = listener(aws)?;
@@ -133,6 +141,7 @@ impl Builder {
             runtime_listener,
             aws_listener,
             log_pipe,
+            tunnel,
             namespaces,
             host_tmp_dir,
             client_dir: if namespaces {
@@ -234,11 +243,12 @@ impl VacantSandbox {
             runtime_listener,
             aws_listener,
             log_pipe,
+            tunnel,
             host_tmp_dir,
             namespaces,
             ..
         } = self;
-        drop((runtime_listener, aws_listener, log_pipe));
+        drop((runtime_listener, aws_listener, log_pipe, tunnel));
         process.close().await;
         remove_tmp_dir(namespaces, host_tmp_dir).await;
     }

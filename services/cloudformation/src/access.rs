@@ -6,8 +6,8 @@ use cumulet_engine::{Context, arn};
 use cumulet_kernel::Tx;
 
 use super::api::{
-    ChangeSetInput, CreateChangeSetInput, CreateStackInput, DeleteStackInput, EventsInput, StackInput,
-    TemplateInput, UpdateStackInput,
+    ChangeSetInput, CreateChangeSetInput, CreateStackInput, DeleteStackInput, EventsInput,
+    StackInput, TemplateInput, UpdateStackInput,
 };
 use super::state;
 

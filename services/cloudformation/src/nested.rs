@@ -62,13 +62,7 @@ fn create(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     stack.parent_id = Some(parent.id.clone());
     let input = order_input(call, &parent)?
         .ok_or_else(|| Error::internal("the nested template was not fetched"))?;
-    let mut order = settings::order(
-        call.tx,
-        call.context,
-        &identity(&stack, &[]),
-        input,
-        None,
-    )?;
+    let mut order = settings::order(call.tx, call.context, &identity(&stack, &[]), input, None)?;
     order.settings.role_arn = operation_role(call, &parent)?;
     stack.description = order.template.text("Description").map(str::to_owned);
     let id = stack.id.clone();
@@ -93,10 +87,7 @@ fn operation_role(call: &ResourceCall<'_, '_>, parent: &Stack) -> Result<Option<
 }
 
 /// What the parent asks the child to be; absent where no template was fetched for this step.
-fn order_input(
-    call: &mut ResourceCall<'_, '_>,
-    parent: &Stack,
-) -> Result<Option<SettingsInput>> {
+fn order_input(call: &mut ResourceCall<'_, '_>, parent: &Stack) -> Result<Option<SettingsInput>> {
     let Some(source) = state::nested_template(call.tx, &call.stack.id, call.logical_id)? else {
         return Ok(None);
     };

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::answer::{self, present, time};
 use super::api::EventsInput;
-use super::state::{self, OperationKind, Stack, StackEvent, StackOperation};
 use super::stacks::existing;
+use super::state::{self, OperationKind, Stack, StackEvent, StackOperation};
 use super::template::refusal;
 
 const PAGE_SIZE: usize = 100;

@@ -67,7 +67,10 @@ fn update(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
         ("RepositoryPolicyText", "SetRepositoryPolicy"),
         ("LifecyclePolicy", "PutLifecyclePolicy"),
         ("ImageTagMutability", "PutImageTagMutability"),
-        ("ImageScanningConfiguration", "PutImageScanningConfiguration"),
+        (
+            "ImageScanningConfiguration",
+            "PutImageScanningConfiguration",
+        ),
         ("Tags", "TagResource"),
     ] {
         if call.changed(property) {

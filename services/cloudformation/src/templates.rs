@@ -18,7 +18,10 @@ pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Resu
     let change_set = input.change_set_name.as_deref();
     if let Some(arn) = change_set.filter(|name| name.starts_with("arn:")) {
         let found = state::change_set_by_id(tx, arn)?.ok_or_else(|| no_change_set(arn))?;
-        return Ok(of_settings(&found.settings, input.template_stage.as_deref()));
+        return Ok(of_settings(
+            &found.settings,
+            input.template_stage.as_deref(),
+        ));
     }
     let name = input
         .stack_name
@@ -27,12 +30,18 @@ pub(super) fn get(tx: &mut Tx<'_>, context: &Context, input: StackInput) -> Resu
         .ok_or_else(|| refusal(format!("Stack with id {name} does not exist")))?;
     if let Some(name) = change_set {
         let found = state::change_set(tx, &stack.id, name)?.ok_or_else(|| no_change_set(name))?;
-        return Ok(of_settings(&found.settings, input.template_stage.as_deref()));
+        return Ok(of_settings(
+            &found.settings,
+            input.template_stage.as_deref(),
+        ));
     }
     if stack.settings.template_body.is_empty() {
         return Ok(json!({ "TemplateBody": "{}", "StagesAvailable": ["Original", "Processed"] }));
     }
-    Ok(of_settings(&stack.settings, input.template_stage.as_deref()))
+    Ok(of_settings(
+        &stack.settings,
+        input.template_stage.as_deref(),
+    ))
 }
 
 fn no_change_set(name: &str) -> Error {
@@ -72,7 +81,11 @@ pub(super) fn validate(_tx: &mut Tx<'_>, context: &Context, input: TemplateInput
 /// The transforms that the template declares; absent where it declares none.
 fn transforms(template: &Template) -> Result<Value> {
     let names = transform::declared(template)?;
-    Ok(if names.is_empty() { Value::Null } else { names.into() })
+    Ok(if names.is_empty() {
+        Value::Null
+    } else {
+        names.into()
+    })
 }
 
 fn given(context: &Context, input: &TemplateInput) -> Result<Template> {

@@ -91,12 +91,15 @@ fn signalled(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let signals = state::handle(call.tx, token)?.unwrap_or_default().signals;
     if let Some((id, failed)) = signals.iter().find(|(_, signal)| !signal.succeeded) {
         let reason = &failed.reason;
-        let message = format!("WaitCondition received failed message: '{reason}' for uniqueId: {id}");
+        let message =
+            format!("WaitCondition received failed message: '{reason}' for uniqueId: {id}");
         return Err(Error::new("GeneralServiceException", message));
     }
     let expected = usize::try_from(number(call, "Count").unwrap_or(1)).unwrap_or(1);
     if signals.len() >= expected {
-        let data = signals.iter().map(|(id, signal)| (id.clone(), signal.data.clone().into()));
+        let data = signals
+            .iter()
+            .map(|(id, signal)| (id.clone(), signal.data.clone().into()));
         let data = Value::Object(data.collect::<Map<_, _>>()).to_string();
         call.attribute("Data", data);
         return Ok(Outcome::Done);

@@ -45,7 +45,7 @@ mod version;
 use api::{
     AddPermissionInput, AliasInput, CreateFunctionInput, FunctionInput, InvokeConfigInput,
     LayerInput, LayerPermissionInput, LayerVersionInput, ListFunctionsInput, ListLayersInput,
-    ListMappingsInput, ListPartsInput, MappingIdInput, MappingInput, NoInput,
+    ListPartsInput, NoInput,
     PublishLayerVersionInput, PublishVersionInput, PutAliasInput, PutConcurrencyInput,
     RemovePermissionInput, TagInput, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
     UrlConfigInput,
@@ -103,7 +103,7 @@ pub fn operations() -> Vec<Operation> {
     operations.extend(account_operations());
     operations.extend(layer_operations());
     operations.extend(url_operations());
-    operations.extend(mapping_operations());
+    operations.extend(event_source::mapping::operations());
     operations
 }
 
@@ -355,33 +355,6 @@ fn invocation_operations() -> Vec<Operation> {
             },
             invoke_config::list,
         ),
-    ]
-}
-
-fn mapping_operations() -> Vec<Operation> {
-    use event_source::mapping;
-    let change: AccessRule<MappingInput> = |tx, context, input| {
-        let id = input.uuid.as_deref().unwrap_or_default();
-        mapping::access_to(tx, context, "lambda:UpdateEventSourceMapping", id)
-    };
-    let read: AccessRule<MappingIdInput> = |tx, context, input| {
-        mapping::access_to(tx, context, "lambda:GetEventSourceMapping", &input.uuid)
-    };
-    let delete: AccessRule<MappingIdInput> = |tx, context, input| {
-        mapping::access_to(tx, context, "lambda:DeleteEventSourceMapping", &input.uuid)
-    };
-    let list: AccessRule<ListMappingsInput> =
-        |_, _, _| Ok(vec![Access::new("lambda:ListEventSourceMappings", "*")]);
-    vec![
-        Operation::write(
-            "CreateEventSourceMapping",
-            mapping::create_access,
-            mapping::create,
-        ),
-        Operation::write("UpdateEventSourceMapping", change, mapping::update),
-        Operation::read("GetEventSourceMapping", read, mapping::get),
-        Operation::write("DeleteEventSourceMapping", delete, mapping::delete),
-        Operation::read("ListEventSourceMappings", list, mapping::list),
     ]
 }
 

@@ -425,4 +425,3 @@ fn delete_alias(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     call.call_unless_absent("lambda", "DeleteAlias", input.into())?;
     Ok(Outcome::Done)
 }
-

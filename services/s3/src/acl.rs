@@ -68,6 +68,33 @@ pub(crate) fn of_new_object(
     Ok(if is_private { Vec::new() } else { kept })
 }
 
+/// The list of a new bucket; empty where its owner is alone. Nothing public: a new bucket blocks that.
+pub(crate) fn of_new_bucket(
+    context: &Context,
+    ownership: &str,
+    request: &AclRequest,
+) -> Result<Vec<Grant>> {
+    let owner = canonical_id(&context.account);
+    let grants = requested(request, &owner, &owner)?.unwrap_or_default();
+    let is_private = grants.is_empty() || grants.as_slice() == [to_account(&owner, FULL_CONTROL)];
+    if is_private {
+        return Ok(Vec::new());
+    }
+    if ownership == bucket::OWNERSHIPS[0] {
+        return Err(Error::new(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ));
+    }
+    if grants.iter().any(is_public) {
+        return Err(Error::new(
+            "InvalidBucketAclWithBlockPublicAccessError",
+            "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+        ));
+    }
+    Ok(grants)
+}
+
 /// The list of a log that is delivered into a bucket: the owner's, and whoever the configuration names.
 pub(crate) fn of_log(target: &Bucket, grants: &[Grant]) -> Result<Vec<Grant>> {
     if grants.is_empty() {

@@ -17,7 +17,7 @@ use super::state::{
     ACCESS_LINES, BUCKETS, Bucket, CONFIGURATIONS, CURRENT, DefaultEncryption, OLDER, OWNED,
     UPLOADS, Versioning, bucket_key, owned_key,
 };
-use super::{multipart, tagging};
+use super::{acl, multipart, tagging};
 
 const BUCKETS_MAX: usize = 10_000;
 pub(crate) const OWNERSHIPS: [&str; 3] = [
@@ -77,18 +77,18 @@ pub(crate) fn create_bucket_rule(
         "s3:LocationConstraint",
         location,
     );
-    let access = with(access, "s3:x-amz-acl", input.acl.as_deref());
     let access = with(
         access,
         "s3:x-amz-object-ownership",
         input.object_ownership.as_deref(),
     );
-    let mut needed = vec![access];
+    let mut needed = acl::conditions(vec![access], &input.acl);
     let mut also = |action: &str, is_needed: bool| {
         if is_needed {
             needed.push(Access::new(action, &arn));
         }
     };
+    also("s3:PutBucketAcl", !input.acl.is_empty());
     also(
         "s3:PutBucketOwnershipControls",
         input.object_ownership.is_some(),
@@ -125,7 +125,7 @@ pub(crate) fn create_bucket(
             ownership,
         ));
     }
-    check_new_acl(input.acl.as_deref(), &ownership)?;
+    let grants = acl::of_new_bucket(context, &ownership, &input.acl)?;
     let output = CreateBucketOutput {
         location: location_header(context, &input.bucket),
         bucket_arn: format!("arn:aws:s3:::{}", input.bucket),
@@ -148,7 +148,7 @@ pub(crate) fn create_bucket(
         encryption: DefaultEncryption::default(),
         policy: None,
         object_lock: input.object_lock_enabled_for_bucket,
-        acl: Vec::new(),
+        acl: grants,
     };
     save(tx, &bucket)?;
     tx.put(OWNED, owned_key(&bucket.account, &bucket.name), Vec::new())?;
@@ -209,33 +209,7 @@ fn refuse_unbuilt(input: &CreateBucketInput) -> Result<()> {
     if configuration.is_some_and(|configuration| configuration.location.is_some()) {
         return Err(Error::not_implemented("directory buckets"));
     }
-    let grants = [
-        &input.grant_full_control,
-        &input.grant_read,
-        &input.grant_read_acp,
-        &input.grant_write,
-        &input.grant_write_acp,
-    ];
-    if grants.iter().any(|grant| grant.is_some()) {
-        return Err(Error::not_implemented("access control lists of buckets"));
-    }
     Ok(())
-}
-
-/// An ACL that opens a bucket contradicts the defaults of a new one.
-fn check_new_acl(acl: Option<&str>, ownership: &str) -> Result<()> {
-    match acl {
-        None | Some("private") => Ok(()),
-        Some(_) if ownership == OWNERSHIPS[0] => Err(Error::new(
-            "InvalidBucketAclWithObjectOwnership",
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        )),
-        Some("bucket-owner-full-control" | "bucket-owner-read") => Ok(()),
-        Some(_) => Err(Error::new(
-            "InvalidBucketAclWithBlockPublicAccessError",
-            "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
-        )),
-    }
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>

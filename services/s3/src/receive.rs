@@ -134,7 +134,9 @@ where
         }
     }
     if small.len() <= INLINE_BYTES_MAX {
-        return digests.received(Landed::Small(small.freeze()), claims).await;
+        return digests
+            .received(Landed::Small(small.freeze()), claims)
+            .await;
     }
     let data_key = data_key().await?;
     let mut writer = engine.blobs.writer(data_key.plain);

@@ -23,6 +23,7 @@ pub(crate) fn resource_types() -> Vec<Provider> {
                 "CorsConfiguration",
                 "LifecycleConfiguration",
                 "LoggingConfiguration",
+                "MetricsConfigurations",
                 "NotificationConfiguration",
                 "ObjectLockEnabled",
                 "OwnershipControls",
@@ -158,10 +159,49 @@ fn create_bucket(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
             set(call, setting)?;
         }
     }
+    if call.property(METRICS).is_some() {
+        set_metrics(call)?;
+    }
     if !call.own_tags().is_empty() {
         tag(call)?;
     }
     Ok(Outcome::Done)
+}
+
+const METRICS: &str = "MetricsConfigurations";
+
+/// Each is put by its id; what the template names no more is taken away.
+fn set_metrics(call: &mut ResourceCall<'_, '_>) -> Result<()> {
+    let wanted = call.property(METRICS).and_then(Value::as_array);
+    let wanted: Vec<Value> = wanted.into_iter().flatten().map(metrics).collect();
+    let present = on_bucket(call, "ListBucketMetricsConfigurations", json!({}))?;
+    let present = present["MetricsConfigurationList"].as_array().cloned();
+    for old in present.unwrap_or_default() {
+        if !wanted.iter().any(|new| new["Id"] == old["Id"]) {
+            let input = json!({ "Id": old["Id"] });
+            on_bucket(call, "DeleteBucketMetricsConfiguration", input)?;
+        }
+    }
+    for new in wanted {
+        let input = json!({ "Id": new["Id"], "MetricsConfiguration": new });
+        on_bucket(call, "PutBucketMetricsConfiguration", input)?;
+    }
+    Ok(())
+}
+
+/// One criterion stands alone, several stand in an `And`.
+fn metrics(value: &Value) -> Value {
+    let names = [
+        ("Prefix", "Prefix"),
+        ("TagFilters", "Tags"),
+        ("AccessPointArn", "AccessPointArn"),
+    ];
+    let criteria = renamed(value, &names);
+    match (criteria.len(), criteria.get("Prefix")) {
+        (0, _) => json!({ "Id": value["Id"] }),
+        (1, Some(prefix)) => json!({ "Id": value["Id"], "Filter": { "Prefix": prefix } }),
+        _ => json!({ "Id": value["Id"], "Filter": { "And": criteria } }),
+    }
 }
 
 /// `PublicRead` is `public-read`, `LogDeliveryWrite` is `log-delivery-write`.
@@ -245,6 +285,9 @@ fn update_bucket(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
         if call.changed(setting.property) {
             set(call, setting)?;
         }
+    }
+    if call.changed(METRICS) {
+        set_metrics(call)?;
     }
     if call.changed("AccessControl") {
         let acl = call.property("AccessControl").and_then(Value::as_str);
@@ -524,7 +567,7 @@ fn delete_policy(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
 mod tests {
     use serde_json::json;
 
-    use super::{canned_acl, lifecycle, notification};
+    use super::{canned_acl, lifecycle, metrics, notification};
 
     #[test]
     fn a_buckets_tree_is_turned_into_the_members_of_its_operations() {
@@ -545,5 +588,8 @@ mod tests {
             "LambdaFunctionArn": "arn:f", "Filter": { "Key": { "FilterRules": [{ "Name": "prefix", "Value": "in/" }] } } }] });
         assert_eq!(notification(&notifications), expected);
         assert_eq!(canned_acl("LogDeliveryWrite"), "log-delivery-write");
+        let counted = json!({ "Id": "m", "Prefix": "in/", "TagFilters": [] });
+        let expected = json!({ "Id": "m", "Filter": { "And": { "Prefix": "in/", "Tags": [] } } });
+        assert_eq!(metrics(&counted), expected);
     }
 }

@@ -16,7 +16,7 @@ use super::state::{COUNTS, CountRecord, QueueRecord, under};
 
 const MINUTE_MS: i64 = 60_000;
 /// Minutes that an empty queue is still told of.
-const IDLE_MINUTES_MAX: u64 = 15;
+pub(super) const IDLE_MINUTES_MAX: u64 = 15;
 
 /// Tells of something that happened to a queue now.
 pub(super) fn publish(context: &Context, queue: &QueueRecord, measures: &[Measure]) {

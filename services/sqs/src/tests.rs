@@ -262,14 +262,14 @@ async fn what_is_past_its_retention_is_neither_received_nor_kept() {
     assert_eq!(bodies(&receive(&installation, &url, 10).await), ["young"]);
     installation.advance_s(3600).await;
     assert_eq!(counted(&installation, &url).await, ["0", "0", "0"]);
-    // CloudWatch is told of an empty queue for a while.
-    for _ in 0..20 {
+    // An idle queue is measured for a while.
+    for _ in 0..=super::measure::IDLE_MINUTES_MAX {
         installation.advance_s(60).await;
     }
     assert_eq!(
         installation.advance_s(1_000_000).await,
         0,
-        "a queue that stays empty sets no timer"
+        "an empty queue sets no timer"
     );
 }
 

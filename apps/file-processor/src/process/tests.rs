@@ -27,7 +27,7 @@ fn aws(unusual: fn(&Call) -> Option<Reply>) -> Rehearsal {
                 Reply::ok(json!({ "SecretString": secret }).to_string())
             }
             () if call.is("GET /files/") => Reply::ok("abc"),
-            () => Reply::ok("\u{a0}"),
+            () => Reply::empty_cbor(),
         })
     })
 }

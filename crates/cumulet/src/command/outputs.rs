@@ -29,6 +29,9 @@ pub(crate) async fn run(arguments: &Outputs) -> Result<(), Failure> {
         Some(stack) => vec![of_stack(&client, stack).await?],
         None => of_all(&client).await?,
     };
+    if let Some(file) = &arguments.flat {
+        return write_flat(file, &stacks);
+    }
     if !arguments.json {
         stacks
             .iter()
@@ -45,6 +48,19 @@ pub(crate) async fn run(arguments: &Outputs) -> Result<(), Failure> {
     };
     print(&serde_json::to_string_pretty(&shown).unwrap_or_default());
     Ok(())
+}
+
+/// One object of all outputs, for programs that read a file of settings.
+fn write_flat(file: &std::path::Path, stacks: &[StackOutputs]) -> Result<(), Failure> {
+    let mut all = Map::new();
+    for stack in stacks {
+        if let Value::Object(values) = stack.to_json() {
+            all.extend(values);
+        }
+    }
+    let text = serde_json::to_string_pretty(&Value::Object(all)).unwrap_or_default();
+    std::fs::write(file, text)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
 }
 
 pub(crate) async fn of_stack(client: &Client, stack: &str) -> Result<StackOutputs, Failure> {

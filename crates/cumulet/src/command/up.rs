@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
-use super::deploy::{self, Assembly};
+use super::assembly::{App, Assembly};
+use super::deploy;
 use crate::authority::{self, Authority};
 use crate::cli::{Iam, Up};
 use crate::client::{Client, Credentials};
@@ -17,11 +18,7 @@ use crate::server::{RequestLine, RequestLog, Server, Settings, Tls};
 
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     // A missing app is told before anything starts, a broken one before anything is deployed.
-    let app = arguments
-        .app
-        .as_deref()
-        .map(deploy::App::find)
-        .transpose()?;
+    let app = arguments.app.as_deref().map(App::find).transpose()?;
     if let Some(app) = &app {
         app.build().await?;
     }
@@ -151,7 +148,7 @@ async fn deploy_app(
     server: &Server,
     arguments: &Up,
     operator: &OperatorFile,
-    app: &deploy::App,
+    app: &App,
 ) -> Result<(), Failure> {
     let credentials = Credentials {
         access_key_id: operator.access_key_id.clone(),

@@ -35,7 +35,9 @@ pub(super) struct Room(Arc<Semaphore>);
 const ROOM_KB: usize = 512 * 1024;
 /// Smaller bodies are let in at once: as many as there may be connections fit beside the rest.
 const SMALL_BYTES_MAX: usize = 16 * 1024;
-/// How long a client may send nothing, or wait for room.
+/// How long a body waits for room before it is refused.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a client may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// What a client must send on average once that time is over.
 const BYTES_PER_S_MIN: usize = 16 * 1024;
@@ -55,7 +57,7 @@ impl Room {
             return Ok(());
         }
         let taken = self.0.clone().acquire_many_owned(missing_kb);
-        let taken = tokio::time::timeout(IDLE_MAX, taken).await;
+        let taken = tokio::time::timeout(ROOM_WAIT_MAX, taken).await;
         kept.room
             .push(taken.map_err(|_| slow_down())?.map_err(|_| slow_down())?);
         kept.taken_kb = wanted_kb;

@@ -84,6 +84,8 @@ pub(super) async fn run(
             drop(place);
         });
     }
+    // Nobody new may wait in the socket's queue for an engine that is going.
+    drop(socket);
     drop((stopped, stopping.send(true)));
     drop(tokio::time::timeout(GRACE, stopping.closed()).await);
 }

@@ -114,6 +114,7 @@ fn enter_namespaces(socket: &OwnedFd, plan: &Plan) -> Result<(), Failure> {
 /// As process 1 (or, without namespaces, as the only guard): finishes the sandbox and obeys orders.
 fn serve(socket: &OwnedFd, plan: Plan) -> Result<(), Failure> {
     let mut layers = Vec::new();
+    let mut tunnel = None;
     let (runtime, aws) = if plan.namespaces {
         sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)
             .step("parent death signal")?;
@@ -123,9 +124,16 @@ fn serve(socket: &OwnedFd, plan: Plan) -> Result<(), Failure> {
         let listeners = network::listeners(RUNTIME_PORT, plan.aws_port).step("listeners")?;
         layers.push(Layer::enforced(
             "network namespace",
-            "loopback and two listeners, no way out",
+            "loopback and two listeners, no route to the host's network",
         ));
-        tree::build(&plan, &mut layers)?;
+        match network::tunnel() {
+            Ok(made) => tunnel = Some(made),
+            Err(why) => layers.push(Layer::enforced(
+                "egress",
+                format!("closed; what is refused goes unnamed, for there is no tunnel: {why}"),
+            )),
+        }
+        tree::build(&plan, tunnel.is_some(), &mut layers)?;
         listeners
     } else {
         network::host_listeners().step("listeners")?
@@ -136,9 +144,12 @@ fn serve(socket: &OwnedFd, plan: Plan) -> Result<(), Failure> {
     if plan.as_root && plan.namespaces {
         sys::change_owner(log_writer.as_fd(), FUNCTION_UID, FUNCTION_GID).step("log pipe")?;
     }
-    let fds = [runtime.as_fd(), aws.as_fd(), log_reader.as_fd()];
+    let mut fds = vec![runtime.as_fd(), aws.as_fd(), log_reader.as_fd()];
+    if let Some((device, listener)) = &tunnel {
+        fds.extend([device.as_fd(), listener.as_fd()]);
+    }
     send(socket.as_fd(), &Notice::Ready { layers }, &fds).step("control socket")?;
-    drop((runtime, aws, log_reader));
+    drop((runtime, aws, log_reader, tunnel));
     obey(socket, RuntimeProcess::new(plan, log_writer)?)
 }
 

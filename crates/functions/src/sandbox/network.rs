@@ -4,9 +4,10 @@
 
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::sys;
+use crate::egress;
 
 /// Where AWS's runtimes find the Runtime API.
 const RUNTIME_ADDRESS: [u8; 4] = [169, 254, 100, 1];
@@ -42,6 +43,43 @@ pub(super) fn listeners(
         TcpListener::bind(("0.0.0.0", runtime_port))?,
         TcpListener::bind(("0.0.0.0", aws_port))?,
     ))
+}
+
+/// A tunnel that all other addresses lead to, and the listener where what is let out is joined. Needs the host's
+/// `/dev/net/tun`, so it is made before the sandbox has a tree of its own.
+pub(super) fn tunnel() -> io::Result<(OwnedFd, TcpListener)> {
+    const NAME: &str = "out0";
+    let device = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun")?;
+    let mut request = sys::interface(NAME);
+    sys::set_tunnel(&mut request);
+    sys::interface_request(device.as_fd(), libc::TUNSETIFF, &mut request)?;
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    let mut request = sys::interface(NAME);
+    sys::set_interface_address(&mut request, egress::INSIDE.octets());
+    sys::interface_request(
+        socket.as_fd(),
+        libc::SIOCSIFADDR as libc::Ioctl,
+        &mut request,
+    )?;
+    sys::set_interface_address(&mut request, [255, 255, 255, 255]);
+    sys::interface_request(
+        socket.as_fd(),
+        libc::SIOCSIFNETMASK as libc::Ioctl,
+        &mut request,
+    )?;
+    let mut request = sys::interface(NAME);
+    sys::set_interface_up(&mut request);
+    sys::interface_request(
+        socket.as_fd(),
+        libc::SIOCSIFFLAGS as libc::Ioctl,
+        &mut request,
+    )?;
+    sys::add_default_route(socket.as_fd(), NAME)?;
+    let listener = TcpListener::bind((egress::INSIDE, egress::JOIN_PORT))?;
+    Ok((device.into(), listener))
 }
 
 /// Without a network namespace: two free ports of the host's loopback.

@@ -75,7 +75,8 @@ pub(crate) enum Notice {
     Forked {
         pid: i32,
     },
-    /// Built. Carries three descriptors: the Runtime API's listener, AWS's listener, the reading end of the log pipe.
+    /// Built. Carries descriptors: the Runtime API's listener, AWS's listener, the reading end of the log pipe, and where
+    /// there is a tunnel its device and the listener beside it.
     Ready {
         layers: Vec<Layer>,
     },

@@ -395,6 +395,50 @@ pub(super) fn set_interface_up(request: &mut libc::ifreq) {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
 }
 
+/// A tunnel of plain IP packets.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "both flags are below 32768"
+)]
+pub(super) fn set_tunnel(request: &mut libc::ifreq) {
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
+}
+
+/// The kernel's `struct rtentry`.
+#[repr(C)]
+struct RouteEntry {
+    pad1: libc::c_ulong,
+    destination: libc::sockaddr,
+    gateway: libc::sockaddr,
+    mask: libc::sockaddr,
+    flags: libc::c_ushort,
+    pad2: libc::c_short,
+    pad3: libc::c_ulong,
+    pad4: *mut libc::c_void,
+    metric: libc::c_short,
+    device: *const libc::c_char,
+    mtu: libc::c_ulong,
+    window: libc::c_ulong,
+    round_trip: libc::c_ushort,
+}
+
+/// Sends everything that has no other route to this interface.
+#[expect(clippy::cast_possible_truncation, reason = "AF_INET is 2")]
+pub(super) fn add_default_route(socket: BorrowedFd<'_>, device: &str) -> io::Result<()> {
+    const SIOCADDRT: libc::Ioctl = 0x890B;
+    const UP: libc::c_ushort = 1;
+    let device = CString::new(device)?;
+    // SAFETY: all-zero is a valid entry: no gateway, no mask.
+    let mut route: RouteEntry = unsafe { std::mem::zeroed() };
+    for address in [&mut route.destination, &mut route.gateway, &mut route.mask] {
+        address.sa_family = libc::AF_INET as libc::sa_family_t;
+    }
+    route.flags = UP;
+    route.device = device.as_ptr();
+    // SAFETY: the request takes a route entry, and its name is alive.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCADDRT, &raw const route) }).map(drop)
+}
+
 /// Makes a descriptor part of the tokio runtime.
 pub(crate) fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` names one open descriptor for as long as it lives, and the `AsyncFd` owns it.

@@ -23,7 +23,7 @@ const DEVICE: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MO
 const PRIVATE_FLAGS: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
 
 /// Builds the tree, mounts `/proc` and makes it the root.
-pub(super) fn build(plan: &Plan, layers: &mut Vec<Layer>) -> Result<(), Failure> {
+pub(super) fn build(plan: &Plan, has_tunnel: bool, layers: &mut Vec<Layer>) -> Result<(), Failure> {
     let propagation = libc::MS_REC | libc::MS_PRIVATE;
     sys::mount("none", Path::new("/"), "", propagation, "").step("private mounts")?;
     let root = plan.mount_point.as_path();
@@ -47,6 +47,12 @@ pub(super) fn build(plan: &Plan, layers: &mut Vec<Layer>) -> Result<(), Failure>
     }
     devices(root).step("devices")?;
     configuration(root).step("/etc")?;
+    let resolver = if has_tunnel {
+        format!("nameserver {}\n", crate::egress::BEYOND)
+    } else {
+        String::new()
+    };
+    fs::write(root.join("etc/resolv.conf"), resolver).step("/etc")?;
     for (name, text) in &plan.clients {
         fs::write(root.join(CLIENT_DIR).join(name), text).step("runtime clients")?;
     }
@@ -115,7 +121,6 @@ fn configuration(root: &Path) -> io::Result<()> {
     fs::write(etc.join("passwd"), PASSWD)?;
     fs::write(etc.join("group"), GROUP)?;
     fs::write(etc.join("hosts"), HOSTS)?;
-    fs::write(etc.join("resolv.conf"), "")?;
     fs::write(
         etc.join("nsswitch.conf"),
         "passwd: files\ngroup: files\nhosts: files dns\n",

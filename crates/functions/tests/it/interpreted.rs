@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::host::{TestHost, function_lines, payload};
 
 /// Bare: what is tested here needs no SDK.
-fn bare() -> Runtimes {
+pub(crate) fn bare() -> Runtimes {
     let mut runtimes = Runtimes::default();
     runtimes.allow_bare = true;
     runtimes
@@ -26,7 +26,7 @@ fn first_available(names: &[&'static str]) -> &'static str {
         .unwrap_or_else(|| panic!("install one of {names:?} to run these tests"))
 }
 
-fn python() -> &'static str {
+pub(crate) fn python() -> &'static str {
     first_available(&["python3.13", "python3.12", "python3.11", "python3.10"])
 }
 

@@ -84,7 +84,7 @@ fn namespaces() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_cold_starts_leave_nothing() {
+async fn a_thousand_cold_starts_leave_nothing() {
     let host = TestHost::start_alone(|config| config.pool_size = 0).await;
     let cold = async |number: usize| {
         let function = Arc::new(FunctionVersion {
@@ -95,9 +95,12 @@ async fn a_hundred_cold_starts_leave_nothing() {
         host.functions.retire(&function.key);
     };
     cold(0).await;
+    while descendants(std::process::id()) > 0 {
+        settle().await;
+    }
     settle().await;
     let before = census();
-    for number in 1..=100 {
+    for number in 1..=1000 {
         cold(number).await;
     }
     let mut after = census();

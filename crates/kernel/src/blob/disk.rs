@@ -16,6 +16,10 @@ pub(super) trait Disk: std::fmt::Debug + Send + Sync {
     /// Makes a file whose name outlives a power cut.
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
     fn remove(&self, name: &str) -> io::Result<()>;
+    /// Bytes that the disk can still take, where it knows.
+    fn room_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 pub(super) trait DiskFile: std::fmt::Debug + Send + Sync {
@@ -80,6 +84,11 @@ impl Disk for Directory {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         std::fs::remove_file(self.path.join(name))
+    }
+
+    fn room_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.path).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }
 

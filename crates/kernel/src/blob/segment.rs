@@ -9,7 +9,7 @@ use super::blocking;
 use super::disk::{Disk, DiskFile};
 use super::frame::UNIT_BYTES;
 use super::space::{Extent, SEGMENT_UNITS};
-use crate::store::StoreError;
+use crate::store::{ROOM_TO_ADD_BYTES, StoreError};
 
 const OPEN_FILES_MAX: usize = 256;
 const SUFFIX: &str = ".segment";
@@ -93,6 +93,17 @@ impl Segments {
         });
         segments.insert(number, segment.clone());
         Ok(segment)
+    }
+
+    /// Refuses bodies while the store itself would refuse what adds to it: a body must not take the room in which deleting
+    /// something else is written.
+    pub(super) fn check_room(&self, further_bytes: u64) -> Result<(), StoreError> {
+        match self.disk.room_bytes() {
+            Some(room) if room < ROOM_TO_ADD_BYTES.saturating_add(further_bytes) => {
+                Err(StoreError::DiskFull(format!("{} MiB are left", room >> 20)))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn remove(&self, number: u32) -> Result<(), StoreError> {

@@ -145,6 +145,10 @@ impl Shared {
 
     async fn prepare(self: &Arc<Self>) {
         while self.next_preparation_wanted() {
+            let ahead_bytes = u64::from(PREPARED_UNITS) * 4096;
+            if self.segments.check_room(2 * ahead_bytes).is_err() {
+                return;
+            }
             let extent: Extent = self.space().grow(PREPARED_UNITS, Growth::Preparation);
             let prepared = writer::prepare(self, extent).await;
             self.space().free(&[extent]);

@@ -171,6 +171,7 @@ impl BlobWriter {
         let (shared, frames, lease) =
             (self.shared.clone(), self.frames.clone(), self.lease.clone());
         self.writing = Some(tokio::task::spawn_blocking(move || {
+            shared.segments.check_room(0)?;
             let sealed = batch.seal(&frames, first, ends_body);
             let sealed = sealed.map_err(|_| StoreError::Disk("the body is too long".into()))?;
             let touched = write_extents(&shared, &extents, &sealed);

@@ -30,6 +30,7 @@ pub(crate) use file::flush_directory;
 pub use pages::PageKey;
 pub use tx::decode;
 pub use tx::{Direction, Scan, Table, Tx};
+pub(crate) use writer::ROOM_TO_ADD_BYTES;
 
 use log::Log;
 use writer::{Job, Writer};

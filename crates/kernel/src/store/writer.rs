@@ -32,7 +32,7 @@ const NAPS_MAX: u32 = 4;
 /// With less room than this on the disk nothing is written that adds to the store, so that what
 /// removes something still can be; and with less than the second nothing at all. For a commit that
 /// runs out of room poisons the store, and one that was never begun does not.
-const ROOM_TO_ADD_BYTES: u64 = 64 << 20;
+pub(crate) const ROOM_TO_ADD_BYTES: u64 = 64 << 20;
 const ROOM_TO_REMOVE_BYTES: u64 = 16 << 20;
 
 const SEQUENCE: Table = Table::new(0, "kernel.sequence");

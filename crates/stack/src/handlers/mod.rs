@@ -18,7 +18,7 @@ use lambda_runtime::service_fn;
 pub use lambda_runtime::{Context as LambdaContext, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use failure::Failure;
 #[cfg(feature = "rehearsal")]
@@ -45,7 +45,18 @@ where
     runtime.block_on(async {
         let state = &start(sdk::configuration().await).await?;
         let handle = &handle;
-        lambda_runtime::run(service_fn(move |event| handle(state, event))).await
+        lambda_runtime::run(service_fn(move |event| told(handle(state, event)))).await
+    })
+}
+
+/// Lambda reports a failure to the caller. Where nobody waits for an answer, the log is all there is.
+async fn told<Answer>(
+    outcome: impl Future<Output = Result<Answer, Failure>>,
+) -> Result<Answer, Failure> {
+    outcome.await.inspect_err(|failure| {
+        log(&json!({
+            "level": "ERROR", "event": "failed", "errorType": failure.kind, "errorMessage": failure.message,
+        }));
     })
 }
 

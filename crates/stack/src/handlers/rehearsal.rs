@@ -28,7 +28,7 @@ pub struct Call {
 pub struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: String,
+    body: Vec<u8>,
 }
 
 /// Calls and answers: the handler's SDK is configured by `config`, and what it asked is read from `calls`.
@@ -87,12 +87,18 @@ impl Call {
 impl Reply {
     /// Success with that body.
     #[must_use]
-    pub fn ok(body: impl Into<String>) -> Self {
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self {
             status: 200,
             headers: vec![],
             body: body.into(),
         }
+    }
+
+    /// Success of an operation that answers nothing, or lists nothing, in CBOR: the protocol of CloudWatch.
+    #[must_use]
+    pub fn empty_cbor() -> Self {
+        Self::ok([0xa0]).with("smithy-protocol", "rpc-v2-cbor")
     }
 
     /// A refusal.
@@ -118,14 +124,11 @@ impl Reply {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         let body = match call.method.as_str() {
-            "HEAD" | "DELETE" => "",
+            "HEAD" | "DELETE" => &[][..],
             _ => &self.body,
         };
-        write!(
-            connection,
-            "{head}content-length: {}\r\n\r\n{body}",
-            body.len()
-        )
+        write!(connection, "{head}content-length: {}\r\n\r\n", body.len())?;
+        connection.write_all(body)
     }
 }
 

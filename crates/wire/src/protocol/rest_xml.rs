@@ -316,7 +316,12 @@ fn encode_s3_error(refusal: &Refusal<'_>, request_id: &str) -> Response<Bytes> {
     let headers = header_members(refusal);
     let mut writer = Writer::new();
     writer.open("Error");
-    writer.element("Code", refusal.wire_code());
+    // S3's own name for what the other services call an internal failure.
+    let code = match refusal.wire_code() {
+        "InternalFailure" => "InternalError",
+        code => code,
+    };
+    writer.element("Code", code);
     writer.element("Message", &refusal.error.message);
     for (name, value) in refusal
         .error

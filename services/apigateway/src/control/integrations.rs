@@ -100,11 +100,16 @@ fn put_integration(
     let target = input.target;
     edit_api_or(tx, context, &target.rest_api_id, no_resource, |api| {
         let method = method_mut(api, &target.resource_id, &target.http_method)?;
+        let is_mock = input.kind == "MOCK";
+        let is_http = input.kind.starts_with("HTTP");
         let made = Integration {
             kind: input.kind,
-            http_method: input.integration_http_method,
-            uri: input.uri,
-            connection_type: input.connection_type,
+            // Nothing stands behind MOCK, whatever is named.
+            http_method: input.integration_http_method.filter(|_| !is_mock),
+            uri: input.uri.filter(|_| !is_mock),
+            connection_type: input
+                .connection_type
+                .or_else(|| is_http.then(|| "INTERNET".to_owned())),
             connection_id: input.connection_id,
             credentials: input.credentials,
             request_parameters: input.request_parameters,
@@ -183,10 +188,12 @@ fn check_built(input: &PutIntegrationInput) -> Result<()> {
 
 /// `arn:aws:apigateway:region:lambda:path/2015-03-31/functions/{arn}/invocations`
 fn check_arn(uri: &str, proxy: bool) -> Result<()> {
-    let Some(arn) = Arn::parse(uri).filter(|arn| arn.service == "apigateway") else {
+    let Some(arn) = Arn::parse(uri) else {
         return Err(bad_request("Invalid ARN specified in the request"));
     };
-    if !arn.resource.starts_with("path/") && !arn.resource.starts_with("action/") {
+    let is_ours = arn.service == "apigateway";
+    let names = |kind: &str| arn.resource.starts_with(kind);
+    if !is_ours || !(names("path/") || names("action/")) {
         return Err(bad_request(
             "AWS ARN for integration must contain path or action",
         ));

@@ -251,6 +251,11 @@ fn update_method(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Met
         patch::each(&input.patch_operations, |change| {
             patch_method(api, &target, change)
         })?;
+        let patched = method_mut(api, &target.resource_id, &target.http_method)?;
+        // Without an authorizer nobody asks for its id, and AWS forgets it.
+        if patched.authorization_type != "CUSTOM" {
+            patched.authorizer_id = None;
+        }
         let patched = method(api, &target.resource_id, &target.http_method)?;
         let (kind, id) = (&patched.authorization_type, &patched.authorizer_id);
         check_authorizer(api, kind, id.as_deref())?;
@@ -258,29 +263,31 @@ fn update_method(tx: &mut Tx<'_>, context: &Context, input: Patch) -> Result<Met
     })
 }
 
+/// What a patch names must be there.
+fn check_patched(api: &Api, segments: &[&str], change: &Change<'_>) -> Result<()> {
+    let Some(named) = change.text().filter(|named| !named.is_empty()) else {
+        return Ok(());
+    };
+    match segments {
+        ["requestModels", _] if !api.definition.models.contains_key(&named) => Err(bad_request(
+            format!("Invalid model identifier specified: {named}"),
+        )),
+        ["requestValidatorId"] if !api.definition.validators.contains_key(&named) => Err(
+            bad_request("Invalid Request Validator identifier specified"),
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<()> {
     let segments = change.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if let (["requestModels", _], Some(name)) = (segments.as_slice(), change.text())
-        && !api.definition.models.contains_key(&name)
-    {
-        return Err(bad_request(format!(
-            "Invalid model identifier specified: {name}"
-        )));
-    }
-    if let (["requestValidatorId"], Some(id)) = (segments.as_slice(), change.text())
-        && !id.is_empty()
-        && !api.definition.validators.contains_key(&id)
-    {
-        return Err(bad_request(
-            "Invalid Request Validator identifier specified",
-        ));
-    }
     if let ["operationName" | "requestValidatorId" | "apiKeyRequired" | "authorizationType"] =
         segments.as_slice()
     {
         change.only_replaces()?;
     }
+    check_patched(api, &segments, change)?;
     let method = method_mut(api, &target.resource_id, &target.http_method)?;
     match segments.as_slice() {
         ["apiKeyRequired"] => method.api_key_required = change.is_true(),
@@ -298,8 +305,6 @@ fn patch_method(api: &mut Api, target: &Target, change: &Change<'_>) -> Result<(
                 ));
             }
         },
-        // Without an authorizer nobody asks for its id, and AWS forgets it.
-        ["authorizerId"] if method.authorization_type != "CUSTOM" => {}
         ["authorizerId"] => method.authorizer_id = change.text().filter(|id| !id.is_empty()),
         ["authorizationScopes"] => {
             return Err(Error::not_implemented(

@@ -1,7 +1,7 @@
 //! Usage plans: throttle and quota for those who bring a key.
 
 use cumulet_engine::Context;
-use cumulet_engine::error::Result;
+use cumulet_engine::error::{Error, Result};
 use cumulet_engine::operation::Operation;
 use cumulet_kernel::Tx;
 use cumulet_wire::Timestamp;
@@ -167,9 +167,13 @@ fn check_stage(tx: &Tx<'_>, context: &Context, plan_id: &str, stage: &ApiStage) 
     if known {
         return Ok(());
     }
-    Err(not_found(format!(
+    Err(no_stage_of_plan(plan_id, api_id, stage))
+}
+
+fn no_stage_of_plan(plan_id: &str, api_id: &str, stage: &str) -> Error {
+    not_found(format!(
         "Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan_id}"
-    )))
+    ))
 }
 
 /// <https://docs.aws.amazon.com/apigateway/latest/api/API_GetUsagePlan.html>
@@ -276,6 +280,7 @@ fn patch_stages(plan: &mut UsagePlan, change: &Change<'_>) -> Result<()> {
                 ..ApiStage::default()
             });
         }
+        Op::Remove if !is_known => return Err(no_stage_of_plan(&plan.id, api_id, stage)),
         Op::Remove => plan.api_stages.retain(|known| !same(known)),
         Op::Replace | Op::Copy => return Err(change.invalid_path()),
     }

@@ -47,24 +47,21 @@ impl Definitions {
     }
 }
 
-/// The resource that fits best (a name before a variable, a variable before a greedy one) and has the
-/// method, or ANY.
+/// Of the resources that have the method, or ANY, the one that fits best: a name before a variable, a variable before a
+/// greedy one.
 pub(super) fn find(definition: &Definition, http_method: &str, path: &str) -> Option<Routed> {
     let parts = parts(path);
     let matches = definition.resources.values().filter_map(|resource| {
+        let methods = &resource.resource_methods;
+        let method = methods.get(http_method).or_else(|| methods.get("ANY"))?;
         let parameters = match_parts(&resource.path, &parts)?;
-        Some((rank(&resource.path), resource, parameters))
+        Some((rank(&resource.path), resource, method, parameters))
     });
-    let (_, resource, path_parameters) =
+    let (_, resource, method, path_parameters) =
         matches.min_by(|(left, ..), (right, ..)| left.cmp(right))?;
-    let methods = &resource.resource_methods;
-    let method = methods
-        .get(http_method)
-        .or_else(|| methods.get("ANY"))?
-        .clone();
     Some(Routed {
         resource: resource.clone(),
-        method,
+        method: method.clone(),
         path_parameters,
     })
 }

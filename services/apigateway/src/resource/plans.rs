@@ -188,18 +188,20 @@ fn escaped_place(place: &str) -> String {
     }
 }
 
-/// A plan with stages cannot be deleted.
+/// A plan with stages cannot be deleted. It loses those that are deleted before it, so it is asked which are left.
 fn delete_plan(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
     let target = json!({ "usagePlanId": call.physical_id });
-    let patches = stage_names(call.properties);
-    let patches = patches
-        .iter()
-        .map(|name| stage_patch("remove", name))
-        .collect();
-    match patch(call, "UpdateUsagePlan", target.clone(), patches) {
+    let plan = match call_api(call, "GetUsagePlan", target.clone()) {
         Err(error) if error.status == 404 => return Ok(Outcome::Done),
         answer => answer?,
-    }
+    };
+    let left = plan["apiStages"].as_array().cloned().unwrap_or_default();
+    let name = |stage: &Value| {
+        let text = |member: &str| stage[member].as_str().unwrap_or_default().to_owned();
+        stage_patch("remove", &format!("{}:{}", text("apiId"), text("stage")))
+    };
+    let patches = left.iter().map(name).collect();
+    patch(call, "UpdateUsagePlan", target.clone(), patches)?;
     remove(call, "DeleteUsagePlan", target)
 }
 

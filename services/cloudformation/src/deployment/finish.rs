@@ -7,7 +7,9 @@ use cumulet_kernel::Tx;
 use serde_json::Value;
 
 use super::run::Run;
-use crate::state::{self, Deployed, Export, Output, Previous, Removal, Resource, Stack, StackOperation};
+use crate::state::{
+    self, Deployed, Export, Output, Previous, Removal, Resource, Stack, StackOperation,
+};
 use crate::template::functions::text;
 use crate::template::refusal;
 

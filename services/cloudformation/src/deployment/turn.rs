@@ -8,7 +8,8 @@ use super::finish;
 use super::run::Run;
 use crate::nested;
 use crate::state::{
-    self, OnFailure, OperationKind, Phase, Previous, Progress, Resource, Stack, StackOperation, Work,
+    self, OnFailure, OperationKind, Phase, Previous, Progress, Resource, Stack, StackOperation,
+    Work,
 };
 use crate::waking::wake;
 

@@ -79,6 +79,7 @@ impl Template {
 
     /// Checks functions, references and cycles: what needs no parameter to be judged.
     pub(crate) fn check(&self) -> Result<()> {
+        transform::built(self)?;
         validate::policies(self)?;
         validate::functions(self)?;
         references::check(self)

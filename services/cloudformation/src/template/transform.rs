@@ -55,7 +55,8 @@ pub(super) fn extends_language(template: &Template) -> bool {
     declared(template).is_ok_and(|names| names.contains(&LANGUAGE_EXTENSIONS))
 }
 
-fn built(template: &Template) -> Result<()> {
+/// Refuses by name the transforms that are not built.
+pub(super) fn built(template: &Template) -> Result<()> {
     let names = declared(template)?;
     let other = names
         .iter()
@@ -211,12 +212,19 @@ fn turns(
     depth: usize,
     whole: &mut Map<String, Value>,
 ) -> Result<()> {
-    let malformed = || refusal(format!("Transform AWS::LanguageExtensions failed with: {name} layout is incorrect"));
+    let malformed = || {
+        refusal(format!(
+            "Transform AWS::LanguageExtensions failed with: {name} layout is incorrect"
+        ))
+    };
     if depth >= LOOPS_DEEP_MAX {
         return Err(malformed());
     }
-    let [Value::String(identifier), collection, body @ Value::Object(_)] =
-        arguments.as_array().map_or(&[][..], Vec::as_slice)
+    let [
+        Value::String(identifier),
+        collection,
+        body @ Value::Object(_),
+    ] = arguments.as_array().map_or(&[][..], Vec::as_slice)
     else {
         return Err(malformed());
     };

@@ -178,9 +178,7 @@ pub(super) fn policies(template: &Template) -> Result<()> {
         for name in ["CreationPolicy", "UpdatePolicy"] {
             if definition.member(name).is_some() {
                 let (id, kind) = (definition.logical_id, definition.kind);
-                return Err(Error::not_implemented(format!(
-                    "{name} of {id} ({kind})"
-                )));
+                return Err(Error::not_implemented(format!("{name} of {id} ({kind})")));
             }
         }
     }

@@ -151,3 +151,25 @@ pub(super) fn forget(tx: &mut Tx<'_>, id: &str) -> Result<()> {
     }
     Ok(tx.delete(LAST_USED, Key::new().text(id))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_resources_are_remembered_by_their_folder_and_none_is_lost() {
+        let mut record = ObservedRecord::default();
+        for number in 0..200 {
+            record.see(&format!("arn:aws:s3:::b/in/{number}"), number % 2 == 0);
+        }
+        let folder = record.resources["arn:aws:s3:::b/in/*"];
+        assert_eq!((folder.allowed, folder.denied), (100, 100));
+        assert_eq!(record.resources.len(), 1);
+        for number in 0..200 {
+            record.see(&format!("arn:aws:s3:::b/{number}/x"), true);
+        }
+        let seen: u64 = record.resources.values().map(|seen| seen.allowed).sum();
+        assert_eq!(seen, 300);
+        assert!(record.resources.len() <= RESOURCES_MAX);
+    }
+}

@@ -6,6 +6,7 @@ use cumulet_engine::Context;
 use cumulet_engine::access::Access;
 use cumulet_engine::arn::Arn;
 use cumulet_engine::error::{Error, Result};
+use cumulet_engine::operation::{AccessRule, Operation};
 use cumulet_identity::iam;
 use cumulet_kernel::Tx;
 use cumulet_kernel::store::Direction;
@@ -50,12 +51,29 @@ fn source(arn: &str) -> Result<Source> {
     }
 }
 
+/// The rows of the OPERATIONS table.
+pub(in super::super) fn operations() -> Vec<Operation> {
+    let may_change: AccessRule<MappingInput> = |tx, context, input| {
+        let id = input.uuid.as_deref().unwrap_or_default();
+        access_to(tx, context, "lambda:UpdateEventSourceMapping", id)
+    };
+    let may_read: AccessRule<MappingIdInput> =
+        |tx, context, input| access_to(tx, context, "lambda:GetEventSourceMapping", &input.uuid);
+    let may_delete: AccessRule<MappingIdInput> =
+        |tx, context, input| access_to(tx, context, "lambda:DeleteEventSourceMapping", &input.uuid);
+    let may_list: AccessRule<ListMappingsInput> =
+        |_, _, _| Ok(vec![Access::new("lambda:ListEventSourceMappings", "*")]);
+    vec![
+        Operation::write("CreateEventSourceMapping", create_access, create),
+        Operation::write("UpdateEventSourceMapping", may_change, update),
+        Operation::read("GetEventSourceMapping", may_read, get),
+        Operation::write("DeleteEventSourceMapping", may_delete, delete),
+        Operation::read("ListEventSourceMappings", may_list, list),
+    ]
+}
+
 /// The permission to make a mapping, which policies restrict by the function.
-pub(in super::super) fn create_access(
-    _tx: &Tx<'_>,
-    context: &Context,
-    input: &MappingInput,
-) -> Result<Vec<Access>> {
+fn create_access(_tx: &Tx<'_>, context: &Context, input: &MappingInput) -> Result<Vec<Access>> {
     let function = input.function_name.as_deref().unwrap_or_default();
     let name = FunctionName::parse(context, function)?;
     let mut access = Access::new("lambda:CreateEventSourceMapping", "*")
@@ -67,12 +85,7 @@ pub(in super::super) fn create_access(
 }
 
 /// The permission for `action` on one mapping.
-pub(in super::super) fn access_to(
-    tx: &Tx<'_>,
-    context: &Context,
-    action: &str,
-    id: &str,
-) -> Result<Vec<Access>> {
+fn access_to(tx: &Tx<'_>, context: &Context, action: &str, id: &str) -> Result<Vec<Access>> {
     let arn = mapping_arn(&context.account, &context.region, id);
     let mut access = Access::new(action, arn);
     if let Some(record) = stored(tx, context, id)? {
@@ -93,11 +106,7 @@ fn existing(tx: &Tx<'_>, context: &Context, id: &str) -> Result<MappingRecord> {
         .ok_or_else(|| errors::missing("The resource you requested does not exist."))
 }
 
-pub(in super::super) fn create(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: MappingInput,
-) -> Result<MappingConfiguration> {
+fn create(tx: &mut Tx<'_>, context: &Context, input: MappingInput) -> Result<MappingConfiguration> {
     refuse_what_is_not_built(&input)?;
     let source_arn = input
         .event_source_arn
@@ -399,16 +408,12 @@ fn beginning(
     cumulet_dynamodb::last_change(tx, &role, &record.source_arn)
 }
 
-pub(in super::super) fn get(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: MappingIdInput,
-) -> Result<MappingConfiguration> {
+fn get(tx: &mut Tx<'_>, context: &Context, input: MappingIdInput) -> Result<MappingConfiguration> {
     let record = existing(tx, context, &input.uuid)?;
     answer(tx, &record)
 }
 
-pub(in super::super) fn list(
+fn list(
     tx: &mut Tx<'_>,
     context: &Context,
     input: ListMappingsInput,
@@ -444,11 +449,7 @@ pub(in super::super) fn list(
     })
 }
 
-pub(in super::super) fn update(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    input: MappingInput,
-) -> Result<MappingConfiguration> {
+fn update(tx: &mut Tx<'_>, context: &Context, input: MappingInput) -> Result<MappingConfiguration> {
     refuse_what_is_not_built(&input)?;
     let id = input.uuid.clone().unwrap_or_default();
     let mut record = existing(tx, context, &id)?;
@@ -479,7 +480,7 @@ fn in_use(state: &str) -> Error {
     .member("Type", "User")
 }
 
-pub(in super::super) fn delete(
+fn delete(
     tx: &mut Tx<'_>,
     context: &Context,
     input: MappingIdInput,

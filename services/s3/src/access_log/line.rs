@@ -58,7 +58,7 @@ fn request_line(bucket: &Bucket, record: &AccessRecord, name: &str, key: Option<
         or_nothing(version_id(&record.uri)),
         record.host_id.clone(),
         if is_signed { "SigV4" } else { NOTHING }.to_owned(),
-        // Cipher suite: requests come over plain HTTP, or through a proxy that keeps its own log.
+        // The cipher suite; nobody tells.
         NOTHING.to_owned(),
         authentication(record.authentication).to_owned(),
         or_nothing(record.host.clone()),

@@ -2,26 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Owner, Tag};
+use super::{AclRequest, Owner, Tag};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CreateBucketInput {
     pub(crate) bucket: String,
-    #[serde(rename = "ACL")]
-    pub(crate) acl: Option<String>,
+    #[serde(flatten)]
+    pub(crate) acl: AclRequest,
     pub(crate) create_bucket_configuration: Option<CreateBucketConfiguration>,
     pub(crate) object_ownership: Option<String>,
     #[serde(default)]
     pub(crate) object_lock_enabled_for_bucket: bool,
     pub(crate) bucket_namespace: Option<String>,
-    pub(crate) grant_full_control: Option<String>,
-    pub(crate) grant_read: Option<String>,
-    #[serde(rename = "GrantReadACP")]
-    pub(crate) grant_read_acp: Option<String>,
-    pub(crate) grant_write: Option<String>,
-    #[serde(rename = "GrantWriteACP")]
-    pub(crate) grant_write_acp: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -57,7 +57,7 @@ pub(crate) struct PutObjectInput {
 }
 
 /// Access control lists as headers give them.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct AclRequest {
     #[serde(rename = "ACL")]
@@ -69,6 +69,12 @@ pub(crate) struct AclRequest {
     pub(crate) grant_write: Option<String>,
     #[serde(rename = "GrantWriteACP")]
     pub(crate) grant_write_acp: Option<String>,
+}
+
+impl AclRequest {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Debug, Default, Serialize)]

@@ -76,16 +76,7 @@ pub(crate) fn put(
         }
     }
     if !input.rest.skip_destination_validation {
-        let functions = configuration.lambda_function_configurations.iter();
-        let functions = functions.map(|wish| {
-            (
-                &wish.lambda_function_arn,
-                "Not authorized to invoke function",
-            )
-        });
-        let queues = configuration.queue_configurations.iter();
-        let queues = queues.map(|wish| (&wish.queue_arn, "Permissions on the destination queue do not allow S3 to publish notifications from this bucket"));
-        for (arn, refusal) in functions.chain(queues) {
+        for (arn, refusal) in destinations(&configuration) {
             if !admits(tx, context, arn, &bucket.arn(), &bucket.account)? {
                 return Err(unvalidated(arn, refusal));
             }
@@ -96,6 +87,26 @@ pub(crate) fn put(
     }
     super::save(tx, &bucket.name, KIND, &configuration)?;
     Ok(Nothing {})
+}
+
+/// Every destination, with what is said where it does not let S3 in.
+fn destinations(configuration: &NotificationConfiguration) -> Vec<(&str, &'static str)> {
+    let functions = configuration
+        .lambda_function_configurations
+        .iter()
+        .map(|wish| {
+            (
+                wish.lambda_function_arn.as_str(),
+                "Not authorized to invoke function",
+            )
+        });
+    let queues = configuration.queue_configurations.iter().map(|wish| {
+        (
+            wish.queue_arn.as_str(),
+            "Permissions on the destination queue do not allow S3 to publish notifications from this bucket",
+        )
+    });
+    functions.chain(queues).collect()
 }
 
 fn unvalidated(arn: &str, why: &str) -> Error {

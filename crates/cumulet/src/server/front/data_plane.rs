@@ -288,10 +288,24 @@ fn http_request(
     }
 }
 
+/// Headers that say where an answer ends: the listener's own to write, whatever an integration maps to them.
+fn is_framing(name: &str) -> bool {
+    const FRAMING: [&str; 6] = [
+        "connection",
+        "content-length",
+        "keep-alive",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    FRAMING.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn respond(reply: HttpReply, request_id: &str) -> Response<ReplyBody> {
     let mut response = Response::new(bodies::bytes(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    for (name, value) in &reply.headers {
+    let headers = reply.headers.iter();
+    for (name, value) in headers.filter(|(name, _)| !is_framing(name)) {
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value.as_bytes());
         if let (Ok(name), Ok(value)) = (name, value) {

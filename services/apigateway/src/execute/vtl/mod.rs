@@ -46,7 +46,8 @@ pub(super) fn render(
     rendered
 }
 
-/// A value as it is written into the output: maps as Java shows them, lists as JSON.
+/// A value as it is written into the output: maps as Java shows them, lists as JSON, as recorded of lists from a body.
+/// (A list that the template itself made Java would show as `[a, b]`: the two are not told apart here.)
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

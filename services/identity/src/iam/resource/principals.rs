@@ -119,10 +119,7 @@ impl Holder {
             self.call(call, "Attach{}Policy", json!({ "PolicyArn": arn }))?;
         }
         let (new, old) = (inline(call.properties), inline(call.old_properties));
-        let stays = |old: &Value| {
-            new.iter()
-                .any(|one| one["PolicyName"] == old["PolicyName"])
-        };
+        let stays = |old: &Value| new.iter().any(|one| one["PolicyName"] == old["PolicyName"]);
         for policy in old.iter().filter(|policy| !stays(policy)) {
             let input = json!({ "PolicyName": policy["PolicyName"] });
             self.call(call, "Delete{}Policy", input)?;
@@ -177,7 +174,9 @@ fn create_user(call: &mut ResourceCall<'_, '_>) -> Result<Outcome> {
 /// Passwords for the console: there is no console to enter them at.
 fn refuse_login(call: &ResourceCall<'_, '_>) -> Result<()> {
     match call.property("LoginProfile") {
-        Some(_) => Err(cumulet_engine::error::Error::not_implemented("iam:CreateLoginProfile")),
+        Some(_) => Err(cumulet_engine::error::Error::not_implemented(
+            "iam:CreateLoginProfile",
+        )),
         None => Ok(()),
     }
 }
