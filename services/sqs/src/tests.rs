@@ -269,7 +269,7 @@ async fn what_is_past_its_retention_is_neither_received_nor_kept() {
     assert_eq!(
         installation.advance_s(1_000_000).await,
         0,
-        "a queue that stays empty sets no timer"
+        "an empty queue sets no timer"
     );
 }
 
