@@ -95,11 +95,11 @@ impl Segments {
         Ok(segment)
     }
 
-    /// Refuses bodies while the store itself would refuse what adds to it: a body must not take the room in which deleting
-    /// something else is written.
+    /// Refuses bodies well before the store refuses what adds to it: a body must not take the room in which deleting
+    /// another is written, and that adds a row too.
     pub(super) fn check_room(&self, further_bytes: u64) -> Result<(), StoreError> {
         match self.disk.room_bytes() {
-            Some(room) if room < ROOM_TO_ADD_BYTES.saturating_add(further_bytes) => {
+            Some(room) if room < (2 * ROOM_TO_ADD_BYTES).saturating_add(further_bytes) => {
                 Err(StoreError::DiskFull(format!("{} MiB are left", room >> 20)))
             }
             _ => Ok(()),
