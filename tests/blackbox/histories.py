@@ -1,7 +1,7 @@
 """Is there an order in which a history could have happened? Linearisability of one value, by Lowe's search.
 
-A history is a list of operations with the moments of their call and return. One whose answer never came (the engine was
-killed) may have happened at any moment after its call, or never.
+A history is a list of operations with the moments of their call and return. One whose answer never came may have happened
+at any moment after its call, or never; where the engine was killed, before that moment or never.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ class Operation:
     kind: str  # put, get, swap, swap-refused, add
     argument: object = None  # what it writes
     seen: object = None  # what it read, expected or answered
+    killed: float = math.inf  # when the engine died that it was sent to
 
     def apply(self, state):
         """The state after it, or None where it cannot have happened on this state."""
@@ -49,18 +50,20 @@ def explain(history, initial=None):
     history = observable(history)
     events = [(operation.called, 0, operation) for operation in history]
     events += [(operation.returned, 1, operation) for operation in history if math.isfinite(operation.returned)]
+    events += [(operation.killed, 2, operation) for operation in history if not math.isfinite(operation.returned)]
+    events = [event for event in events if math.isfinite(event[0])]
     events.sort(key=lambda event: event[:2])
     pending = set()
     # What may be: the state, and which of the pending operations have happened already.
     possible = {(initial, frozenset())}
-    for _, is_return, operation in events:
-        if not is_return:
+    for _, end, operation in events:
+        if end == 0:
             pending.add(operation)
             continue
         possible = {
             (state, done - {operation})
             for state, done in reachable(possible, pending)
-            if operation in done
+            if end == 2 or operation in done
         }
         pending.discard(operation)
         if not possible:
