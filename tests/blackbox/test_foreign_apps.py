@@ -71,9 +71,9 @@ def python():
 @pytest.fixture(scope="module")
 def abroad(tmp_path_factory, node):
     """An engine with the SDKs of the managed runtimes, bootstrapped by the CLI."""
-    engine = Engine(tmp_path_factory.mktemp("abroad"))
+    engine = Engine(tmp_path_factory.mktemp("abroad"), ["--allow-runtime-substitution"])
     engine.start()
-    runtimes = engine.cumulet("runtime", "install", "python3.12", "nodejs20.x")
+    runtimes = engine.cumulet("runtime", "install", "--allow-runtime-substitution", "python3.12", "nodejs20.x")
     assert runtimes.returncode == 0, runtimes.stderr
     cdk(engine, node, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
     yield engine

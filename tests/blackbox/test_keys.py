@@ -150,17 +150,17 @@ def test_a_keys_state_shows_in_every_service_that_uses_it(engine):
     key = key["KeyMetadata"]
     s3, sqs, ssm = engine.client("s3"), engine.client("sqs"), engine.client("ssm")
     dynamodb, logs, secrets = engine.client("dynamodb"), engine.client("logs"), engine.client("secretsmanager")
-    s3.create_bucket(Bucket="b")
-    s3.put_object(Bucket="b", Key="k", Body=b"v", ServerSideEncryption="aws:kms", SSEKMSKeyId=key["Arn"])
+    s3.create_bucket(Bucket="of-keys")
+    s3.put_object(Bucket="of-keys", Key="k", Body=b"v", ServerSideEncryption="aws:kms", SSEKMSKeyId=key["Arn"])
     url = sqs.create_queue(QueueName="q", Attributes={"KmsMasterKeyId": key["Arn"], "KmsDataKeyReusePeriodSeconds": "60"})["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="v")
     ssm.put_parameter(Name="p", Value="v", Type="SecureString", KeyId=key["Arn"])
     secrets.create_secret(Name="s", SecretString="v", KmsKeyId=key["Arn"])
-    dynamodb.create_table(TableName="t", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+    dynamodb.create_table(TableName="of-keys", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
                           AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}], BillingMode="PAY_PER_REQUEST",
                           SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key["Arn"]})
-    dynamodb.get_waiter("table_exists").wait(TableName="t", WaiterConfig={"Delay": 1})
-    dynamodb.put_item(TableName="t", Item={"k": {"S": "k"}, "v": {"S": "v"}})
+    dynamodb.get_waiter("table_exists").wait(TableName="of-keys", WaiterConfig={"Delay": 1})
+    dynamodb.put_item(TableName="of-keys", Item={"k": {"S": "k"}, "v": {"S": "v"}})
     logs.create_log_group(logGroupName="g", kmsKeyId=key["Arn"])
     logs.create_log_stream(logGroupName="g", logStreamName="s")
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[{"timestamp": int(time.time() * 1000), "message": "v"}])
@@ -168,11 +168,11 @@ def test_a_keys_state_shows_in_every_service_that_uses_it(engine):
     def reads():
         """What each service answers: the value, or its code."""
         calls = {
-            "s3": lambda: s3.get_object(Bucket="b", Key="k")["Body"].read().decode(),
+            "s3": lambda: s3.get_object(Bucket="of-keys", Key="k")["Body"].read().decode(),
             "sqs": lambda: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"][0]["Body"],
             "ssm": lambda: ssm.get_parameter(Name="p", WithDecryption=True)["Parameter"]["Value"],
             "secrets": lambda: secrets.get_secret_value(SecretId="s")["SecretString"],
-            "dynamodb": lambda: dynamodb.get_item(TableName="t", Key={"k": {"S": "k"}})["Item"]["v"]["S"],
+            "dynamodb": lambda: dynamodb.get_item(TableName="of-keys", Key={"k": {"S": "k"}})["Item"]["v"]["S"],
             "logs": lambda: logs.filter_log_events(logGroupName="g")["events"][0]["message"],
         }
         found = {}
@@ -328,7 +328,7 @@ def with_boto3():
             for path in [root] if root.is_file() else root.rglob("*"):
                 inside = path.relative_to(packages)
                 data = inside.parts[:2] == ("botocore", "data")
-                wanted = not data or len(inside.parts) == 3 or inside.parts[2] in ("secretsmanager",)
+                wanted = not data or len(inside.parts) <= 3 or inside.parts[2] in ("secretsmanager",)
                 if path.is_file() and "__pycache__" not in inside.parts and wanted:
                     made.write(path, str(inside))
     return archive.getvalue()

@@ -149,7 +149,13 @@ async fn greet(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set");
     }
-    let outcome = match tls::is_handshake(&stream).await {
+    let mut stopping = stopped.clone();
+    let spoken = tokio::select! {
+        spoken = first_words(&stream) => spoken,
+        // Who has said nothing yet is not waited for.
+        _ = stopping.wait_for(|stopped| *stopped) => return,
+    };
+    let outcome = match spoken {
         Ok(true) => secure(&server, stream).await.map(Some),
         Ok(false) if may_be_plain(&server, &origin) => {
             return serve(server, stream, origin, stopped).await;
@@ -173,6 +179,12 @@ async fn greet(
         Ok(None) => {}
         Err(error) => tracing::debug!(%error, "a connection came to nothing"),
     }
+}
+
+/// Whether the client begins with TLS; one that says nothing is sent away like one whose head never ends.
+async fn first_words(stream: &TcpStream) -> std::io::Result<bool> {
+    let spoken = tokio::time::timeout(HEAD_TIMEOUT, tls::is_handshake(stream)).await;
+    spoken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
 async fn secure(server: &Server, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
