@@ -169,7 +169,7 @@ def test_a_keys_state_shows_in_every_service_that_uses_it(engine):
         """What each service answers: the value, or its code."""
         calls = {
             "s3": lambda: s3.get_object(Bucket="of-keys", Key="k")["Body"].read().decode(),
-            "sqs": lambda: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"][0]["Body"],
+            "sqs": lambda: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages", [{"Body": "none"}])[0]["Body"],
             "ssm": lambda: ssm.get_parameter(Name="p", WithDecryption=True)["Parameter"]["Value"],
             "secrets": lambda: secrets.get_secret_value(SecretId="s")["SecretString"],
             "dynamodb": lambda: dynamodb.get_item(TableName="of-keys", Key={"k": {"S": "k"}})["Item"]["v"]["S"],
