@@ -24,7 +24,7 @@ def silent(shared_engine):
     for said in [b"", head, head + b"Content-Length: 100\r\n\r\nhalf"]:
         opened.append(socket.create_connection(("127.0.0.1", shared_engine.port)))
         opened[-1].sendall(said)
-    return opened, time.monotonic()
+    return opened
 
 
 def resident_kb(engine):
@@ -117,9 +117,8 @@ def test_stopping_finishes_what_runs_and_waits_for_nobody_else(tmp_path):
 
 
 def test_who_says_nothing_is_sent_away(silent):
-    opened, since = silent
-    ends = {}
-    while time.monotonic() - since < 45 and len(ends) < len(opened):
-        for connection in select.select(opened, [], [], 1)[0]:
-            ends.setdefault(opened.index(connection), connection.recv(12))
+    ends, deadline = {}, time.monotonic() + 45
+    while time.monotonic() < deadline and len(ends) < len(silent):
+        for connection in select.select(silent, [], [], 1)[0]:
+            ends.setdefault(silent.index(connection), connection.recv(12))
     assert set(ends) == {0, 1, 2} and ends[2] == b"HTTP/1.1 400", ends
